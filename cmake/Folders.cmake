@@ -1,0 +1,71 @@
+# The floors: which folder is built from what, and what it may link. tests/lint/floors reads includes,
+# tests/lint/link links each library whole against exactly the list below.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+foreach(lib libcurl jansson libcrypto libssl yaml-0.1 libgit2 sqlite3 libzstd libmicrohttpd libseccomp expat)
+	pkg_check_modules(${lib} REQUIRED IMPORTED_TARGET ${lib})
+endforeach()
+pkg_check_modules(cmark REQUIRED IMPORTED_TARGET libcmark-gfm)
+find_library(CMARK_EXTENSIONS cmark-gfm-extensions REQUIRED) # Debian ships no .pc for the extensions
+
+set(NS_FOLDERS base config store forge repo sandbox handlers web)
+
+set(base_LIBS PkgConfig::libcurl PkgConfig::jansson PkgConfig::libssl PkgConfig::libcrypto Threads::Threads)
+set(config_LIBS base PkgConfig::yaml-0.1)
+set(store_LIBS base PkgConfig::sqlite3 PkgConfig::libzstd)
+set(forge_LIBS base ${CMARK_EXTENSIONS} PkgConfig::cmark)
+set(repo_LIBS base PkgConfig::libgit2)
+set(sandbox_LIBS base PkgConfig::libseccomp)
+set(handlers_LIBS base forge store PkgConfig::expat)
+set(web_LIBS base config store PkgConfig::libmicrohttpd)
+
+# A folder's sources are what lies in it; a folder without sources is an empty library.
+function(ns_folder name)
+	set(patterns ${name}/*.c)
+	foreach(sub IN LISTS ARGN)
+		list(APPEND patterns ${name}/${sub}/*.c)
+	endforeach()
+	file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${patterns})
+	list(REMOVE_ITEM sources ${name}/main.c)
+	if(NOT sources)
+		set(sources cmake/empty.c)
+	endif()
+	add_library(${name} STATIC ${sources})
+	target_link_libraries(${name} PUBLIC ${${name}_LIBS})
+	ns_flags(${name})
+endfunction()
+
+foreach(folder base config store forge repo handlers web)
+	ns_folder(${folder})
+endforeach()
+ns_folder(sandbox native)
+
+file(GLOB sql CONFIGURE_DEPENDS store/sql/*.sql)
+ns_embed_files(store store/sql.gen.h sql ${sql})
+file(GLOB static CONFIGURE_DEPENDS web/static/*)
+ns_embed_files(web web/static.gen.h static ${static})
+
+# PID 1 of the box: static, without libraries, and never with a sanitizer's runtime.
+file(GLOB init_sources CONFIGURE_DEPENDS sandbox/init/*.c)
+if(NOT init_sources)
+	set(init_sources cmake/empty-main.c)
+endif()
+add_executable(nightshift-init ${init_sources})
+target_link_libraries(nightshift-init PRIVATE ns_warnings)
+target_compile_options(nightshift-init PRIVATE -Os -g0 -ffunction-sections -fdata-sections)
+target_link_options(nightshift-init PRIVATE -static -s -Wl,--gc-sections,-z,noexecstack)
+set_target_properties(nightshift-init PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+ns_embed_program(sandbox init_image nightshift-init)
+
+# The program: bot/main.c, and everything else of bot/ as a library so that tests can reach it.
+set(bot_LIBS ${NS_FOLDERS})
+ns_folder(bot)
+set(main_source cmake/empty-main.c)
+if(EXISTS ${CMAKE_SOURCE_DIR}/bot/main.c)
+	set(main_source bot/main.c)
+endif()
+add_executable(nightshift ${main_source})
+target_link_libraries(nightshift PRIVATE bot)
+target_compile_definitions(bot PUBLIC NS_VERSION="${PROJECT_VERSION}")
+ns_flags(nightshift)

@@ -1,0 +1,101 @@
+# How a test becomes a program and a line of ctest. Nothing is registered by hand:
+#
+#	tests/unit/<folder>/test_<x>.c      test_<folder>_<x>, linked with that folder and what it may use
+#	tests/unit/<folder>/<other>.c       helpers, linked to each test of that folder
+#	tests/contract|golden/test_<x>.c    test_contract_<x>, test_golden_<x>, linked with all below bot/
+#	tests/tools/<x>.c                   tool_<x>: a program that other tests run
+#	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
+#	tests/fuzz/fuzz_<x>.c               fuzz_<x>, only with NS_FUZZ
+#	tests/lint/check-<x>                a lint, and its self-test
+#	tests/e2e/<x>.test.mjs              an end-to-end test, run by Node
+#	tests/docker/smoke                  the image, built and run
+#
+# Labels: unit contract golden lint e2e docker. A test that cannot run fails; none skips.
+
+enable_testing()
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
+find_program(NODE node)
+
+set(NS_TEST_ENV
+	"NIGHTSHIFT_BIN=$<TARGET_FILE:nightshift>"
+	"NIGHTSHIFT_BUILD=${CMAKE_BINARY_DIR}"
+	"NIGHTSHIFT_SOURCE=${CMAKE_SOURCE_DIR}"
+	"ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:abort_on_error=1"
+	"UBSAN_OPTIONS=print_stacktrace=1")
+
+function(ns_program name)
+	add_executable(${name} ${ARGN})
+	ns_flags(${name})
+	target_compile_definitions(${name} PRIVATE
+		NS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" NS_BINARY_DIR="${CMAKE_BINARY_DIR}")
+endfunction()
+
+function(ns_test name label timeout)
+	add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+	set_tests_properties(${name} PROPERTIES
+		LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT "${NS_TEST_ENV}")
+endfunction()
+
+# Each tests/<dir>/test_*.c is a program linked with the libraries in ARGN; the other .c files help.
+function(ns_cmocka_tests dir prefix label)
+	file(GLOB tests CONFIGURE_DEPENDS ${dir}/test_*.c)
+	file(GLOB helpers CONFIGURE_DEPENDS ${dir}/*.c)
+	list(REMOVE_ITEM helpers ${tests} "")
+	foreach(source IN LISTS tests)
+		get_filename_component(name ${source} NAME_WE)
+		string(REPLACE test_ test_${prefix}_ name ${name})
+		ns_program(${name} ${source} ${helpers})
+		target_link_libraries(${name} PRIVATE ${ARGN} PkgConfig::cmocka)
+		ns_test(${name} ${label} 60 ${name})
+	endforeach()
+endfunction()
+
+foreach(folder IN LISTS NS_FOLDERS ITEMS bot)
+	ns_cmocka_tests(tests/unit/${folder} ${folder} unit ${folder})
+endforeach()
+ns_cmocka_tests(tests/contract contract contract ${NS_FOLDERS})
+ns_cmocka_tests(tests/golden golden golden ${NS_FOLDERS})
+
+foreach(kind tools/tool bench/bench)
+	get_filename_component(dir ${kind} DIRECTORY)
+	get_filename_component(prefix ${kind} NAME)
+	file(GLOB sources CONFIGURE_DEPENDS tests/${dir}/*.c)
+	foreach(source IN LISTS sources)
+		get_filename_component(name ${source} NAME_WE)
+		ns_program(${prefix}_${name} ${source})
+		target_link_libraries(${prefix}_${name} PRIVATE ${NS_FOLDERS})
+	endforeach()
+endforeach()
+
+if(NS_FUZZ)
+	file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+	foreach(source IN LISTS fuzzers)
+		get_filename_component(name ${source} NAME_WE)
+		ns_program(${name} ${source})
+		target_link_libraries(${name} PRIVATE ${NS_FOLDERS})
+		target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+	endforeach()
+endif()
+
+file(GLOB lints CONFIGURE_DEPENDS tests/lint/check-*)
+foreach(lint IN LISTS lints)
+	get_filename_component(name ${lint} NAME)
+	string(REPLACE check- lint_ name ${name})
+	ns_test(${name} lint 600 ${lint})
+	ns_test(${name}_finds_offence lint 60 ${lint} --self-test)
+endforeach()
+
+# End-to-end tests start whole bots with boxes: one at a time, and nothing else beside them.
+file(GLOB e2e CONFIGURE_DEPENDS tests/e2e/*.test.mjs)
+foreach(file IN LISTS e2e)
+	get_filename_component(name ${file} NAME_WE)
+	string(REPLACE - _ name ${name})
+	ns_test(e2e_${name} e2e 600 ${NODE} --test ${file})
+	set_tests_properties(e2e_${name} PROPERTIES RUN_SERIAL ON)
+endforeach()
+
+if(EXISTS ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
+	ns_test(docker_smoke docker 600 ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
+	set_tests_properties(docker_smoke PROPERTIES RUN_SERIAL ON)
+endif()

@@ -1,0 +1,6 @@
+/* A program without sources yet. */
+int
+main(void)
+{
+	return 69;
+}

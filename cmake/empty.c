@@ -1,0 +1,2 @@
+/* A folder without sources yet. */
+typedef int ns_empty;
