@@ -41,6 +41,11 @@ target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANG_AND_ID:C,Clang>:
 if(NS_WERROR)
 	target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
 endif()
+# banned.h is read before the first line of every file, and it reads libc's headers: a file's own
+# `#define _GNU_SOURCE` would come too late, so it is given here (empty, as the files write it).
+target_compile_definitions(ns_warnings INTERFACE _GNU_SOURCE=)
+target_compile_options(ns_warnings INTERFACE
+	$<$<COMPILE_LANGUAGE:C>:SHELL:-include ${CMAKE_SOURCE_DIR}/base/banned.h>)
 target_include_directories(ns_warnings INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/gen)
 
 add_library(ns_flags INTERFACE)
