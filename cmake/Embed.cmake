@@ -1,10 +1,10 @@
 # Files that travel inside the program.
 #
-# ns_embed_files(<target> <header> <prefix> <file>...) generates build/gen/<header>, to be included by
-# exactly one .c file of <target>. It holds, sorted by name:
+# ns_embed_files(<target> <header> <prefix> <file>...) generates build/gen/<header>, to be included
+# by exactly one .c file of <target>. It holds, sorted by name:
 #
 #	struct <prefix>_file { const char *name; const char *text; size_t size; };
-#	static const struct <prefix>_file <prefix>_files[];     text is NUL-terminated, size without it
+#	static const struct <prefix>_file <prefix>_files[];	text ends in a NUL that size omits
 #	enum { <prefix>_files_count = N };
 #
 #	store/sql.gen.h   prefix sql     store/sql/*.sql   "001_inbox.sql", ...

@@ -1,5 +1,5 @@
-# What the compilers are told. `ns_flags(target)` gives a target of ours all of it; programs that run
-# inside the box (sandbox/init) take only the warnings.
+# What the compilers are told. `ns_flags(target)` gives a target of ours all of it; the program that
+# runs inside the box (sandbox/init) takes only the warnings.
 
 option(NS_WERROR "warnings are errors" OFF)
 option(NS_COVERAGE "count lines and branches" OFF)
@@ -35,7 +35,8 @@ target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANGUAGE:C>:
 	-Wwrite-strings -Wundef -Wformat=2 -Wvla -Wnull-dereference -Wimplicit-fallthrough
 	-Wswitch-enum -fno-common>)
 target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANG_AND_ID:C,GNU>:
-	-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wformat-signedness -Wjump-misses-init>)
+	-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wformat-signedness
+	-Wjump-misses-init>)
 target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANG_AND_ID:C,Clang>:
 	-Wmissing-variable-declarations -Wcomma -Wextra-semi-stmt -Wconditional-uninitialized>)
 if(NS_WERROR)

@@ -1,17 +1,19 @@
-# The floors: which folder is built from what, and what it may link. tests/lint/floors reads includes,
-# tests/lint/link links each library whole against exactly the list below.
+# The floors: which folder is built from what, and what it may link. tests/lint/check-floors reads
+# includes, tests/lint/check-link links each library whole against exactly the lists below.
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-foreach(lib libcurl jansson libcrypto libssl yaml-0.1 libgit2 sqlite3 libzstd libmicrohttpd libseccomp expat)
+foreach(lib libcurl jansson libcrypto libssl yaml-0.1 libgit2 sqlite3 libzstd libmicrohttpd
+		libseccomp expat)
 	pkg_check_modules(${lib} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()
 pkg_check_modules(cmark REQUIRED IMPORTED_TARGET libcmark-gfm)
-find_library(CMARK_EXTENSIONS cmark-gfm-extensions REQUIRED) # Debian ships no .pc for the extensions
+find_library(CMARK_EXTENSIONS cmark-gfm-extensions REQUIRED) # Debian has no .pc for them
 
 set(NS_FOLDERS base config store forge repo sandbox handlers web)
 
-set(base_LIBS PkgConfig::libcurl PkgConfig::jansson PkgConfig::libssl PkgConfig::libcrypto Threads::Threads)
+set(base_LIBS PkgConfig::libcurl PkgConfig::jansson PkgConfig::libssl PkgConfig::libcrypto
+	Threads::Threads)
 set(config_LIBS base PkgConfig::yaml-0.1)
 set(store_LIBS base PkgConfig::sqlite3 PkgConfig::libzstd)
 set(forge_LIBS base ${CMARK_EXTENSIONS} PkgConfig::cmark)

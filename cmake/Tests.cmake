@@ -1,8 +1,8 @@
 # How a test becomes a program and a line of ctest. Nothing is registered by hand:
 #
-#	tests/unit/<folder>/test_<x>.c      test_<folder>_<x>, linked with that folder and what it may use
+#	tests/unit/<folder>/test_<x>.c      test_<folder>_<x>, with that folder and what it may use
 #	tests/unit/<folder>/<other>.c       helpers, linked to each test of that folder
-#	tests/contract|golden/test_<x>.c    test_contract_<x>, test_golden_<x>, linked with all below bot/
+#	tests/contract|golden/test_<x>.c    test_contract_<x>, test_golden_<x>, with all below bot/
 #	tests/tools/<x>.c                   tool_<x>: a program that other tests run
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
 #	tests/fuzz/fuzz_<x>.c               fuzz_<x>, only with NS_FUZZ

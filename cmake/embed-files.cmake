@@ -1,4 +1,4 @@
-# Writes the header that Embed.cmake describes. Bytes, not string literals: no escaping, no length limit.
+# Writes the header that Embed.cmake describes, as bytes: literals need escaping and have a limit.
 string(REPLACE "|" ";" files "${FILES}")
 set(arrays "")
 set(rows "")
@@ -9,7 +9,8 @@ foreach(file IN LISTS files)
 	string(LENGTH "${hex}" digits)
 	math(EXPR size "${digits} / 2")
 	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
-	string(APPEND arrays "static const unsigned char ${PREFIX}_file_${count}[] = { ${bytes}0 };\n")
+	string(APPEND arrays
+		"static const unsigned char ${PREFIX}_file_${count}[] = { ${bytes}0 };\n")
 	string(APPEND rows
 		"\t{ \"${name}\", (const char *)${PREFIX}_file_${count}, ${size} },\n")
 	math(EXPR count "${count} + 1")

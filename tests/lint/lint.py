@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the lints share: the tree's files, C without comments and strings, reporting, self-tests.
 
-A lint is `def check(tree)` yielding (path, line, what is wrong and how to mend it). `run(check, ...)`
-makes it a program: without arguments it looks at the whole tree and prints every offence as
+A lint is `def check(tree)` yielding (path, line, what is wrong and how to mend it).
+`run(check, ...)` makes it a program: without arguments it looks at the whole tree and prints every offence as
 path:line; with --self-test it looks at planted files and must find exactly the planted offences,
 because a lint that finds nothing proves nothing.
 """
@@ -37,8 +37,9 @@ class Tree:
         return os.path.join(self.root, name)
 
     def files(self, *suffixes, under=()):
-        return [f for f in self.all_files
-                if f.endswith(suffixes) and (not under or f.startswith(tuple(u + "/" for u in under)))]
+        """Names by their endings, all or those in the folders `under`."""
+        folders = tuple(u + "/" for u in under) or ("",)
+        return [f for f in self.all_files if f.endswith(suffixes) and f.startswith(folders)]
 
     def text(self, name):
         with open(self.path(name), encoding="utf-8", errors="replace") as f:
