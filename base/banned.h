@@ -22,18 +22,18 @@
 #undef atoi
 #undef atol
 #undef atoll
-#define strcpy BANNED(strcpy)
-#define strncpy BANNED(strncpy)
-#define strcat BANNED(strcat)
-#define strncat BANNED(strncat)
-#define strtok BANNED(strtok)
-#define sprintf BANNED(sprintf)
+#define strcpy   BANNED(strcpy)
+#define strncpy  BANNED(strncpy)
+#define strcat   BANNED(strcat)
+#define strncat  BANNED(strncat)
+#define strtok   BANNED(strtok)
+#define sprintf  BANNED(sprintf)
 #define vsprintf BANNED(vsprintf)
-#define atoi BANNED(atoi)
-#define atol BANNED(atol)
-#define atoll BANNED(atoll)
-#define gets BANNED(gets)
-#define system BANNED(system)
-#define popen BANNED(popen)
+#define atoi     BANNED(atoi)
+#define atol     BANNED(atol)
+#define atoll    BANNED(atoll)
+#define gets     BANNED(gets)
+#define system   BANNED(system)
+#define popen    BANNED(popen)
 
 #endif

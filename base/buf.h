@@ -2,8 +2,9 @@
 /*
  * buf - bytes that grow up to a ceiling.
  *
- * A buffer is born with its limit. Adding past it adds nothing, marks the buffer as full and returns
- * ERR_LIMIT; the mark stays, so a builder may add twenty times and ask once. data always has a NUL behind len.
+ * A buffer is born with its limit. Adding past it adds nothing, marks the buffer as full and
+ * returns ERR_LIMIT; the mark stays, so a builder may add twenty times and ask once. data always
+ * has a NUL behind len.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

@@ -2,8 +2,8 @@
 /*
  * clean - locals that own free themselves.
  *
- * auto_free, auto_fd and friends mark a local that owns; it is initialised on its line and one leaves
- * by return. steal_ptr and steal_fd hand ownership on.
+ * auto_free, auto_fd and friends mark a local that owns; it is initialised on its line and one
+ * leaves by return. steal_ptr and steal_fd hand ownership on.
  */
 #ifndef BASE_CLEAN_H
 #define BASE_CLEAN_H
@@ -43,9 +43,9 @@ clean_dir(DIR **d)
 }
 
 #define auto_free auto_cleanup(clean_free)
-#define auto_fd auto_cleanup(clean_fd)
+#define auto_fd   auto_cleanup(clean_fd)
 #define auto_file auto_cleanup(clean_file)
-#define auto_dir auto_cleanup(clean_dir)
+#define auto_dir  auto_cleanup(clean_dir)
 
 static inline int
 steal_fd(int *fd)

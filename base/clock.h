@@ -2,7 +2,8 @@
 /*
  * clock - time, in one place so that the core can be given another.
  *
- * Wall time is for what people and forges read; leases, deadlines and intervals use the boot clock, which no administrator sets.
+ * Wall time is for what people and forges read; leases, deadlines and intervals use the boot clock,
+ * which no administrator sets.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

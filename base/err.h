@@ -34,9 +34,9 @@ struct err {
 /* Sets code and text and returns the code. e may be NULL. Keeps no reference to its arguments. */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same for the errno of this moment: "text: No such file or directory". ENOENT becomes ERR_MISSING,
- * EEXIST ERR_CONFLICT, EACCES and EPERM ERR_DENIED, ENOSPC, EMFILE and ENFILE ERR_LIMIT, EAGAIN and EBUSY ERR_BUSY,
- * ETIMEDOUT ERR_TIMEOUT, anything else ERR_SYSTEM. */
+/* The same for the errno of this moment: "text: No such file or directory". ENOENT becomes
+ * ERR_MISSING, EEXIST ERR_CONFLICT, EACCES and EPERM ERR_DENIED, ENOSPC, EMFILE and ENFILE
+ * ERR_LIMIT, EAGAIN and EBUSY ERR_BUSY, ETIMEDOUT ERR_TIMEOUT, anything else ERR_SYSTEM. */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "text: " before what e says and returns rc unchanged. */

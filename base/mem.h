@@ -10,8 +10,9 @@
 
 #include <stddef.h>
 
-/* All return memory that the caller frees with free(3); none returns NULL. mem_zero is for one zeroed object,
- * mem_array for n zeroed objects (overflow aborts), mem_grow keeps the old contents and does not zero the rest. */
+/* All return memory that the caller frees with free(3); none returns NULL. mem_zero is for one
+ * zeroed object, mem_array for n zeroed objects (overflow aborts), mem_grow keeps the old contents
+ * and does not zero the rest. */
 void *mem_zero(size_t size);
 void *mem_array(size_t n, size_t size);
 void *mem_grow(void *take_p, size_t n, size_t size);

@@ -44,7 +44,8 @@ bool str_glob(const char *pattern, const char *s);
 /* Rows of patterns, a leading '!' takes out again; the last match decides; no match is false. */
 bool str_glob_list(const struct strs *patterns, const char *s);
 
-/* The word of list nearest to s by edit distance, or NULL if none is close (distance <= 1 + length / 3). */
+/* The word of list nearest to s by edit distance, or NULL if none is close (distance <= 1 + length
+ * / 3). */
 const char *str_nearest(const char *s, const char *const *list, size_t n);
 
 int str_i64(const char *s, int64_t min, int64_t max, int64_t *out, struct err *e);
@@ -55,7 +56,8 @@ int str_duration(const char *s, int64_t *out_ms, struct err *e);
 /* "5MiB", "64KiB", "1GiB", "300B", or bare bytes. */
 int str_size(const char *s, int64_t *out_bytes, struct err *e);
 
-/* RFC 3339 / ISO 8601 as forges write it ("2026-11-22T09:19:17Z", "+01:00", fractions) to milliseconds since 1970. */
+/* RFC 3339 / ISO 8601 as forges write it ("2026-11-22T09:19:17Z", "+01:00", fractions) to
+ * milliseconds since 1970. */
 int str_time(const char *s, int64_t *out_ms, struct err *e);
 
 /* Milliseconds since 1970 as "2026-11-22T09:19:17Z"; out has room for 32 bytes. */
@@ -67,7 +69,8 @@ bool str_utf8_ok(const char *s, size_t len);
 int str_utf8_clean(struct buf *out, const char *s, size_t len);
 
 int str_hex(struct buf *out, const void *data, size_t len);
-int str_unhex(const char *s, uint8_t *out, size_t out_len, struct err *e); /* exactly out_len bytes */
+int str_unhex(
+	const char *s, uint8_t *out, size_t out_len, struct err *e); /* exactly out_len bytes */
 int str_base64(struct buf *out, const void *data, size_t len);
 int str_base64url(struct buf *out, const void *data, size_t len); /* no padding: RFC 7515 */
 int str_unbase64(struct buf *out, const char *s, size_t len, struct err *e);
@@ -78,7 +81,8 @@ int str_percent(struct buf *out, const char *s);
 /* application/x-www-form-urlencoded, one pass; '+' is a space. ERR_INVALID for a broken %XX. */
 int str_unpercent(struct buf *out, const char *s, size_t len, struct err *e);
 
-/* "Fix: the Bug!" to "fix-the-bug": [a-z0-9-], at most max bytes, never empty ("task"), no '-' at the ends. */
+/* "Fix: the Bug!" to "fix-the-bug": [a-z0-9-], at most max bytes, never empty ("task"), no '-' at
+ * the ends. */
 void str_slug(struct buf *out, const char *s, size_t max);
 
 /* & < > " ' as entities. */

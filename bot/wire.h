@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wire - what roles say to each other, and who may say what to whom.
+ *
+ * One table (WIRE_RULES in wire.c) is the whole protocol: base/msg cuts off a peer that says
+ * anything else. Names read sender to receiver. A line "X -> Y" is a call and its answer.
+ */
+#ifndef BOT_WIRE_H
+#define BOT_WIRE_H
+
+#include "base/msg.h"
+#include "forge/forge.h"
+#include "store/task.h"
+
+enum role {
+	ROLE_MASTER,
+	ROLE_WEB,
+	ROLE_QUEUE,
+	ROLE_DECODER,
+	ROLE_COURIER,
+	ROLE_KEEPER,
+	ROLE_GATEWAY,
+	ROLE_RUNNER,
+	ROLE_SHIM,
+	ROLE_COUNT,
+};
+
+#define ROLE_BIT(r) (1u << (r))
+
+enum wire_type {
+	/* master -> role */
+	WIRE_CONFIG = 1, /* blob: row-packed struct config; sent first and again on reload */
+	WIRE_PEER,       /* struct wire_peer; one fd: a new end towards that role */
+	WIRE_LISTEN,     /* fds: listening sockets, to web */
+	WIRE_READY,      /* role -> master: struct wire_ready */
+
+	/* web -> keeper */
+	WIRE_VERIFY,   /* struct wire_verify, blob: the signed bytes */
+	WIRE_VERIFIED, /* struct wire_verdict */
+	/* web -> queue */
+	WIRE_DELIVERY, /* struct forge_delivery, blob: raw body; answered after fsync */
+	WIRE_STORED,   /* struct wire_stored */
+	WIRE_QUERY,    /* struct wire_query */
+	WIRE_PAGE,     /* struct wire_page, blob: transcript or empty */
+
+	/* queue -> decoder */
+	WIRE_DECODE, /* struct forge_delivery, blob: body */
+	WIRE_EVENT,  /* struct wire_verdict, blob: row-packed struct forge_event */
+
+	/* queue -> courier */
+	WIRE_FACT,      /* struct forge_op of a read kind */
+	WIRE_EFFECT,    /* struct wire_effect; blob: bytes of OP_ATTACH */
+	WIRE_ANSWER,    /* struct wire_answer, to both */
+	WIRE_PUSH,      /* struct wire_push */
+	WIRE_PUSHED,    /* struct wire_pushed */
+	WIRE_PUSH_LOGS, /* struct wire_push; blob: row-packed struct wire_logs; pushes
+			   refs/agent-logs/<task> */
+
+	/* runner -> courier */
+	WIRE_PREPARE,   /* struct wire_prepare */
+	WIRE_PREPARED,  /* struct wire_prepared; blob: row-packed struct agent_settings */
+	WIRE_HARVEST,   /* struct wire_harvest; fd: the bundle, read only */
+	WIRE_HARVESTED, /* struct wire_harvested */
+
+	/* runner -> queue */
+	WIRE_CLAIM, /* struct wire_claim: free slots and the attempts that live here; one way, every
+		       second or on change */
+	WIRE_PROGRESS, /* struct wire_progress; one way */
+	WIRE_DONE,  /* struct wire_done; blob: row-packed struct wire_logs; answered by WIRE_TAKEN
+		       once committed */
+	WIRE_TAKEN, /* no struct */
+	/* queue -> runner */
+	WIRE_START, /* struct wire_start; one way: the answer is the next CLAIM */
+	WIRE_STOP,  /* struct wire_stop; one way, repeated until the attempt is gone */
+
+	/* courier, queue, gateway -> keeper */
+	WIRE_SIGN_JWT, /* struct wire_name (forge): blob of the answer is the JWT */
+	WIRE_TOKEN,    /* struct wire_name (forge): the personal token */
+	WIRE_SSH_SIGN, /* blob: commit payload; the answer is the armoured signature */
+	WIRE_KEY,      /* struct wire_name (model provider): the key */
+	WIRE_MARKER,   /* struct wire_name (decimal task id): 8 hex digits */
+	WIRE_SECRET,   /* the answer to all five: struct wire_verdict, blob */
+
+	/* runner -> gateway */
+	WIRE_BOX_OPEN,   /* struct wire_box; fd: listening socket inside the box's network namespace
+			  */
+	WIRE_BOX_OPENED, /* struct wire_verdict */
+	WIRE_BOX_CLOSE,  /* struct wire_box */
+	WIRE_BOX_USAGE,  /* struct wire_usage: the answer to close */
+
+	/* runner -> shim, see sandbox/shim.h for the structs */
+	WIRE_STEP, /* blob: row-packed struct box_spec; fds: stdin file, stdout file if any */
+	WIRE_STEP_LISTEN, /* shim -> runner: fd: the box's listener; then the box waits for
+			     WIRE_STEP_GO */
+	WIRE_STEP_GO,
+	WIRE_STEP_DONE, /* shim -> runner: struct wire_step_done */
+	WIRE_SHIM_STOP, /* kill the box now */
+	WIRE_SHIM_TAIL, /* shim -> runner: blob: last bytes of the plain text, at most every second
+			 */
+	WIRE_TYPE_COUNT,
+};
+
+struct wire_peer {
+	int64_t role;
+};
+struct wire_ready {
+	char *address; /* web: what it listens on */
+};
+struct wire_name {
+	char *name;
+};
+
+/* ok false: text says why in one line, code is an ERR_ code. */
+struct wire_verdict {
+	bool ok;
+	int64_t code;
+	char *text;
+};
+
+struct wire_verify {
+	char *forge;
+	char *signature; /* header value as it came */
+};
+
+struct wire_stored {
+	bool ok;
+	int64_t delivery; /* id */
+	bool is_duplicate;
+	char *text;
+};
+
+enum wire_query_kind { QUERY_TASK, QUERY_CAST, QUERY_TEXT, QUERY_HEALTH };
+struct wire_query {
+	int64_t kind;
+	char *page; /* 32 hex digits */
+};
+struct wire_page {
+	bool found;
+	struct row_list tasks; /* struct task, at most one here */
+	struct row_list steps; /* struct task_step */
+};
+
+struct wire_effect {
+	int64_t effect; /* id in the outbox */
+	int64_t task;
+	bool was_unknown;   /* an earlier try ended without an answer: look before you create */
+	int64_t unknown_ms; /* wall time of that try */
+	struct row_list op; /* one struct forge_op */
+};
+struct wire_answer {
+	int64_t code; /* 0 or ERR_ */
+	char *text;
+	int64_t retry_after_ms;
+	struct row_list answer; /* one struct forge_answer, without items */
+	struct row_list items;  /* struct forge_item */
+};
+
+struct wire_push {
+	int64_t task;
+	char *forge;
+	int64_t installation_id;
+	int64_t repo_id;
+	char *repo;
+	char *branch;  /* short name of the branch */
+	char *sha;     /* commit in the quarantine repository of the task; WIRE_PUSH_LOGS: unused */
+	char *old_sha; /* what the branch must be at now; NULL = it must not exist, or be at sha
+			  already */
+};
+struct wire_pushed {
+	int64_t code; /* 0, ERR_CONFLICT: somebody pushed, ... */
+	char *text;
+	int64_t retry_after_ms;
+	char *sha; /* what the ref is at now */
+};
+
+struct wire_prepare {
+	int64_t task;
+	int64_t attempt;
+	char *forge;
+	int64_t installation_id;
+	int64_t repo_id;
+	char *repo;
+	char *base_ref; /* NULL = default branch */
+};
+struct wire_prepared {
+	int64_t code;
+	char *text;
+	int64_t retry_after_ms;
+	char *base_sha;
+	char *default_branch;
+	char *base_ref;
+	char *checkout_dir;  /* frozen, shared, read-only; has a prepared .git */
+	int64_t owner_uid;   /* of the files in it */
+	char *settings_text; /* error in .agent.yml as "file:line:col: text", or NULL; settings are
+				the defaults then */
+};
+
+struct wire_harvest {
+	int64_t task;
+	int64_t attempt;
+	char *forge;
+	int64_t repo_id;
+	char *repo;
+	char *base_sha;
+	char *message;  /* commit message without trailers */
+	char *trailers; /* "Key: value" lines or NULL */
+	int64_t date_ms;
+	struct strs protect; /* globs */
+};
+struct wire_harvested {
+	int64_t code; /* ERR_DENIED: refused, text names path and rule */
+	char *text;
+	char *head_sha; /* NULL: no change */
+	int64_t files, insertions, deletions;
+	char *delta_dir; /* layer over the base checkout that makes the harvested tree, for the gate
+			  */
+	int64_t owner_uid;
+	char *notes; /* submodules or LFS that were left alone, or NULL */
+};
+
+struct wire_alive {
+	int64_t task;
+	int64_t fence;
+};
+struct wire_claim {
+	int64_t free_slots;
+	struct row_list alive; /* struct wire_alive */
+};
+struct wire_start {
+	struct row_list task; /* one struct task, with the new attempt and fence */
+	char *marker;
+};
+struct wire_stop {
+	int64_t task;
+	int64_t fence;
+};
+struct wire_progress {
+	int64_t task;
+	int64_t fence;
+	int64_t state;        /* enum task_state it is in now, or -1 */
+	struct row_list step; /* zero or one struct task_step that began or ended */
+	char *tail;
+	char *base_sha;
+	char *base_ref;
+};
+struct wire_done {
+	int64_t task;
+	int64_t fence;
+	int64_t outcome;
+	char *reason;
+	char *head_sha;
+	char *base_sha;
+	char *base_ref;
+	int64_t files, insertions, deletions;
+	char *gate_command;
+	int64_t gate_exit;
+	char *summary;
+	char *tail;
+	char *tier;
+	char *blocked;
+	char *notes;
+};
+struct wire_logs {
+	char *cast; /* asciicast v2 */
+	char *text;
+};
+
+struct wire_box {
+	int64_t task;
+	int64_t fence;
+	bool models;     /* the model routes are open (agent step only) */
+	bool registries; /* the registry routes are open */
+};
+struct wire_usage {
+	bool ok;
+	int64_t requests;
+	int64_t bytes_in;
+	int64_t bytes_out;
+	char *blocked; /* one "host when" a line, or NULL */
+};
+
+struct wire_step_done {
+	int64_t exit_code; /* 128 + signal as shells write it */
+	int64_t ended_by; /* enum box_end of sandbox/sandbox.h: itself, wall, stop, output, infra */
+	int64_t stage;    /* of a start that failed, 0 = it started */
+	char *text;       /* what happened, for infra */
+};
+
+/* The members of each struct above (wire_rows.c). */
+extern const struct row WIRE_ALIVE_ROWS[];
+extern const struct row WIRE_PEER_ROWS[];
+extern const struct row WIRE_READY_ROWS[];
+extern const struct row WIRE_NAME_ROWS[];
+extern const struct row WIRE_VERDICT_ROWS[];
+extern const struct row WIRE_VERIFY_ROWS[];
+extern const struct row WIRE_STORED_ROWS[];
+extern const struct row WIRE_QUERY_ROWS[];
+extern const struct row WIRE_PAGE_ROWS[];
+extern const struct row WIRE_EFFECT_ROWS[];
+extern const struct row WIRE_ANSWER_ROWS[];
+extern const struct row WIRE_PUSH_ROWS[];
+extern const struct row WIRE_PUSHED_ROWS[];
+extern const struct row WIRE_PREPARE_ROWS[];
+extern const struct row WIRE_PREPARED_ROWS[];
+extern const struct row WIRE_HARVEST_ROWS[];
+extern const struct row WIRE_HARVESTED_ROWS[];
+extern const struct row WIRE_CLAIM_ROWS[];
+extern const struct row WIRE_START_ROWS[];
+extern const struct row WIRE_STOP_ROWS[];
+extern const struct row WIRE_PROGRESS_ROWS[];
+extern const struct row WIRE_DONE_ROWS[];
+extern const struct row WIRE_LOGS_ROWS[];
+extern const struct row WIRE_BOX_ROWS[];
+extern const struct row WIRE_USAGE_ROWS[];
+extern const struct row WIRE_STEP_DONE_ROWS[];
+
+extern const struct msg_rule WIRE_RULES[];
+extern const size_t WIRE_RULES_COUNT;
+
+/* Which roles have a link with each other, besides the master with all: the master makes one
+ * socketpair for each row. */
+struct wire_pair {
+	enum role a;
+	enum role b;
+};
+extern const struct wire_pair WIRE_PAIRS[];
+extern const size_t WIRE_PAIRS_COUNT;
+
+const char *role_name(unsigned role);
+int role_parse(const char *name); /* -1 if unknown */
+
+#endif

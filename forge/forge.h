@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forge - what a forge says and what we ask of it, without its dialect.
+ *
+ * A driver is pure: it decodes deliveries into events, builds HTTP requests for operations and
+ * reads the answers. It opens nothing. The courier performs what it builds. Events, operations and
+ * answers are described by rows, so they travel between roles as they are.
+ */
+#ifndef FORGE_FORGE_H
+#define FORGE_FORGE_H
+
+#include "base/http.h"
+#include "base/row.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum forge_kind { FORGE_GITHUB, FORGE_GITEA, FORGE_KIND_COUNT };
+
+/* One configured forge, borrowed from the configuration. */
+struct forge_conf {
+	enum forge_kind kind;
+	const char *name;    /* of POST /hook/<name> */
+	const char *url;     /* web and git base, no slash at the end */
+	const char *api_url; /* no slash at the end */
+};
+
+/* ---- Deliveries and events ---- */
+
+enum forge_event_kind {
+	EVENT_NONE,   /* understood, nothing for us */
+	EVENT_PING,   /* the forge tests the hook */
+	EVENT_LABELS, /* labels of an issue or pull request changed, or it was opened with labels */
+	EVENT_COMMENT,        /* a comment was created */
+	EVENT_COMMENT_EDITED, /* or deleted: may void what was authorised */
+	EVENT_ISSUE_EDITED,   /* title or body changed */
+	EVENT_CLOSED,         /* issue or pull request closed or merged */
+	EVENT_PULL_PUSHED,    /* new commits on a pull request */
+	EVENT_REPO, /* repository renamed, transferred, deleted, or an installation changed */
+	EVENT_KIND_COUNT,
+};
+
+/* A command line of a comment: "/agent fix --draft the parser" */
+struct forge_command {
+	char *verb; /* lower case; "" if the line was only "/agent" */
+	char *args; /* the rest of the line, white space trimmed; may be "" */
+};
+extern const struct row FORGE_COMMAND_ROWS[];
+
+struct forge_event {
+	int64_t kind;    /* enum forge_event_kind */
+	char *name;      /* the forge's own "issues.labeled", for logs */
+	int64_t repo_id; /* numeric, survives renames; 0 only for EVENT_NONE, EVENT_PING, EVENT_REPO
+			  */
+	char *repo;      /* "owner/name" */
+	char *default_branch;
+	int64_t installation_id; /* GitHub App; 0 = unknown */
+	int64_t number;          /* of the issue or pull request */
+	int64_t issue_id;        /* the forge's internal id of it */
+	bool is_pull;
+	bool is_closed;
+	char *title;
+	char *body;
+	char *author;
+	int64_t author_id;
+	char *actor; /* who did it */
+	int64_t actor_id;
+	bool actor_is_bot;
+	char *label;       /* the one label that changed, where the forge tells */
+	bool label_added;  /* it was added, not removed */
+	bool labels_known; /* labels below is the complete list after the change */
+	struct strs labels;
+	int64_t comment_id;
+	char *comment_body;
+	struct row_list commands; /* struct forge_command, of a created comment */
+	char *head_ref;           /* pull requests, where the payload has them */
+	char *head_sha;
+	int64_t head_repo_id;
+	char *base_ref;
+	int64_t updated_ms; /* of the issue or comment, the forge's clock */
+};
+extern const struct row FORGE_EVENT_ROWS[];
+
+void forge_event_finish(struct forge_event *ev);
+
+enum forge_label_state { LABEL_UNCHANGED, LABEL_ON, LABEL_OFF };
+
+/* What this event says of the label: ON if it was added (or is in the complete list), OFF if
+ * removed (or not in it). */
+enum forge_label_state forge_event_label(const struct forge_event *ev, const char *label);
+
+/* What the web role keeps of a request's head: enough to decode later. */
+struct forge_delivery {
+	char *forge;        /* configured name */
+	char *guid;         /* the forge's delivery id, or "" */
+	char *event;        /* value of the event header: "issues" */
+	char *event_type;   /* Gitea's finer header, or NULL */
+	char *content_type; /* "application/json" after form decoding */
+	int64_t received_ms;
+};
+extern const struct row FORGE_DELIVERY_ROWS[];
+
+/* ---- Operations ---- */
+
+enum forge_op_kind {
+	/* reads */
+	OP_WHOAMI,     /* answer: user, user_id */
+	OP_REPO,       /* answer: default_branch(ref), repo, repo_id */
+	OP_PERMISSION, /* of user/user_id: answer.permission */
+	OP_ISSUE, /* number: title, body, labels, is_closed, is_pull, author, author_id, updated_ms
+		   */
+	OP_PULL,  /* number: head ref, sha, repo id; base ref; is_closed */
+	OP_LABEL_EVENT,  /* number, label: id of the latest "labeled" event and its actor; 0 where
+			    the forge has none */
+	OP_COMMENT,      /* id: body, author, author_id, updated_ms */
+	OP_COMMENT_FIND, /* number, marker: id of our own comment that starts with it, else
+			    ERR_MISSING */
+	OP_PULL_FIND,    /* ref (head branch in the same repository), base: number, url of the open
+			    one, else ERR_MISSING */
+	OP_STATUS_FIND,  /* sha, external_id: id of our check run, else ERR_MISSING; forges without
+			    checks: ERR_MISSING */
+	OP_ISSUES_LABELED, /* label, since_ms: items (number, title, updated_ms, is_pull) */
+	OP_COMMENTS_SINCE, /* since_ms: items (number, id, user, body, updated_ms) */
+	/* writes; each is named by a key that makes it idempotent */
+	OP_COMMENT_CREATE, /* number, body (starts with the marker): id, url */
+	OP_COMMENT_EDIT,   /* id, body; ERR_MISSING if somebody deleted it */
+	OP_REACT,          /* id (comment) or number (issue): eyes */
+	OP_LABEL_ADD,      /* number, label (created in the repository if the forge wants that) */
+	OP_LABEL_REMOVE,   /* absent is success */
+	OP_PULL_CREATE,    /* title, body, ref, base, is_draft: number, url; ERR_CONFLICT if one is
+			      open for ref */
+	OP_PULL_EDIT,      /* number, title, body */
+	OP_STATUS_CREATE,  /* sha, context, state, title, body (text), url, external_id: id (0 for
+			      commit statuses) */
+	OP_STATUS_EDIT,    /* id (0: a commit status is set anew): the same */
+	OP_ATTACH, /* number, name; bytes beside the op: url; ERR_MISSING where the forge cannot */
+	OP_TOKEN,  /* GitHub App: installation_id, repo_id: token, token_expires_ms. Never on the
+		      wire */
+	OP_INSTALLATION, /* GitHub App: repo: installation_id as answer.id. With a JWT */
+	OP_KIND_COUNT,
+};
+
+/* State of a commit status or check run, forge-neutral. */
+enum forge_status { STATUS_QUEUED, STATUS_RUNNING, STATUS_SUCCESS, STATUS_FAILURE, STATUS_NEUTRAL };
+
+struct forge_op {
+	int64_t kind; /* enum forge_op_kind */
+	char *forge;  /* configured name */
+	int64_t installation_id;
+	int64_t repo_id;
+	char *repo;
+	int64_t number;
+	bool is_pull;
+	int64_t id;
+	char *user;
+	int64_t user_id;
+	char *label;
+	char *ref;
+	char *base;
+	char *sha;
+	char *title;
+	char *body;
+	char *marker;
+	char *context;
+	int64_t state; /* enum forge_status */
+	char *url;
+	char *external_id;
+	char *name; /* file name of an attachment */
+	bool is_draft;
+	int64_t since_ms;
+	/* The driver's own between two requests of one operation; not on the wire. */
+	int step;
+	char *cursor;
+};
+extern const struct row FORGE_OP_ROWS[];
+
+void forge_op_finish(struct forge_op *op);
+
+enum forge_permission {
+	PERMISSION_UNKNOWN,
+	PERMISSION_NONE,
+	PERMISSION_READ,
+	PERMISSION_TRIAGE,
+	PERMISSION_WRITE,
+	PERMISSION_ADMIN
+};
+
+struct forge_item {
+	int64_t number;
+	int64_t id;
+	char *user;
+	int64_t user_id;
+	bool is_pull;
+	char *title;
+	char *body;
+	int64_t updated_ms;
+};
+extern const struct row FORGE_ITEM_ROWS[];
+
+struct forge_answer {
+	int64_t id;
+	int64_t number;
+	char *url; /* for people */
+	char *user;
+	int64_t user_id;
+	bool user_is_bot;
+	int64_t permission; /* enum forge_permission */
+	char *title;
+	char *body;
+	char *author;
+	int64_t author_id;
+	struct strs labels;
+	bool is_closed;
+	bool is_pull;
+	char *ref; /* head branch, or the default branch for OP_REPO */
+	char *sha;
+	int64_t head_repo_id;
+	char *base;
+	char *repo;
+	int64_t repo_id;
+	int64_t updated_ms;
+	struct row_list items;
+	/* When the error is ERR_BUSY: when to ask again; 0 = by the usual backoff. */
+	int64_t retry_after_ms;
+	/* OP_TOKEN only; not on the wire; wiped by finish. */
+	char *token;
+	int64_t token_expires_ms;
+};
+extern const struct row FORGE_ANSWER_ROWS[];
+
+void forge_answer_finish(struct forge_answer *a);
+
+/* What a dialect can do; fallbacks are driven by it. */
+struct forge_caps {
+	bool has_checks;          /* check runs with text; else commit statuses */
+	bool has_drafts;          /* a draft flag; else the title prefix "WIP: " */
+	bool has_attachments;     /* files on a pull request */
+	bool has_label_events;    /* who set a label, with an id */
+	bool opened_tells_labels; /* labels at creation come only with "opened" (Gitea) */
+	bool label_list_is_stale; /* ask OP_ISSUE for labels before believing an event (Gitea) */
+	size_t comment_bytes_max;
+};
+
+struct forge_driver {
+	const char *name; /* "github" */
+	struct forge_caps caps;
+
+	/* Names of the request headers (lower case) that hold event, finer event, delivery id and
+	 * signature; NULL where none. signature_prefix is what stands before the hex digits
+	 * ("sha256="). */
+	const char *event_header;
+	const char *event_type_header;
+	const char *guid_header;
+	const char *signature_header;
+	const char *signature_prefix;
+	bool form_signs_json; /* form-encoded deliveries are signed over the decoded JSON (Gitea) */
+
+	/* Bytes of a verified delivery to an event. Lenient: a payload it does not know is
+	 * EVENT_NONE. ERR_INVALID only for what is not JSON at all, ERR_LIMIT over the limits of
+	 * json.h. Commands of a created comment are parsed by forge/markdown.h. */
+	int (*decode)(const struct forge_delivery *d, const char *body, size_t len,
+		struct forge_event *out, struct err *e);
+
+	/* Builds the next request of op (op->step, op->cursor). auth is left to the caller but for
+	 * its form: auth_value below. */
+	int (*build)(const struct forge_conf *f, const struct forge_op *op,
+		struct http_request *out, struct err *e);
+
+	/* Value of the Authorization header for a token; is_jwt for the App's own calls. */
+	void (*auth_value)(const char *token, bool is_jwt, struct buf *out);
+
+	/* Basic credentials "user:token" for git over HTTP. */
+	void (*git_userinfo)(const char *token, struct buf *out);
+
+	/* Reads a reply into *a (the caller's, zeroed before the first step). 0: done. 1: op was
+	 * advanced, build and send again. Errors by the status, see forge/retry.h;
+	 * a->retry_after_ms is set with ERR_BUSY. */
+	int (*read)(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
+		struct forge_answer *a, struct err *e);
+};
+
+const struct forge_driver *forge_driver_get(enum forge_kind kind);
+/* "github" or "gitea" (also for Forgejo: "forgejo"); -1 if unknown. */
+int forge_kind_parse(const char *name);
+
+/* True for operations that change something on the forge. */
+bool forge_op_is_write(int64_t kind);
+const char *forge_op_name(int64_t kind);
+
+/* https://host/owner/name.git, built from the configured base, never from a payload. ERR_INVALID
+ * for a name outside [A-Za-z0-9._-]. */
+int forge_clone_url(const struct forge_conf *f, const char *repo, struct buf *out, struct err *e);
+
+/* Web address of an issue or pull request. */
+int forge_issue_url(const struct forge_conf *f, const char *repo, int64_t number, bool is_pull,
+	struct buf *out, struct err *e);
+
+/* Web address of a file at a commit id, for the log ref. */
+int forge_blob_url(const struct forge_conf *f, const char *repo, const char *sha, const char *path,
+	struct buf *out, struct err *e);
+
+#endif
