@@ -3,6 +3,7 @@
 
 option(NS_WERROR "warnings are errors" OFF)
 option(NS_COVERAGE "count lines and branches" OFF)
+option(NS_TESTS "build the tests" ON)
 option(NS_FUZZ "build the fuzzers (clang)" OFF)
 set(NS_SANITIZE "" CACHE STRING "sanitizers, for instance address,undefined")
 
