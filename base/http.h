@@ -28,6 +28,7 @@ struct http_request {
 	struct buf body;     /* sent if len > 0 or the method wants one */
 	int64_t timeout_ms;  /* whole call; 0 = 30 s */
 	size_t reply_max;    /* body bytes; 0 = 8 MiB */
+	const char *auth_name; /* the header auth goes into; a literal; NULL = Authorization */
 	bool follow;         /* redirects */
 };
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_call - one request under way. Used by http.c only.
+ */
+#ifndef BASE_HTTP_CALL_H
+#define BASE_HTTP_CALL_H
+
+#include "base/http.h"
+
+#include <curl/curl.h>
+
+struct http_call {
+	struct http *h;
+	struct http_call *prev;
+	struct http_call *next;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct http_request r;
+	struct http_reply reply;
+	struct http_stream stream;
+	http_cb *cb; /* NULL: stream */
+	void *ctx;
+	size_t sent; /* bytes of the body given to curl */
+	size_t header_bytes;
+	int redirects;
+	int64_t deadline_ms;
+	bool is_added; /* to the multi handle */
+	bool wants_start;
+	bool wants_resume;
+	bool is_cancelled;
+	bool head_done;
+	bool is_redirect; /* the body of this answer is nobody's */
+	struct err e;     /* why a callback of ours stopped the transfer */
+};
+
+/* Tells curl everything about the request as it is in c->r, and forgets an earlier answer. */
+void http_call_prepare(struct http_call *c, int64_t left_ms);
+
+/* Frees request, answer and headers; overwrites the credential. */
+void http_call_wipe(struct http_call *c);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * msg_frame - one SEQPACKET frame: making it, sending it, and receiving it with distrust.
+ */
+#include "base/msg_frame.h"
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A packed struct has limits of its own by row; this one only keeps a liar from making us map a
+ * terabyte. */
+#define OBJ_BYTES_MAX MIB(16)
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+const struct msg_rule *
+msg_rule_find(const struct msg_link_spec *spec, uint16_t type)
+{
+	for (size_t i = 0; i < spec->n_rules; i++) {
+		if (spec->rules[i].type == type)
+			return &spec->rules[i];
+	}
+	return NULL;
+}
+
+/* ---- out ---- */
+
+static int
+take_payload(struct msg_frame *f, struct buf *payload, struct err *e)
+{
+	f->bytes = sizeof(*f) + payload->len;
+	if (payload->len <= MSG_INLINE_BYTES_MAX) {
+		f->inline_data = buf_steal(payload);
+		return 0;
+	}
+	f->header.in_memfd = 1;
+	int rc = fs_memfd("msg", payload->data, payload->len, &f->fds[0], e);
+	if (rc == 0)
+		f->n_fds = 1;
+	return rc;
+}
+
+static int
+take_fds(struct msg_frame *f, const struct msg_out *out, struct err *e)
+{
+	for (size_t i = 0; i < out->n_fds; i++) {
+		int fd = fcntl(out->fds[i], F_DUPFD_CLOEXEC, 3);
+
+		if (fd < 0)
+			return err_sys(e, "descriptor %d", out->fds[i]);
+		f->fds[f->n_fds++] = fd;
+	}
+	return 0;
+}
+
+int
+msg_frame_create(const struct msg_rule *rule, const struct msg_out *out, enum msg_kind kind,
+	struct msg_frame **frame, struct err *e)
+{
+	auto_buf struct buf payload = BUF_INIT(OBJ_BYTES_MAX + rule->blob_max);
+
+	assert(out->n_fds <= rule->fds_max && rule->fds_max <= MSG_FDS_MAX);
+	assert(!rule->rows == !out->obj);
+	if (out->blob_len > rule->blob_max)
+		return err_set(e, ERR_LIMIT, "%s: blob of %zu bytes, at most %zu", rule->name,
+			out->blob_len, rule->blob_max);
+	int rc = rule->rows ? row_pack(rule->rows, out->obj, &payload, e) : 0;
+	if (rc < 0)
+		return err_wrap(e, rc, "%s", rule->name);
+	size_t obj_len = payload.len;
+	if (obj_len > OBJ_BYTES_MAX || buf_add(&payload, out->blob, out->blob_len) < 0)
+		return err_set(e, ERR_LIMIT, "%s: struct of %zu bytes", rule->name, obj_len);
+
+	struct msg_frame *f = mem_zero(sizeof(*f));
+	f->header.type = rule->type;
+	f->header.kind = (uint8_t)kind;
+	f->header.obj_len = (uint32_t)obj_len;
+	f->header.blob_len = out->blob_len;
+	rc = take_payload(f, &payload, e);
+	if (rc == 0)
+		rc = take_fds(f, out, e);
+	if (rc < 0) {
+		msg_frame_destroy(f);
+		return err_wrap(e, rc, "%s", rule->name);
+	}
+	*frame = f;
+	return 0;
+}
+
+void
+msg_frame_destroy(struct msg_frame *f)
+{
+	if (!f)
+		return;
+	for (size_t i = 0; i < f->n_fds; i++)
+		(void)close(f->fds[i]);
+	free(f->inline_data);
+	free(f);
+}
+
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int) * (MSG_FDS_MAX + 1))];
+};
+
+int
+msg_frame_send(const struct msg_frame *f, int fd, struct err *e)
+{
+	struct msg_header header = f->header;
+	union control control = { .bytes = { 0 } };
+	struct iovec iov[2] = {
+		{ .iov_base = &header, .iov_len = sizeof(header) },
+		{ .iov_base = f->inline_data },
+	};
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 1 };
+
+	if (!header.in_memfd && header.obj_len + header.blob_len > 0) {
+		iov[1].iov_len = header.obj_len + header.blob_len;
+		m.msg_iovlen = 2;
+	}
+	if (f->n_fds > 0) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * f->n_fds);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * f->n_fds);
+		memcpy(CMSG_DATA(c), f->fds, sizeof(int) * f->n_fds);
+	}
+	ssize_t n;
+	do
+		n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return 0;
+	/* ETOOMANYREFS: too many descriptors are under way; they arrive, then there is room. */
+	if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
+		return err_set(e, ERR_BUSY, "socket is full");
+	return err_sys(e, "sendmsg");
+}
+
+/* ---- in ---- */
+
+static void
+collect_fds(struct msghdr *m, struct msg_in *in)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (in->n_fds < MSG_FDS_MAX + 1)
+				in->fds[in->n_fds++] = fd;
+			else
+				(void)close(fd);
+		}
+	}
+}
+
+/* Without the seals the sender could change the bytes after our checks, or cut the file and kill us
+ * with SIGBUS. */
+static int
+map_memfd(struct msg_in *in, size_t len, struct err *e)
+{
+	struct stat st;
+
+	if (in->n_fds == 0)
+		return err_set(e, ERR_PROTOCOL, "no memfd");
+	int fd = in->fds[0];
+	int seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return err_set(e, ERR_PROTOCOL, "memfd is not sealed");
+	if (fstat(fd, &st) < 0 || st.st_size < 0 || (uint64_t)st.st_size != len || len == 0)
+		return err_set(e, ERR_PROTOCOL, "memfd is not of %zu bytes", len);
+	void *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, "mmap");
+	in->map = p;
+	in->map_len = len;
+	in->data = p;
+	(void)close(fd);
+	in->n_fds--;
+	memmove(in->fds, in->fds + 1, in->n_fds * sizeof(int));
+	return 0;
+}
+
+static int
+check_header(const struct msg_header *h, const struct msg_link_spec *spec,
+	const struct msg_rule *rule, struct err *e)
+{
+	if (!rule)
+		return err_set(e, ERR_PROTOCOL, "unknown type %u", (unsigned)h->type);
+	if (!(rule->from & (1u << spec->peer)) || !(rule->to & (1u << spec->self)))
+		return err_set(e, ERR_PROTOCOL, "%s: not permitted from role %u to %u", rule->name,
+			spec->peer, spec->self);
+	if (h->kind >= MSG_KIND_COUNT || h->in_memfd > 1 ||
+		(h->kind == MSG_KIND_SEND) != (h->id == 0))
+		return err_set(e, ERR_PROTOCOL, "%s: malformed header", rule->name);
+	if (h->obj_len > (rule->rows ? (uint32_t)OBJ_BYTES_MAX : 0))
+		return err_set(e, ERR_PROTOCOL, "%s: struct of %u bytes", rule->name, h->obj_len);
+	if (h->blob_len > rule->blob_max)
+		return err_set(e, ERR_PROTOCOL, "%s: blob of %llu bytes, at most %zu", rule->name,
+			(unsigned long long)h->blob_len, rule->blob_max);
+	return 0;
+}
+
+static int
+check_frame(
+	struct msg_in *in, const struct msg_link_spec *spec, size_t n, bool is_cut, struct err *e)
+{
+	if (is_cut || n < sizeof(in->header))
+		return err_set(
+			e, ERR_PROTOCOL, "frame of %zu bytes%s", n, is_cut ? ", truncated" : "");
+	const struct msg_rule *rule = msg_rule_find(spec, in->header.type);
+	int rc = check_header(&in->header, spec, rule, e);
+	if (rc < 0)
+		return rc;
+	size_t payload = in->header.obj_len + (size_t)in->header.blob_len;
+	size_t inlined = n - sizeof(in->header);
+	if (inlined != (in->header.in_memfd ? 0 : payload))
+		return err_set(
+			e, ERR_PROTOCOL, "%s: %zu bytes, said %zu", rule->name, inlined, payload);
+	if (in->header.in_memfd && (rc = map_memfd(in, payload, e)) < 0)
+		return err_wrap(e, rc, "%s", rule->name);
+	if (in->n_fds > rule->fds_max)
+		return err_set(e, ERR_PROTOCOL, "%s: %zu descriptors, at most %zu", rule->name,
+			in->n_fds, rule->fds_max);
+	return 0;
+}
+
+int
+msg_in_receive(
+	int fd, const struct msg_link_spec *spec, char *buffer, struct msg_in *in, struct err *e)
+{
+	union control control;
+	struct iovec iov = { .iov_base = buffer, .iov_len = MSG_FRAME_BYTES_MAX };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t n;
+
+	*in = (struct msg_in){ 0 };
+	do
+		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n < 0 && errno != ECONNRESET)
+		return err_sys(e, "recvmsg");
+	if (n <= 0)
+		return err_set(e, ERR_MISSING, "peer closed");
+	collect_fds(&m, in);
+	memcpy(&in->header, buffer,
+		(size_t)n < sizeof(in->header) ? (size_t)n : sizeof(in->header));
+	in->data = buffer + sizeof(in->header);
+	int rc = check_frame(in, spec, (size_t)n, m.msg_flags & (MSG_TRUNC | MSG_CTRUNC), e);
+	if (rc < 0) {
+		msg_in_finish(in);
+		return rc;
+	}
+	return 1;
+}
+
+void
+msg_in_finish(struct msg_in *in)
+{
+	for (size_t i = 0; i < in->n_fds; i++) {
+		if (in->fds[i] >= 0)
+			(void)close(in->fds[i]);
+	}
+	if (in->map)
+		(void)munmap(in->map, in->map_len);
+	*in = (struct msg_in){ 0 };
+}
+
+int
+msg_pair(int fds[2], struct err *e)
+{
+	int bytes = 1 << 20; /* the kernel lowers it to net.core.wmem_max; two inline frames fit
+				into the smallest default */
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_sys(e, "socketpair");
+	for (int i = 0; i < 2; i++) {
+		(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+		fds[i] = pair[i];
+	}
+	return 0;
+}
