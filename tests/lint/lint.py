@@ -2,9 +2,9 @@
 """What the lints share: the tree's files, C without comments and strings, reporting, self-tests.
 
 A lint is `def check(tree)` yielding (path, line, what is wrong and how to mend it).
-`run(check, ...)` makes it a program: without arguments it looks at the whole tree and prints every offence as
-path:line; with --self-test it looks at planted files and must find exactly the planted offences,
-because a lint that finds nothing proves nothing.
+`run(check, ...)` makes it a program: without arguments it looks at the whole tree and prints every
+offence as path:line; with --self-test it looks at planted files and must find the planted offences
+and no others, because a lint that finds nothing proves nothing.
 """
 
 import os
