@@ -48,9 +48,11 @@ struct handler_world {
 	const struct task *live; /* not final */
 	const struct task *last; /* newest final one */
 	int64_t generation;      /* of the trigger label here; 0 = never seen */
-	bool label_is_on;        /* the generation has not ended */
-	int64_t place;           /* of live in the queue, 0 = it has begun */
-	int64_t now_ms;          /* wall time */
+	bool label_is_on; /* the generation has not ended: a person or, by the queue when a task is
+			     claimed, we end it */
+	bool running_is_on; /* the purpose "running" of live is done: our state label is there */
+	int64_t place;      /* of live in the queue, 0 = it has begun */
+	int64_t now_ms;     /* wall time */
 };
 
 struct handler_in {

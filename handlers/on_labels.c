@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * on_labels - the trigger label came or went.
+ *
+ * A generation starts when the label comes and ends when it goes; one generation makes at most one
+ * task. Forges repeat, reorder and abridge label events, so the label must be there when we look,
+ * not only in the event.
+ */
+#include "handlers/events.h"
+#include "handlers/intents.h"
+#include "handlers/policy.h"
+#include "handlers/prompt.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+
+static void
+label_gone(const struct handler_in *in, struct intents *out)
+{
+	const struct task *live = in->world->live;
+	enum policy_verdict verdict;
+	const char *why = NULL;
+
+	if (policy_is_machine(in, &why)) {
+		intent_generation(out, false);
+		intent_ignore(out, "label removed: %s", why);
+		return;
+	}
+	if (!live) {
+		intent_generation(out, false);
+		return;
+	}
+	verdict = policy_actor(in, out, &why);
+	if (verdict == POLICY_ASK)
+		return;
+	intent_generation(out, false);
+	if (verdict == POLICY_ALLOW)
+		intent_stop(out, live->id, in->event->actor, "the label was removed");
+	else
+		intent_ignore(out, "label removed, but the task goes on: %s", why);
+}
+
+/* Taking our running label off is how a person without a comment box says stop. A list may be
+ * stale, so the issue is asked. */
+static void
+running_gone(const struct handler_in *in, struct intents *out, const char *running)
+{
+	const struct fact *issue;
+	const char *why = NULL;
+
+	if (policy_is_machine(in, &why)) {
+		intent_ignore(out, "label removed: %s", why);
+		return;
+	}
+	issue = intent_need(in, out, OP_ISSUE, NULL);
+	if (!issue)
+		return;
+	if (issue->code == 0 && !strs_has(&issue->answer.labels, running))
+		label_gone(in, out);
+	else
+		intent_ignore(out, "label: %s is still there", running);
+}
+
+/* The trigger key names the labelling itself where the forge has an id for it, else our count of
+ * them. */
+static char *
+trigger_key(const struct handler_in *in, const struct fact *labelled)
+{
+	const struct forge_event *ev = in->event;
+
+	if (labelled && labelled->code == 0 && labelled->answer.id > 0)
+		return mem_fmt("label:%s:%" PRId64 ":%" PRId64 ":%s:e%" PRId64, in->forge,
+			ev->repo_id, ev->number, in->conf->label, labelled->answer.id);
+	return mem_fmt("label:%s:%" PRId64 ":%" PRId64 ":%s:g%" PRId64, in->forge, ev->repo_id,
+		ev->number, in->conf->label, in->world->generation + 1);
+}
+
+static void
+start(const struct handler_in *in, struct intents *out, const struct fact *labelled,
+	const struct fact *pull)
+{
+	auto_free char *key = trigger_key(in, labelled);
+	struct task *t;
+
+	intent_ack(in, out);
+	t = intent_task(in, out, key);
+	t->verb = VERB_FIX;
+	if (pull) {
+		t->base_ref = mem_str(pull->answer.ref);
+		t->base_sha = mem_str(pull->answer.sha);
+	}
+	t->prompt = prompt_make(in, t, NULL);
+}
+
+static bool
+is_fork(const struct handler_in *in, const struct fact *pull)
+{
+	return pull->answer.head_repo_id != in->event->repo_id;
+}
+
+static void
+label_came(const struct handler_in *in, struct intents *out)
+{
+	const struct fact *issue, *labelled = NULL, *pull = NULL;
+	enum policy_verdict verdict;
+	const char *why = NULL;
+
+	if (in->world->live) {
+		intent_ignore(out, "task %" PRId64 " is at work here already", in->world->live->id);
+		return;
+	}
+	verdict = policy_actor(in, out, &why);
+	issue = intent_need(in, out, OP_ISSUE, NULL);
+	if (in->conf->caps->has_label_events)
+		labelled = intent_need(in, out, OP_LABEL_EVENT, NULL);
+	if (in->event->is_pull)
+		pull = intent_need(in, out, OP_PULL, NULL);
+	if (intents_want_facts(out))
+		return;
+	if (verdict != POLICY_ALLOW)
+		intent_ignore(out, "label: %s", why);
+	else if (issue->code != 0)
+		intent_ignore(out, "label: the issue could not be read");
+	else if (issue->answer.is_closed)
+		intent_ignore(out, "label: the issue is closed");
+	else if (!strs_has(&issue->answer.labels, in->conf->label))
+		intent_ignore(out, "label: it is gone again");
+	else if (!in->conf->caps->has_label_events && in->world->label_is_on)
+		intent_ignore(out, "label: this labelling was seen before");
+	else if (pull && (pull->code != 0 || is_fork(in, pull)))
+		intent_ignore(out,
+			"label: the pull request comes from a fork, where nothing can be pushed");
+	else {
+		intent_generation(out, true);
+		start(in, out, labelled, pull);
+	}
+}
+
+void
+on_labels(const struct handler_in *in, struct intents *out)
+{
+	const struct forge_event *ev = in->event;
+	auto_free char *running = NULL;
+
+	if (ev->is_closed) {
+		intent_ignore(out, "label: the issue is closed");
+		return;
+	}
+	running = mem_fmt("%s:running", in->conf->label);
+	if (in->world->live && in->world->running_is_on &&
+		forge_event_label(ev, running) == LABEL_OFF) {
+		running_gone(in, out, running);
+		return;
+	}
+	switch (forge_event_label(ev, in->conf->label)) {
+	case LABEL_ON:
+		label_came(in, out);
+		return;
+	case LABEL_OFF:
+		if (in->world->label_is_on)
+			label_gone(in, out);
+		else
+			intent_ignore(out, "another label");
+		return;
+	case LABEL_UNCHANGED:
+		intent_ignore(out, "another label");
+		return;
+	}
+}

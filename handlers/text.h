@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text - what people read of a task on the forge.
+ *
+ * Everything that the agent or a user wrote goes in through forge/markdown.h, so that it cannot
+ * act.
+ */
+#ifndef HANDLERS_TEXT_H
+#define HANDLERS_TEXT_H
+
+#include "handlers/handlers.h"
+
+/* The progress comment, without its marker. */
+void text_sticky(const struct effects_in *in, struct buf *out);
+
+/* Title and body of the pull request. */
+void text_pull_title(const struct task *t, struct buf *out);
+void text_pull_body(const struct effects_in *in, struct buf *out);
+
+/* One sentence on what the bot's own test run said. */
+void text_gate(const struct task *t, struct buf *out);
+
+/* "agent/17-crash-on-empty-input", or the pull request's branch if the work may go there. */
+void text_branch(const struct task *t, struct buf *out);
+
+/* " · [task page](...)" or nothing. */
+void text_page_link(const struct handler_conf *conf, const struct task *t, struct buf *out);
+
+#endif
