@@ -28,10 +28,35 @@
 #define LIMIT_ITEMS         100
 
 /* Repository: what a harvest may bring out. */
-#define LIMIT_BUNDLE_BYTES       MIB(64)
-#define LIMIT_HARVEST_FILES      5000
-#define LIMIT_HARVEST_FILE_BYTES MIB(16)
-#define LIMIT_AGENT_YML_BYTES    KIB(64)
+#define LIMIT_BUNDLE_BYTES         MIB(64)
+#define LIMIT_HARVEST_FILES        5000
+#define LIMIT_HARVEST_FILE_BYTES   MIB(16)
+#define LIMIT_AGENT_YML_BYTES      KIB(64)
+#define LIMIT_HARVEST_BYTES        MIB(256) /* of all changed files together, unpacked */
+#define LIMIT_HARVEST_OBJECTS      50000
+#define LIMIT_HARVEST_ENTRIES      200000 /* tree entries looked at: a bomb has 10^10 */
+#define LIMIT_HARVEST_DEPTH        100
+#define LIMIT_NAME_COMPONENT_BYTES 255
+#define LIMIT_SYMLINK_BYTES        4095
+#define LIMIT_OBJECT_BYTES         MIB(128) /* one object while a pack is read: a delta bomb has GiBs */
+#define LIMIT_BUNDLE_HEAD_BYTES    KIB(8)
+
+/* Repository: what is fetched and checked out. */
+#define LIMIT_FETCH_BYTES    (4096L * MIB(1)) /* of one pack */
+#define LIMIT_FETCH_MS       600000
+#define LIMIT_CHECKOUT_FILES 500000
+#define LIMIT_CHECKOUT_BYTES (8192L * MIB(1))
+#define LIMIT_CHECKOUT_MS    600000
+#define LIMIT_CHECKOUTS      16 /* of one repository, kept for later tasks */
+#define LIMIT_CHECKOUT_HISTORY_BYTES                                                               \
+	MIB(256)                      /* of packs: above it a checkout has only recent history */
+#define LIMIT_CHECKOUT_HISTORY     50 /* commits of recent history */
+#define LIMIT_HARVEST_MS           120000
+#define LIMIT_PUSH_MS              300000
+#define LIMIT_GIT_CHILDREN         4
+#define LIMIT_GIT_MEMORY_BYTES     (2048L * MIB(1)) /* RLIMIT_DATA of the git CLI */
+#define LIMIT_HARVEST_MEMORY_BYTES (1024L * MIB(1))
+#define LIMIT_GIT_OUTPUT_BYTES     KIB(64)
 
 /* Transcript. */
 #define LIMIT_TRANSCRIPT_BYTES MIB(8)
