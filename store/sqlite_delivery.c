@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sqlite_delivery - the inbox.
+ */
+#include "store/sqlite.h"
+
+#include "base/limits.h"
+
+#define COLUMNS                                                                                    \
+	"id, forge, guid, event, event_type, content_type, received_ms, state, reason, strikes"
+
+int
+sqlite_delivery_add(struct store *st, const struct delivery *d, const void *body, size_t len,
+	int64_t *id, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_buf struct buf packed = BUF_INIT(LIMIT_DELIVERY_BYTES + KIB(256));
+	int rc = pack_squeeze(s->pack, body, len, &packed, e);
+
+	if (rc < 0)
+		return rc;
+	rc = sqlite_run(s, e,
+		"INSERT INTO delivery (forge, guid, event, event_type, content_type, received_ms, "
+		"size,"
+		" body) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		"sssssiib", d->forge, d->guid, d->event, d->event_type, d->content_type,
+		d->received_ms, (int64_t)len, packed.data, packed.len);
+	if (rc < 0)
+		return rc;
+	if (rc == 1) {
+		*id = sqlite3_last_insert_rowid(s->db);
+		return 0;
+	}
+	rc = sqlite_int(s, e, id, "SELECT id FROM delivery WHERE forge = ? AND guid = ?", "ss",
+		d->forge, d->guid);
+	return rc < 0 ? rc : err_set(e, ERR_CONFLICT, "delivery %s was stored before", d->guid);
+}
+
+static int
+delivery_read(struct store *st, const char *sql, int64_t id, struct delivery *out, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_stmt sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_stmt(s, sql, &stmt, e);
+
+	if (rc < 0)
+		return rc;
+	sqlite_bind(stmt, "i", id);
+	return sqlite_row_one(s, stmt, DELIVERY_ROWS, out, "such delivery", e);
+}
+
+int
+sqlite_delivery_next(struct store *st, int64_t after, struct delivery *out, struct err *e)
+{
+	return delivery_read(st,
+		"SELECT " COLUMNS " FROM delivery WHERE state = 0 AND id > ? ORDER BY id LIMIT 1",
+		after, out, e);
+}
+
+int
+sqlite_delivery_get(struct store *st, int64_t id, struct delivery *out, struct err *e)
+{
+	return delivery_read(st, "SELECT " COLUMNS " FROM delivery WHERE id = ?", id, out, e);
+}
+
+int
+sqlite_delivery_body(struct store *st, int64_t id, struct buf *out, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_stmt sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_stmt(s, "SELECT size, body FROM delivery WHERE id = ?", &stmt, e);
+
+	if (rc < 0)
+		return rc;
+	sqlite_bind(stmt, "i", id);
+	rc = sqlite_step(s, stmt, e);
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return err_set(e, ERR_MISSING, "no such delivery");
+	return pack_expand(s->pack, sqlite3_column_blob(stmt, 1),
+		(size_t)sqlite3_column_bytes(stmt, 1), (size_t)sqlite3_column_int64(stmt, 0), out,
+		e);
+}
+
+int
+sqlite_delivery_end(
+	struct store *st, int64_t id, enum delivery_state state, const char *reason, struct err *e)
+{
+	int rc = sqlite_run(sqlite_of(st), e,
+		"UPDATE delivery SET state = ?, reason = ? WHERE id = ? AND state = 0", "isi",
+		(int64_t)state, reason, id);
+
+	if (rc == 0)
+		return err_set(e, ERR_CONFLICT, "delivery %lld is not new", (long long)id);
+	return rc < 0 ? rc : 0;
+}
+
+int
+sqlite_delivery_strike(struct store *st, int64_t id, int64_t *strikes, struct err *e)
+{
+	return sqlite_int(sqlite_of(st), e, strikes,
+		"UPDATE delivery SET strikes = strikes + 1 WHERE id = ? AND state = 0 RETURNING "
+		"strikes",
+		"i", id);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sqlite_effect - the outbox.
+ */
+#include "store/sqlite.h"
+
+static const char *const NOT_ADDED[] = { "id", NULL };
+static const char *const NOT_CHANGED[] = { "id", "task", "purpose", "created_ms", NULL };
+static const struct sqlite_table EFFECTS = { "effect", EFFECT_ROWS, NOT_ADDED, NOT_CHANGED };
+
+int
+sqlite_effect_add(struct store *st, struct effect *f, struct err *e)
+{
+	int rc = sqlite_row_add(sqlite_of(st), &EFFECTS, f, &f->id, e);
+
+	return rc < 0 ? err_wrap(e, rc, "effect %s of task %lld", f->purpose, (long long)f->task)
+		      : 0;
+}
+
+int
+sqlite_effect_get(struct store *st, int64_t id, struct effect *out, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_stmt sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_stmt(s, "SELECT * FROM effect WHERE id = ?", &stmt, e);
+
+	if (rc < 0)
+		return rc;
+	sqlite_bind(stmt, "i", id);
+	return sqlite_row_one(s, stmt, EFFECT_ROWS, out, "such effect", e);
+}
+
+int
+sqlite_effect_find(
+	struct store *st, int64_t task, const char *purpose, struct effect *out, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_stmt sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_stmt(s, "SELECT * FROM effect WHERE task = ? AND purpose = ?", &stmt, e);
+
+	if (rc < 0)
+		return rc;
+	sqlite_bind(stmt, "is", task, purpose);
+	return sqlite_row_one(s, stmt, EFFECT_ROWS, out, "such effect", e);
+}
+
+int
+sqlite_effect_save(struct store *st, const struct effect *f, struct err *e)
+{
+	int rc = sqlite_row_save(sqlite_of(st), &EFFECTS, f, "id = :id", e);
+
+	if (rc == 0)
+		return err_set(e, ERR_MISSING, "no such effect");
+	return rc < 0 ? rc : 0;
+}
+
+int
+sqlite_effect_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_stmt sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_stmt(s, "SELECT * FROM effect WHERE task = ? ORDER BY id", &stmt, e);
+
+	if (rc < 0)
+		return rc;
+	sqlite_bind(stmt, "i", task);
+	return sqlite_row_all(s, stmt, EFFECT_ROWS, sizeof(struct effect), out, e);
+}
+
+/* One of each task and none beside one under way: the forge sees a task's effects in their order as
+ * long as it answers. Effects of no task know no order. */
+int
+sqlite_effect_due(
+	struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_stmt sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_stmt(s,
+		"SELECT id FROM (SELECT id, is_urgent, row_number() OVER ("
+		"  PARTITION BY CASE task WHEN 0 THEN -id ELSE task END ORDER BY is_urgent DESC, "
+		"id)"
+		" AS place FROM effect WHERE state = 0 AND not_before_ms <= ?1"
+		" AND (task = 0 OR task NOT IN (SELECT task FROM effect WHERE state = 1)))"
+		" WHERE place = 1 ORDER BY is_urgent DESC, id LIMIT ?2",
+		&stmt, e);
+
+	if (rc < 0)
+		return rc;
+	sqlite_bind(stmt, "ii", now_ms, (int64_t)max);
+	*n = 0;
+	while ((rc = sqlite_step(s, stmt, e)) > 0)
+		ids[(*n)++] = sqlite3_column_int64(stmt, 0);
+	return rc;
+}
+
+int
+sqlite_effect_next_ms(struct store *st, int64_t *at_ms, struct err *e)
+{
+	return sqlite_int(sqlite_of(st), e, at_ms,
+		"SELECT min(not_before_ms) FROM effect WHERE state = 0", "");
+}
+
+int
+sqlite_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e)
+{
+	int rc = sqlite_run(sqlite_of(st), e,
+		"UPDATE effect SET state = 0, was_unknown = 1,"
+		" unknown_ms = CASE unknown_ms WHEN 0 THEN ?1 ELSE unknown_ms END WHERE state = 1",
+		"i", now_ms);
+
+	if (rc < 0)
+		return rc;
+	*n = rc;
+	return 0;
+}
