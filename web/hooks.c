@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hooks - POST /hook/<name>: a delivery comes in.
+ *
+ * The answer is 401 for what is not signed, 202 for what is signed, wanted or not: GitLab and
+ * others switch a hook off that answers 4xx. 503 asks the forge to send it again.
+ */
+#include "web/hooks.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define RETRY_S 5
+
+struct hooks {
+	struct site_hook *v;
+	size_t n;
+	struct site_backend backend;
+};
+
+struct hooks *
+hooks_create(const struct site_hook *v, size_t n, const struct site_backend *backend)
+{
+	struct hooks *h = mem_zero(sizeof(*h));
+
+	h->v = mem_array(n ? n : 1, sizeof(*v));
+	if (n > 0)
+		memcpy(h->v, v, n * sizeof(*v));
+	h->n = n;
+	h->backend = *backend;
+	return h;
+}
+
+void
+hooks_destroy(struct hooks *h)
+{
+	if (!h)
+		return;
+	free(h->v);
+	free(h);
+}
+
+const struct site_hook *
+hooks_get(const struct hooks *h, const char *name)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		if (str_eq(h->v[i].name, name))
+			return &h->v[i];
+	}
+	return NULL;
+}
+
+static bool
+is_form(struct web_exchange *x)
+{
+	const char *type = web_header(x, "Content-Type");
+
+	return type && str_starts(type, "application/x-www-form-urlencoded");
+}
+
+/* The value of the field "payload" of a form; the other fields are passed over. */
+static int
+form_payload(const struct buf *form, struct buf *out, struct err *e)
+{
+	static const char field[] = "payload=";
+	const char *p = buf_str(form);
+	const char *end = p + form->len;
+
+	while (p < end) {
+		const char *amp = memchr(p, '&', (size_t)(end - p));
+		size_t len = amp ? (size_t)(amp - p) : (size_t)(end - p);
+
+		if (len >= sizeof(field) - 1 && memcmp(p, field, sizeof(field) - 1) == 0)
+			return str_unpercent(
+				out, p + sizeof(field) - 1, len - (sizeof(field) - 1), e);
+		p += len + 1;
+	}
+	return err_set(e, ERR_INVALID, "the form has no field \"payload\"");
+}
+
+static void
+refuse(struct web_exchange *x, const char *name, const char *why)
+{
+	log_warn(NULL, "hook.refused", "hook=%s client=%s why=\"%s\"", name, web_client(x), why);
+	web_reply_text(x, 401, "the signature is missing or wrong");
+}
+
+void
+hooks_handle(struct hooks *h, struct web_exchange *x, const char *name)
+{
+	const struct site_hook *hook = hooks_get(h, name);
+	auto_buf struct buf json = BUF_INIT(LIMIT_DELIVERY_BYTES);
+	const struct buf *signed_bytes = web_body(x);
+	const char *signature;
+	struct err e = { 0 };
+
+	if (!hook) {
+		web_reply_text(x, 404, "no forge of that name is configured");
+		return;
+	}
+	signature = web_header(x, hook->signature_header);
+	if (str_is_empty(signature)) {
+		refuse(x, name, "no signature");
+		return;
+	}
+	if (hook->form_signs_json && is_form(x)) {
+		if (form_payload(web_body(x), &json, &e) < 0) {
+			refuse(x, name, e.text);
+			return;
+		}
+		signed_bytes = &json;
+	}
+	h->backend.verify(h->backend.ctx, x, hook->name, signature, signed_bytes);
+}
+
+static const char *
+header_or_empty(struct web_exchange *x, const char *name)
+{
+	const char *value = name ? web_header(x, name) : NULL;
+
+	return value ? value : "";
+}
+
+static void
+store(struct hooks *h, struct web_exchange *x, const struct site_hook *hook, const struct buf *json)
+{
+	const struct site_delivery d = {
+		.forge = hook->name,
+		.guid = header_or_empty(x, hook->guid_header),
+		.event = header_or_empty(x, hook->event_header),
+		.event_type =
+			hook->event_type_header ? web_header(x, hook->event_type_header) : NULL,
+		.body = json,
+	};
+
+	if (str_eq(d.event, "ping")) {
+		log_info(NULL, "hook.ping", "hook=%s", hook->name);
+		web_reply_text(x, 202, "pong");
+		return;
+	}
+	h->backend.store(h->backend.ctx, x, &d);
+}
+
+void
+hooks_verified(struct hooks *h, struct web_exchange *x, const char *name, int code)
+{
+	const struct site_hook *hook = hooks_get(h, name);
+	auto_buf struct buf json = BUF_INIT(LIMIT_DELIVERY_BYTES);
+	struct err e = { 0 };
+
+	if (code == ERR_DENIED || !hook) {
+		refuse(x, name, "wrong signature");
+		return;
+	}
+	if (code != 0) {
+		struct web_reply r = {
+			.status = 503, .body = BUF_INIT(KIB(1)), .retry_after_s = RETRY_S
+		};
+
+		(void)buf_adds(&r.body, "the signature cannot be checked now\n");
+		web_reply(x, &r);
+		return;
+	}
+	if (!is_form(x)) {
+		store(h, x, hook, web_body(x));
+		return;
+	}
+	if (form_payload(web_body(x), &json, &e) < 0) {
+		/* Signed, so it is what the forge sent; sending it again would not help. */
+		log_err(LOG_LEVEL_WARN, NULL, "hook.form_ignored", &e);
+		web_reply_text(x, 202, "ignored: the form has no payload");
+		return;
+	}
+	store(h, x, hook, &json);
+}
