@@ -301,3 +301,13 @@ str_html(struct buf *out, const char *s, size_t len)
 	}
 	return rc < 0 ? rc : buf_add(out, s + from, len - from);
 }
+
+size_t
+str_utf8_cut(const char *s, size_t len, size_t max)
+{
+	if (len <= max)
+		return len;
+	while (max > 0 && ((unsigned char)s[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}

@@ -21,12 +21,8 @@ commit_message(const struct task *t, struct buf *out)
 
 	if (t->title)
 		markdown_visible(&subject, t->title, strlen(t->title), &removed);
-	for (len = 0; len < subject.len && len < SUBJECT_BYTES_MAX &&
-		      (unsigned char)subject.data[len] >= ' ';
-		len++)
-		;
-	while (len > 0 && len < subject.len && ((unsigned char)subject.data[len] & 0xc0) == 0x80)
-		len--;
+	len = strcspn(buf_str(&subject), "\r\n");
+	len = str_utf8_cut(buf_str(&subject), len, SUBJECT_BYTES_MAX);
 	if (len == 0)
 		(void)buf_addf(out, "Task %" PRId64, t->id);
 	else

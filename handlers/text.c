@@ -56,7 +56,7 @@ void
 text_pull_title(const struct task *t, struct buf *out)
 {
 	auto_buf struct buf plain = BUF_INIT(LIMIT_TITLE_BYTES);
-	size_t removed = 0, len;
+	size_t removed = 0;
 
 	if (t->title)
 		markdown_visible(&plain, t->title, strlen(t->title), &removed);
@@ -65,7 +65,7 @@ text_pull_title(const struct task *t, struct buf *out)
 			plain.data[i] = ' ';
 	}
 	(void)str_utf8_clean(
-		out, buf_str(&plain), plain.len < TITLE_BYTES_MAX ? plain.len : TITLE_BYTES_MAX);
+		out, buf_str(&plain), str_utf8_cut(buf_str(&plain), plain.len, TITLE_BYTES_MAX));
 	if (plain.len == 0)
 		(void)buf_addf(out, "Task %" PRId64, t->id);
 	(void)buf_addf(out, " (#%" PRId64 ")", t->number);
