@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config - what people decide: nightshift.yaml for a server, .agent.yml for a repository.
+ *
+ * Both are plain structs with a row table, so that the master reads the files once and each role is
+ * sent the result (base/row.h). They hold no secret, only the names of the files and variables that
+ * do.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/row.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_BYTES_MAX  (256 * 1024)
+#define CONFIG_FORGES_MAX 16
+#define CONFIG_NAMES_MAX  32 /* models, registries, agents */
+
+/* A pair x_file, x_env names one secret; at most one of the two is set (config_secret_read). */
+struct config_forge {
+	char *name;    /* the <name> of POST /hook/<name> */
+	char *kind;    /* github, gitea */
+	char *url;     /* web and git base, no slash at the end */
+	char *api_url; /* set by config_load when the file says nothing */
+	int64_t app_id;
+	char *app_key_file;
+	char *app_key_env;
+	char *token_file;
+	char *token_env;
+	char *webhook_secret_file;
+	char *webhook_secret_env;
+	char *webhook_secret_old_file;
+	char *webhook_secret_old_env;
+	struct strs repos; /* for str_glob_list; empty: every repository */
+};
+
+struct config_model {
+	char *name; /* the <name> of the gateway's /llm/<name>/ */
+	char *kind; /* openai, anthropic, gemini: how the key is sent */
+	char *url;
+	char *key_file;
+	char *key_env;
+	struct strs allow; /* names of models, for str_glob_list; empty: all */
+};
+
+struct config_registry {
+	char *name; /* the <name> of the gateway's /registry/<name>/ */
+	char *url;
+};
+
+struct config_agent {
+	char *name;
+	char *kind;          /* codex, claude, gemini, opencode, qwen, command */
+	char *path;          /* of the program; NULL: found in the box's PATH */
+	struct strs command; /* kind command: argv */
+	char *model;         /* what the CLI is told; NULL: its own default */
+	char *provider;      /* name of a row of models; NULL: this agent gets no model route */
+};
+
+struct config {
+	char *listen;
+	char *public_url; /* no slash at the end; NULL only with intake poll */
+	struct strs trusted_proxies;
+	char *intake; /* webhook, poll */
+	int64_t poll_every_ms;
+	char *state_dir; /* absolute */
+	char *user;
+	int64_t boxes;
+	int64_t tasks_per_repo;
+	struct row_list forges;     /* struct config_forge */
+	struct row_list models;     /* struct config_model */
+	struct row_list registries; /* struct config_registry */
+	char *agent;                /* name of the default agent: always a row of agents */
+	struct row_list agents; /* struct config_agent; every built-in kind but command has a row */
+	char *sandbox_tier_min; /* userns, none */
+	struct strs sandbox_tools;
+	char *commit_name;
+	char *commit_email;
+	bool commit_coauthor;
+	bool commit_signoff;
+	char *commit_sign_key_file;
+	char *commit_sign_key_env;
+	int64_t limit_wall_ms;
+	int64_t limit_log_bytes;
+	int64_t limit_setup_ms;
+	int64_t limit_gate_ms;
+	int64_t limit_attempts;
+	char *logs; /* git: transcripts on refs/agent-logs of the repository; off */
+	bool dry_run;
+	char *store_synchronous; /* full, off */
+};
+
+extern const struct row CONFIG_ROWS[];
+
+/* A scheduled task of a repository. */
+struct agent_chore {
+	char *name;
+	char *schedule; /* five fields of cron */
+	char *prompt;
+	int64_t open_max;
+};
+
+/* .agent.yml. Zeros and NULLs mean that the repository says nothing; config_load's values hold
+ * then. */
+struct agent_settings {
+	char *agent;
+	struct strs setup;     /* commands, run by the box's sh -c */
+	struct strs setup_key; /* files whose contents name the setup layer */
+	char *gate_test;       /* command */
+	char *gate_report;     /* path of JUnit XML or TAP, below the workspace */
+	int64_t gate_reruns;
+	struct strs network;    /* "registry" or host names */
+	struct strs protect;    /* globs for str_glob_list */
+	struct row_list chores; /* struct agent_chore */
+	int64_t limit_wall_ms;
+	int64_t limit_cost_cents; /* of a US dollar; 0: no limit */
+	int64_t limit_tasks_open;
+	bool submodules;
+	bool lfs;
+};
+
+extern const struct row AGENT_SETTINGS_ROWS[];
+
+/* Reads, checks and completes the server's file. Relative paths in it are made absolute against its
+ * folder. On error *out is empty and the text says where: nightshift.yaml:12:3: unknown key
+ * "lisen"; did you mean "listen"? */
+int config_load(const char *path, struct config *out, struct err *e);
+
+/* The same from memory; name is for messages, and its folder for relative paths. */
+int config_parse(const char *data, size_t len, const char *name, struct config *out, struct err *e);
+void config_finish(struct config *c);
+
+static inline void
+clean_config(struct config *c)
+{
+	config_finish(c);
+}
+
+#define auto_config auto_cleanup(clean_config)
+
+/* .agent.yml of a default branch: written by people with write access, but still bounded as an
+ * enemy's. len 0 gives the defaults. */
+int agent_settings_parse(
+	const char *data, size_t len, const char *name, struct agent_settings *out, struct err *e);
+void agent_settings_finish(struct agent_settings *s);
+
+/* Rows by name; NULL if there is none. Borrowed from c. */
+const struct config_forge *config_forge_find(const struct config *c, const char *name);
+const struct config_model *config_model_find(const struct config *c, const char *name);
+const struct config_registry *config_registry_find(const struct config *c, const char *name);
+const struct config_agent *config_agent_find(const struct config *c, const char *name);
+
+/* The values in force as a nightshift.yaml that config_parse reads back to the same;
+ * docs/CONFIG.md. */
+int config_print(const struct config *c, struct buf *out);
+int config_docs(struct buf *out);
+
+/* A secret's value out of its file or its variable; the caller wipes it. A secret under 16 bytes is
+ * refused (ERR_INVALID): it can be guessed, and cannot be masked in transcripts without masking
+ * words of prose. ERR_MISSING, ERR_DENIED. */
+int config_secret_read(const char *file, const char *env, struct buf *out, struct err *e);
+
+/* Each secret that c names: what is its place in the file ("forges.gh.token"). Stops at the first
+ * negative result, which it returns. */
+struct config_secret {
+	const char *what;
+	const char *file;
+	const char *env;
+};
+int config_secrets_each(const struct config *c,
+	int (*fn)(void *arg, const struct config_secret *secret), void *arg);
+
+/* listen: "host:port", "[v6]:port", "unix:PATH", "systemd". Host is a numeric address or localhost,
+ * so that nothing is resolved. */
+enum config_listen_kind { CONFIG_LISTEN_TCP, CONFIG_LISTEN_UNIX, CONFIG_LISTEN_SYSTEMD };
+struct config_listen {
+	enum config_listen_kind kind;
+	struct sockaddr_storage
+		addr; /* TCP: sockaddr_in or sockaddr_in6; port 0 lets the kernel choose */
+	socklen_t addr_len;
+	char path[108]; /* UNIX: as in sockaddr_un */
+};
+int config_listen_parse(const char *text, struct config_listen *out, struct err *e);
+
+/* True if addr (numeric, v4 or v6, v4-mapped counts as v4) is one of nets: addresses or CIDR
+ * blocks. */
+bool config_net_has(const struct strs *nets, const char *addr);
+
+#endif
