@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gitea's calls on issues: comments, reactions, labels by id, timeline, attachments.
 import { HttpError } from './router.mjs';
+import { can } from './state.mjs';
 
 const R = '/repos/{owner}/{repo}';
 const READ = { needs: 'issues:read' };
@@ -176,16 +177,34 @@ export function issueRoutes(sim, shape) {
     );
   }
 
+  // Only an administrator of the repository may ask about others.
   function permission(ctx) {
     const user = state.findUser(ctx.params.collaborator);
-    if (!user)
+    if (!user) {
       throw new HttpError(404, `user redirect does not exist [name: ${ctx.params.collaborator}]`);
+    }
+    if (user !== ctx.who.user && !can(sim.auth.level(ctx.who, ctx.repo), 'admin')) {
+      throw new HttpError(
+        403,
+        'Only admins can query all permissions, repo admins can query all repo permissions, collaborators can query only their own',
+      );
+    }
     const level = state.level(ctx.repo, user);
-    const shown =
-      user.id === ctx.repo.owner.id
-        ? 'owner'
-        : ({ triage: 'read', maintain: 'write' }[level] ?? level);
+    const isOwner = user.id === ctx.repo.owner.id;
+    const shown = isOwner ? 'owner' : ({ triage: 'read', maintain: 'write' }[level] ?? level);
     return { body: { permission: shown, role_name: shown, user: shape.user(user) } };
+  }
+
+  // "All users that have write access and can be assigned to issues."
+  const assignees = (ctx) =>
+    [...state.users.values()].filter(
+      (u) => u.type === 'User' && can(state.level(ctx.repo, u), 'write'),
+    );
+
+  function orgLabels(ctx) {
+    const org = state.findUser(ctx.params.org);
+    if (org?.type !== 'Organization') throw new HttpError(404, 'user redirect does not exist');
+    return paged(ctx, [], (l) => l);
   }
 
   const members = (ctx) => [...state.users.values()].filter((u) => ctx.repo.members.has(u.id));
@@ -292,6 +311,8 @@ export function issueRoutes(sim, shape) {
       (ctx) => paged(ctx, members(ctx), shape.user),
       { ...READ, user: true },
     ],
+    ['GET', `${R}/assignees`, (ctx) => ({ body: assignees(ctx).map(shape.user) }), READ],
+    ['GET', '/orgs/{org}/labels', orgLabels, {}],
     ['GET', `${R}/collaborators/{collaborator}`, isMember, READ],
     ['GET', `${R}/collaborators/{collaborator}/permission`, permission, { ...READ, since: 17 }],
   ];
