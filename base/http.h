@@ -22,14 +22,14 @@ struct http_call; /* one request under way */
 
 struct http_request {
 	const char *method;
-	char *url;           /* owned */
-	struct strs headers; /* "name: value"; must not hold a credential */
-	char *auth;          /* owned; value of Authorization, or NULL; wiped */
-	struct buf body;     /* sent if len > 0 or the method wants one */
-	int64_t timeout_ms;  /* whole call; 0 = 30 s */
-	size_t reply_max;    /* body bytes; 0 = 8 MiB */
+	char *url;             /* owned */
+	struct strs headers;   /* "name: value"; must not hold a credential */
+	char *auth;            /* owned; value of Authorization, or NULL; wiped */
+	struct buf body;       /* sent if len > 0 or the method wants one */
+	int64_t timeout_ms;    /* whole call; 0 = 30 s */
+	size_t reply_max;      /* body bytes; 0 = 8 MiB */
 	const char *auth_name; /* the header auth goes into; a literal; NULL = Authorization */
-	bool follow;         /* redirects */
+	bool follow;           /* redirects */
 };
 
 struct http_reply {
