@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_rig - a fresh store in a directory of its own, for each test.
+ */
+#ifndef TESTS_CONTRACT_STORE_RIG_H
+#define TESTS_CONTRACT_STORE_RIG_H
+
+#include "store/store.h"
+
+struct rig {
+	char dir[64];
+	struct store *s;
+	const struct store_driver *db;
+};
+
+/* For cmocka_unit_test_setup_teardown. The driver is the one that is tested, see test_store.c. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
+
+void rig_reopen(struct rig *r);
+
+/* A queued fix task of the repository; owned members. Pages are numbered, so each is unique. */
+struct task rig_task(int64_t repo_id, int64_t number);
+
+/* Adds it with the trigger "t<n>" and returns its id. */
+int64_t rig_add_task(struct rig *r, int64_t repo_id, int64_t number);
+
+int64_t rig_add_delivery(struct rig *r, const char *guid);
+
+#endif
