@@ -1,7 +1,7 @@
 # How a test becomes a program and a line of ctest. Nothing is registered by hand:
 #
 #	tests/unit/<folder>/test_<x>.c      test_<folder>_<x>, with that folder and what it may use
-#	tests/unit/<folder>/<other>.c       helpers, linked to each test of that folder
+#	tests/unit/<folder>/<other>.c       helpers, a library for each test of that folder
 #	tests/contract|golden/test_<x>.c    test_contract_<x>, test_golden_<x>, with all below bot/
 #	tests/tools/<x>.c                   tool_<x>: a program that other tests run
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
@@ -24,11 +24,15 @@ set(NS_TEST_ENV
 	"ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:abort_on_error=1"
 	"UBSAN_OPTIONS=print_stacktrace=1")
 
-function(ns_program name)
-	add_executable(${name} ${ARGN})
+function(ns_test_flags name)
 	ns_flags(${name})
 	target_compile_definitions(${name} PRIVATE
 		NS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" NS_BINARY_DIR="${CMAKE_BINARY_DIR}")
+endfunction()
+
+function(ns_program name)
+	add_executable(${name} ${ARGN})
+	ns_test_flags(${name})
 endfunction()
 
 function(ns_test name label timeout)
@@ -42,11 +46,18 @@ function(ns_cmocka_tests dir prefix label)
 	file(GLOB tests CONFIGURE_DEPENDS ${dir}/test_*.c)
 	file(GLOB helpers CONFIGURE_DEPENDS ${dir}/*.c)
 	list(REMOVE_ITEM helpers ${tests} "")
+	set(libs ${ARGN} PkgConfig::cmocka)
+	if(helpers)
+		add_library(${prefix}_test_helpers STATIC ${helpers})
+		target_link_libraries(${prefix}_test_helpers PUBLIC ${libs})
+		ns_test_flags(${prefix}_test_helpers)
+		list(PREPEND libs ${prefix}_test_helpers)
+	endif()
 	foreach(source IN LISTS tests)
 		get_filename_component(name ${source} NAME_WE)
 		string(REPLACE test_ test_${prefix}_ name ${name})
-		ns_program(${name} ${source} ${helpers})
-		target_link_libraries(${name} PRIVATE ${ARGN} PkgConfig::cmocka)
+		ns_program(${name} ${source})
+		target_link_libraries(${name} PRIVATE ${libs})
 		ns_test(${name} ${label} 60 ${name})
 	endforeach()
 endfunction()
