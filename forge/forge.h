@@ -241,6 +241,9 @@ struct forge_caps {
 	size_t comment_bytes_max;
 };
 
+/* Whose credential an operation's next request needs. */
+enum forge_auth { FORGE_AUTH_NONE, FORGE_AUTH_TOKEN, FORGE_AUTH_JWT };
+
 struct forge_driver {
 	const char *name; /* "github" */
 	struct forge_caps caps;
@@ -261,10 +264,13 @@ struct forge_driver {
 	int (*decode)(const struct forge_delivery *d, const char *body, size_t len,
 		struct forge_event *out, struct err *e);
 
-	/* Builds the next request of op (op->step, op->cursor). auth is left to the caller but for
-	 * its form: auth_value below. */
+	/* Builds the next request of op (op->step, op->cursor). For OP_ATTACH out->body holds the
+	 * file's bytes. auth is left to the caller but for its form: auth_value below. */
 	int (*build)(const struct forge_conf *f, const struct forge_op *op,
 		struct http_request *out, struct err *e);
+
+	/* What the request that build makes next is to be sent with. */
+	enum forge_auth (*auth)(const struct forge_op *op);
 
 	/* Value of the Authorization header for a token; is_jwt for the App's own calls. */
 	void (*auth_value)(const char *token, bool is_jwt, struct buf *out);
@@ -286,6 +292,10 @@ int forge_kind_parse(const char *name);
 /* True for operations that change something on the forge. */
 bool forge_op_is_write(int64_t kind);
 const char *forge_op_name(int64_t kind);
+
+/* "owner/name", each part of [A-Za-z0-9._-] and not "." or "..": safe in an address and in a path.
+ */
+bool forge_repo_ok(const char *repo);
 
 /* https://host/owner/name.git, built from the configured base, never from a payload. ERR_INVALID
  * for a name outside [A-Za-z0-9._-]. */

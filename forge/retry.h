@@ -17,6 +17,10 @@
 int retry_classify(
 	const struct http_reply *r, int64_t now_ms, int64_t *retry_after_ms, struct err *e);
 
+/* "Sun, 22 Nov 2026 09:19:17 GMT" (RFC 9110, IMF-fixdate) to milliseconds since 1970; 0 for
+ * anything else. */
+int64_t retry_http_date_ms(const char *s);
+
 /* Wait before try number n (1 = first repetition): 1 s doubling to 5 min, plus up to a quarter by
  * random (0..1023 of 1024). */
 int64_t retry_backoff_ms(int64_t n, uint32_t random);

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dialect - see dialect.h.
+ */
+#include "forge/dialect.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "forge/page.h"
+#include "forge/retry.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define REQUEST_BYTES_MAX (LIMIT_TRANSCRIPT_BYTES + KIB(64))
+#define TITLE_BYTES_MAX   250 /* GitHub: 256 characters */
+
+/* The members of an operation that a path may name. "repo" keeps its slash, "owner" is what stands
+ * before it, "since" is a time, "page" the number at the start of the cursor. */
+enum var_type { VAR_STR, VAR_I64, VAR_REPO, VAR_OWNER, VAR_TIME, VAR_PAGE };
+
+static const struct var {
+	const char *name;
+	enum var_type type;
+	size_t offset;
+} VARS[] = {
+	{ "base", VAR_STR, offsetof(struct forge_op, base) },
+	{ "context", VAR_STR, offsetof(struct forge_op, context) },
+	{ "id", VAR_I64, offsetof(struct forge_op, id) },
+	{ "installation", VAR_I64, offsetof(struct forge_op, installation_id) },
+	{ "label", VAR_STR, offsetof(struct forge_op, label) },
+	{ "name", VAR_STR, offsetof(struct forge_op, name) },
+	{ "number", VAR_I64, offsetof(struct forge_op, number) },
+	{ "owner", VAR_OWNER, offsetof(struct forge_op, repo) },
+	{ "page", VAR_PAGE, offsetof(struct forge_op, cursor) },
+	{ "ref", VAR_STR, offsetof(struct forge_op, ref) },
+	{ "repo", VAR_REPO, offsetof(struct forge_op, repo) },
+	{ "sha", VAR_STR, offsetof(struct forge_op, sha) },
+	{ "since", VAR_TIME, offsetof(struct forge_op, since_ms) },
+	{ "user", VAR_STR, offsetof(struct forge_op, user) },
+};
+
+static const struct var *
+var_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(VARS) / sizeof(VARS[0]); i++) {
+		if (strlen(VARS[i].name) == len && memcmp(VARS[i].name, name, len) == 0)
+			return &VARS[i];
+	}
+	return NULL;
+}
+
+static int
+add_i64(struct buf *out, int64_t n)
+{
+	return n > 0 ? buf_addf(out, "%" PRId64, n) : ERR_MISSING;
+}
+
+/* "name with /" in a path must stay one part: a "." or ".." would walk it even when encoded. */
+static int
+add_str(struct buf *out, const char *s)
+{
+	if (str_is_empty(s) || str_eq(s, ".") || str_eq(s, ".."))
+		return ERR_MISSING;
+	return str_percent(out, s);
+}
+
+static int
+add_repo(struct buf *out, const char *repo, bool owner_only)
+{
+	if (!forge_repo_ok(repo))
+		return ERR_MISSING;
+	return buf_add(out, repo, owner_only ? strcspn(repo, "/") : strlen(repo));
+}
+
+static int
+add_time(struct buf *out, int64_t ms)
+{
+	char text[32];
+
+	if (ms <= 0)
+		return ERR_MISSING;
+	str_time_print(ms, text);
+	return str_percent(out, text);
+}
+
+/* ERR_MISSING: the operation does not have it. */
+static int
+add_var(struct buf *out, const struct var *v, const struct forge_op *op)
+{
+	const void *m = (const char *)op + v->offset;
+	const char *s = *(char *const *)m;
+
+	switch (v->type) {
+	case VAR_STR:
+		return add_str(out, s);
+	case VAR_I64:
+		return add_i64(out, *(const int64_t *)m);
+	case VAR_REPO:
+		return add_repo(out, s, false);
+	case VAR_OWNER:
+		return add_repo(out, s, true);
+	case VAR_TIME:
+		return add_time(out, *(const int64_t *)m);
+	case VAR_PAGE:
+		return s ? buf_add(out, s, strspn(s, "0123456789")) : buf_addc(out, '1');
+	}
+	return ERR_MISSING;
+}
+
+/* Adds path up to its end or to one of stop, with the members put in. */
+static int
+expand_run(const char **path, const char *stop, const struct forge_op *op, struct buf *out)
+{
+	const char *p = *path;
+	int rc = 0;
+
+	while (*p && !strchr(stop, *p)) {
+		size_t n = strcspn(p, "[]{");
+
+		(void)buf_add(out, p, n);
+		p += n;
+		if (*p == '{') {
+			const struct var *v = var_find(p + 1, strcspn(p + 1, "}"));
+			int added;
+
+			assert(v);
+			added = add_var(out, v, op);
+			rc = rc ? rc : added;
+			p = strchr(p, '}') + 1;
+		}
+	}
+	*path = p;
+	return rc;
+}
+
+static int
+expand(const char *path, const struct forge_op *op, struct buf *out)
+{
+	int rc = 0;
+
+	while (rc == 0 && *path) {
+		auto_buf struct buf part = BUF_INIT(LIMIT_URL_BYTES);
+		bool is_optional = *path == '[';
+
+		path += is_optional;
+		rc = expand_run(&path, is_optional ? "]" : "[", op, &part);
+		path += is_optional;
+		if (rc == ERR_MISSING && is_optional)
+			rc = 0;
+		else if (rc == 0)
+			rc = buf_add(out, buf_str(&part), part.len);
+	}
+	return rc;
+}
+
+static const struct dialect_op *
+find(const struct dialect *d, const struct forge_op *op)
+{
+	for (size_t i = 0; i < d->n_ops; i++) {
+		if ((int64_t)d->ops[i].kind == op->kind && d->ops[i].step == op->step)
+			return &d->ops[i];
+	}
+	return NULL;
+}
+
+char *
+dialect_cut(const char *s, size_t max)
+{
+	size_t len = s ? strlen(s) : 0;
+
+	if (len > max) {
+		len = max;
+		while (len && ((unsigned char)s[len] & 0xc0) == 0x80)
+			len--;
+	}
+	return s ? mem_strn(s, len) : NULL;
+}
+
+int
+dialect_json(const struct row *rows, const void *obj, struct http_request *out, struct err *e)
+{
+	strs_add(&out->headers, "Content-Type: application/json");
+	return json_encode(rows, obj, &out->body, e);
+}
+
+static int
+build_body(const struct dialect *d, const struct dialect_op *row, const struct forge_op *op,
+	struct http_request *out, struct err *e)
+{
+	auto_free char *body = dialect_cut(op->body, d->body_bytes_max);
+	auto_free char *title = dialect_cut(op->title, TITLE_BYTES_MAX);
+	struct forge_op cut = *op;
+
+	cut.body = body;
+	cut.title = title;
+	if (row->make)
+		return row->make(&cut, out, e);
+	buf_reset(&out->body); /* an attachment's bytes wait there for their step */
+	return row->body ? dialect_json(row->body, &cut, out, e) : 0;
+}
+
+/* The address of the next page, if the list goes on at one. */
+static const char *
+cursor_url(const struct forge_op *op)
+{
+	const char *space = op->cursor ? strchr(op->cursor, ' ') : NULL;
+
+	return space && strstr(space, "://") ? space + 1 : NULL;
+}
+
+int
+dialect_build(const struct dialect *d, const struct forge_conf *f, const struct forge_op *op,
+	struct http_request *out, struct err *e)
+{
+	const struct dialect_op *row = find(d, op);
+	auto_buf struct buf url = BUF_INIT(LIMIT_URL_BYTES);
+	int rc;
+
+	if (!row)
+		return err_set(e, ERR_MISSING, "%s has no %s", d->name, forge_op_name(op->kind));
+	if (out->body.limit == 0)
+		buf_init(&out->body, REQUEST_BYTES_MAX);
+	if (cursor_url(op))
+		rc = buf_adds(&url, cursor_url(op));
+	else
+		rc = buf_adds(&url, f->api_url) < 0 ? ERR_LIMIT : expand(row->path, op, &url);
+	if (rc < 0)
+		return err_set(e, ERR_INVALID, "%s: something that %s %s needs is absent",
+			forge_op_name(op->kind), row->method, row->path);
+	out->method = row->method;
+	for (size_t i = 0; d->headers[i]; i++)
+		strs_add(&out->headers, d->headers[i]);
+	rc = build_body(d, row, op, out, e);
+	if (rc < 0)
+		return err_wrap(e, rc, "%s", forge_op_name(op->kind));
+	out->url = buf_steal(&url);
+	return 0;
+}
+
+/* The forge's own clock: a driver has none, and a limit's reset time is the forge's anyway. */
+static int64_t
+reply_now_ms(const struct http_reply *r)
+{
+	return retry_http_date_ms(http_reply_header(r, "date"));
+}
+
+static int
+refused(const struct dialect_op *row, struct dialect_reply *x, int rc)
+{
+	int as = row->refused ? row->refused(x, rc) : rc;
+
+	if (as == rc)
+		return err_wrap(x->e, rc, "%s", forge_op_name(x->op->kind));
+	if (as < 0 && x->e)
+		x->e->code = as; /* the text stays: it says what the forge said */
+	return as;
+}
+
+int
+dialect_answer(const struct dialect *d, struct dialect_reply *x)
+{
+	const struct dialect_op *row = find(d, x->op);
+	auto_json struct json *j = NULL;
+	struct err why;
+	int rc;
+
+	if (!row)
+		return err_set(
+			x->e, ERR_MISSING, "%s has no %s", d->name, forge_op_name(x->op->kind));
+	rc = retry_classify(x->r, reply_now_ms(x->r), &x->a->retry_after_ms, x->e);
+	if (rc == 0 && (row->answer || row->read) && x->r->status != 204) {
+		if (json_parse(buf_str(&x->r->body), x->r->body.len, &JSON_LIMITS_REPLY, &j, &why) <
+			0)
+			return err_set(x->e, ERR_PROTOCOL, "%s: the answer: %s",
+				forge_op_name(x->op->kind), why.text);
+	}
+	x->j = j;
+	if (rc < 0)
+		return refused(row, x, rc);
+	if (row->answer && j)
+		json_decode(j, row->answer, x->a);
+	rc = row->read ? row->read(x) : 0;
+	return rc < 0 ? err_wrap(x->e, rc, "%s", forge_op_name(x->op->kind)) : rc;
+}
+
+/* The cursor is the number of the next page and what else leads there. */
+static int
+turn_page(struct forge_op *op, const char *rest, struct err *e)
+{
+	int64_t page = op->cursor ? strtoll(op->cursor, NULL, 10) + 1 : 2;
+
+	if (page > DIALECT_PAGES_MAX)
+		return err_set(e, ERR_LIMIT, "a list of more than %d pages", DIALECT_PAGES_MAX);
+	free(op->cursor);
+	op->cursor = mem_fmt("%" PRId64 " %s", page, rest);
+	return 1;
+}
+
+int
+dialect_next_link(const struct dialect_reply *x)
+{
+	auto_free char *url = NULL;
+	int rc = page_next(x->f, x->r, &url, x->e);
+
+	return rc == 1 ? turn_page(x->op, url, x->e) : rc;
+}
+
+int
+dialect_next_number(const struct dialect_reply *x)
+{
+	const char *space = x->op->cursor ? strchr(x->op->cursor, ' ') : NULL;
+	const char *told = http_reply_header(x->r, "x-total-count");
+	int64_t seen = (int64_t)json_len(x->j, NULL), total;
+	char rest[24];
+
+	if (seen == 0)
+		return 0;
+	if (space)
+		seen += strtoll(space, NULL, 10);
+	if (!told || str_i64(told, 0, INT64_MAX, &total, NULL) < 0)
+		total = 0;
+	if (!page_has_next(x->r) && total <= seen)
+		return 0;
+	(void)snprintf(rest, sizeof(rest), "%" PRId64, seen);
+	return turn_page(x->op, rest, x->e);
+}
+
+int
+dialect_goto(struct forge_op *op, int step)
+{
+	op->step = step;
+	free(steal_ptr(&op->cursor));
+	return 1;
+}

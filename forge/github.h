@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * github - what the files of this dialect share.
+ */
+#ifndef FORGE_GITHUB_H
+#define FORGE_GITHUB_H
+
+#include "forge/dialect.h"
+
+/* github_decode.c */
+int github_decode(const struct forge_delivery *d, const char *body, size_t len,
+	struct forge_event *out, struct err *e);
+
+/* github_make.c: bodies that rows cannot say */
+dialect_make github_make_check;
+dialect_make github_make_labels;
+dialect_make github_make_token;
+
+/* github_read.c */
+dialect_read github_read_app;
+dialect_read github_read_check;
+dialect_read github_read_comment_find;
+dialect_read github_read_comments;
+dialect_read github_read_installation;
+dialect_read github_read_issues;
+dialect_read github_read_label_event;
+dialect_read github_read_permission;
+dialect_read github_read_pull_find;
+dialect_read github_read_status_find;
+dialect_read github_read_token;
+dialect_read github_read_whoami;
+dialect_refused github_refused_permission;
+dialect_refused github_refused_pull;
+dialect_refused github_refused_whoami;
+
+#endif
