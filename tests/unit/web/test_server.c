@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_server - the whole way of a request through door, guard, library and site, over real
+ * sockets.
+ *
+ * The server runs in a child with a backend that accepts the signature "good" and stores
+ * everything; the test is its client.
+ */
+#include "web/site.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ANSWER_BYTES_MAX KIB(64)
+#define WAIT_S           10
+
+static struct site *site;
+static struct loop *loop;
+static uint16_t port;
+static pid_t server_pid;
+
+static void
+verify(void *ctx, struct web_exchange *x, const char *forge, const char *signature,
+	const struct buf *body)
+{
+	(void)ctx;
+	(void)forge;
+	/* A form arrives here decoded where the forge signs the JSON. */
+	if (strcmp(signature, "json") == 0)
+		site_verified(site, x, buf_str(body)[0] == '{' ? 0 : ERR_DENIED);
+	else
+		site_verified(site, x, strcmp(signature, "good") == 0 ? 0 : ERR_DENIED);
+}
+
+static struct web_exchange *waiting;
+
+static void
+answer_later(void *ctx)
+{
+	(void)ctx;
+	site_stored(site, steal_ptr(&waiting), 0, 42);
+}
+
+static void
+store(void *ctx, struct web_exchange *x, const struct site_delivery *d)
+{
+	(void)ctx;
+	if (strcmp(d->event, "full") == 0) {
+		site_stored(site, x, ERR_LIMIT, 0);
+		return;
+	}
+	waiting = x;
+	(void)loop_timer_add(loop, 20, answer_later, NULL);
+}
+
+static void
+task(void *ctx, struct web_exchange *x, const char *page, enum site_file what)
+{
+	struct site_task none = { 0 };
+
+	(void)ctx;
+	(void)page;
+	site_task(site, x, what, &none);
+}
+
+static bool
+is_ready(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static void
+serve(int fd)
+{
+	static const struct site_hook hooks[] = {
+		{ "gh", "X-GitHub-Event", NULL, "X-GitHub-Delivery", "X-Hub-Signature-256", false },
+		{ "cb", "X-Gitea-Event", NULL, "X-Gitea-Delivery", "X-Gitea-Signature", true },
+	};
+	const struct site_backend backend = { verify, store, task, is_ready, NULL };
+	struct web_server_spec spec = { site_handle, NULL, site_body_max, NULL, 100 };
+	struct web_server *server;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (loop_create(&loop, NULL) < 0)
+		_exit(1);
+	site = site_create(hooks, 2, &backend);
+	spec.ctx = site;
+	if (web_server_create(loop, &spec, &server, NULL) < 0 ||
+		web_server_listen(server, fd, NULL) < 0)
+		_exit(1);
+	(void)loop_run(loop, NULL);
+	_exit(0);
+}
+
+static int
+start_server(void **state)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	if (bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, 64) < 0)
+		return -1;
+	if (getsockname(fd, (struct sockaddr *)&at, &len) < 0)
+		return -1;
+	port = ntohs(at.sin_port);
+	server_pid = fork();
+	if (server_pid == 0)
+		serve(fd);
+	(void)close(fd);
+	return server_pid > 0 ? 0 : -1;
+}
+
+static int
+stop_server(void **state)
+{
+	(void)state;
+	(void)kill(server_pid, SIGKILL);
+	return waitpid(server_pid, NULL, 0) == server_pid ? 0 : -1;
+}
+
+static int
+dial(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct timeval wait = { .tv_sec = WAIT_S };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)), 0);
+	return fd;
+}
+
+static void
+put(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return; /* the server closed: the answer tells */
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+/* Everything until the server closes. */
+static void
+get(int fd, struct buf *out)
+{
+	char piece[4096];
+	ssize_t n;
+
+	while ((n = recv(fd, piece, sizeof(piece), 0)) > 0)
+		assert_int_equal(buf_add(out, piece, (size_t)n), 0);
+}
+
+static int
+status_of(const struct buf *answer)
+{
+	int status = 0;
+
+	if (sscanf(buf_str(answer), "HTTP/1.1 %d", &status) != 1)
+		return 0;
+	return status;
+}
+
+struct row_request {
+	const char *name;
+	const char *text;
+	int status;
+};
+
+#define POST_GH "POST /hook/gh HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: issues\r\n"
+#define GOOD    "X-Hub-Signature-256: good\r\n"
+
+static const struct row_request REQUESTS[] = {
+	{ "health", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200 },
+	{ "not ready", "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", 503 },
+	{ "a path that is not there", "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404 },
+	{ "a method that is not there", "GET /hook/gh HTTP/1.1\r\nHost: x\r\n\r\n", 405 },
+	{ "a forge that is not there",
+		"POST /hook/xx HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 404 },
+	{ "a signed delivery", POST_GH GOOD "Content-Length: 2\r\n\r\n{}", 202 },
+	{ "a chunked signed delivery",
+		POST_GH GOOD "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", 202 },
+	{ "a store that is full",
+		"POST /hook/gh HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: full\r\n" GOOD
+		"Content-Length: 2\r\n\r\n{}",
+		503 },
+	{ "a ping",
+		"POST /hook/gh HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: ping\r\n" GOOD
+		"Content-Length: 2\r\n\r\n{}",
+		202 },
+	{ "no signature", POST_GH "Content-Length: 2\r\n\r\n{}", 401 },
+	{ "an empty signature", POST_GH "X-Hub-Signature-256: \r\nContent-Length: 2\r\n\r\n{}",
+		401 },
+	{ "a wrong signature", POST_GH "X-Hub-Signature-256: bad\r\nContent-Length: 2\r\n\r\n{}",
+		401 },
+	{ "a form signed over its JSON",
+		"POST /hook/cb HTTP/1.1\r\nHost: x\r\nX-Gitea-Event: issues\r\nX-Gitea-Signature: "
+		"json\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+		"14\r\n\r\npayload=%7B%7D",
+		202 },
+	{ "a form without a payload",
+		"POST /hook/cb HTTP/1.1\r\nHost: x\r\nX-Gitea-Event: issues\r\nX-Gitea-Signature: "
+		"json\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n\r\na=%7B",
+		401 },
+	{ "a length over the cap", POST_GH GOOD "Content-Length: 99999999\r\n\r\n", 413 },
+	{ "both lengths",
+		POST_GH GOOD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		400 },
+	{ "two lengths", POST_GH GOOD "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400 },
+	{ "a folded header", POST_GH GOOD "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400 },
+	{ "a space before the colon", POST_GH GOOD "Content-Length : 2\r\n\r\n{}", 400 },
+	{ "bare line feeds", "GET /healthz HTTP/1.1\nHost: x\n\n", 400 },
+	{ "no host", "GET /healthz HTTP/1.1\r\n\r\n", 400 },
+	{ "TLS instead of HTTP", "\x16\x03\x01\x02\x01\x01\r\n\r\n", 400 },
+	{ "an absolute target", "GET http://x/healthz HTTP/1.1\r\nHost: x\r\n\r\n", 400 },
+	{ "a page of nobody", "GET /t/0123456789abcdef0123456789abcdef HTTP/1.1\r\nHost: x\r\n\r\n",
+		404 },
+};
+
+static void
+requests(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(REQUESTS) / sizeof(REQUESTS[0]); i++) {
+		const struct row_request *r = &REQUESTS[i];
+		auto_buf struct buf answer = BUF_INIT(ANSWER_BYTES_MAX);
+		auto_fd int fd = dial();
+
+		put(fd, r->text, strlen(r->text));
+		get(fd, &answer);
+		if (status_of(&answer) != r->status)
+			fail_msg("%s: %s", r->name, buf_str(&answer));
+		if (!strstr(buf_str(&answer), "Connection: close"))
+			fail_msg("%s: the connection stays open", r->name);
+	}
+}
+
+/* The second request of a pipeline is never served: its bytes could be somebody else's. */
+static void
+one_request_a_connection(void **state)
+{
+	static const char two[] =
+		"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+	auto_buf struct buf answer = BUF_INIT(ANSWER_BYTES_MAX);
+	auto_fd int fd = dial();
+
+	(void)state;
+	put(fd, two, sizeof(two) - 1);
+	get(fd, &answer);
+	assert_int_equal(status_of(&answer), 200);
+	assert_null(strstr(buf_str(&answer) + 1, "HTTP/1.1"));
+}
+
+static void
+a_head_in_single_bytes(void **state)
+{
+	static const char text[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+	auto_buf struct buf answer = BUF_INIT(ANSWER_BYTES_MAX);
+	auto_fd int fd = dial();
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof(text); i++)
+		put(fd, text + i, 1);
+	get(fd, &answer);
+	assert_int_equal(status_of(&answer), 200);
+}
+
+static void
+a_head_without_end_is_refused(void **state)
+{
+	auto_buf struct buf answer = BUF_INIT(ANSWER_BYTES_MAX);
+	auto_fd int fd = dial();
+	char line[1024];
+
+	(void)state;
+	memset(line, 'a', sizeof(line));
+	memcpy(line, "X-Long: ", 8);
+	memcpy(line + sizeof(line) - 2, "\r\n", 2);
+	put(fd, "GET /healthz HTTP/1.1\r\n", 23);
+	for (int i = 0; i < 20; i++)
+		put(fd, line, sizeof(line));
+	get(fd, &answer);
+	/* 431, or a reset that overtook it because we were still sending. */
+	assert_true(status_of(&answer) == 431 || answer.len == 0);
+}
+
+static void
+an_endless_chunked_body_is_cut_off(void **state)
+{
+	static const char head[] = POST_GH GOOD "Transfer-Encoding: chunked\r\n\r\n";
+	auto_buf struct buf answer = BUF_INIT(ANSWER_BYTES_MAX);
+	auto_free char *piece = mem_zero(MIB(1) + 16);
+	auto_fd int fd = dial();
+	size_t sent = 0;
+
+	(void)state;
+	put(fd, head, sizeof(head) - 1);
+	memcpy(piece, "100000\r\n", 8);
+	memset(piece + 8, 'x', MIB(1));
+	memcpy(piece + 8 + MIB(1), "\r\n", 2);
+	while (sent < 64 && send(fd, piece, MIB(1) + 10, MSG_NOSIGNAL) > 0)
+		sent++;
+	/* 25 MiB are the cap and 1 MiB is drained; what the sockets hold comes on top. */
+	assert_in_range(sent, 25, 40);
+	get(fd, &answer);
+	assert_int_not_equal(status_of(&answer), 202);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests),
+		cmocka_unit_test(one_request_a_connection),
+		cmocka_unit_test(a_head_in_single_bytes),
+		cmocka_unit_test(a_head_without_end_is_refused),
+		cmocka_unit_test(an_endless_chunked_body_is_cut_off),
+	};
+
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}
