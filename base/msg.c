@@ -49,6 +49,7 @@ struct msg_link {
 	size_t held_bytes; /* of all frames, queued or waiting for an answer */
 	int depth;         /* callbacks on the stack */
 	bool is_destroyed;
+	bool was_cut;
 	char *buffer; /* MSG_FRAME_BYTES_MAX */
 };
 
@@ -322,7 +323,8 @@ receive(struct msg_link *k)
 		}
 		if (rc >= 0)
 			continue;
-		if (rc != ERR_MISSING)
+		k->was_cut = rc != ERR_MISSING;
+		if (k->was_cut)
 			log_error(
 				NULL, "msg.cut_off", "peer=%u error=\"%s\"", k->spec.peer, e.text);
 		if (k->turn == turn)
@@ -419,6 +421,7 @@ msg_link_attach(struct msg_link *k, int take_fd, struct err *e)
 		waiting = next;
 	}
 	k->fd = steal_fd(&fd);
+	k->was_cut = false;
 	k->turn++;
 	k->io = loop_io_add(k->l, k->fd, EPOLLIN, on_socket, k);
 	flush(k);
@@ -429,6 +432,12 @@ bool
 msg_link_is_up(const struct msg_link *k)
 {
 	return k->fd >= 0;
+}
+
+bool
+msg_link_was_cut(const struct msg_link *k)
+{
+	return k->was_cut;
 }
 
 int

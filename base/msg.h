@@ -83,6 +83,9 @@ void msg_link_destroy(struct msg_link *link);
 int msg_link_attach(struct msg_link *link, int take_fd, struct err *e);
 bool msg_link_is_up(const struct msg_link *link);
 
+/* True after on_gone if it was we who closed the socket, because the peer broke the rules. */
+bool msg_link_was_cut(const struct msg_link *link);
+
 /* One way. Queued while the peer is away or slow, at most 64 MiB; ERR_BUSY over that. ERR_INVALID
  * against the rules is our own mistake and asserts in debug builds. */
 int msg_send(struct msg_link *link, const struct msg_out *out, struct err *e);

@@ -31,6 +31,7 @@
 const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_CONFIG, "config", MASTER, ANY_ROLE, NO_ROWS, LIMIT_SETTINGS_BYTES, 0 },
 	{ WIRE_PEER, "peer", MASTER, ANY_ROLE, ROWS(PEER, peer), 0, 1 },
+	{ WIRE_CUT, "cut", ANY_ROLE, MASTER, ROWS(PEER, peer), 0, 0 },
 	{ WIRE_LISTEN, "listen", MASTER, WEB, NO_ROWS, 0, MSG_FDS_MAX },
 	{ WIRE_READY, "ready", ANY_ROLE, MASTER, ROWS(READY, ready), 0, 0 },
 

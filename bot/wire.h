@@ -32,7 +32,9 @@ enum wire_type {
 	WIRE_CONFIG = 1, /* blob: row-packed struct config; sent first and again on reload */
 	WIRE_PEER,       /* struct wire_peer; one fd: a new end towards that role */
 	WIRE_LISTEN,     /* fds: listening sockets, to web */
-	WIRE_READY,      /* role -> master: struct wire_ready */
+	WIRE_CUT,   /* role -> master: struct wire_peer as it was given: end that peer, it broke the
+		       rules or hangs */
+	WIRE_READY, /* role -> master: struct wire_ready */
 
 	/* web -> keeper */
 	WIRE_VERIFY,   /* struct wire_verify, blob: the signed bytes */
@@ -102,6 +104,7 @@ enum wire_type {
 
 struct wire_peer {
 	int64_t role;
+	int64_t turn; /* which pair of sockets: a late complaint must not hit the successor */
 };
 struct wire_ready {
 	char *address; /* web: what it listens on */

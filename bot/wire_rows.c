@@ -14,6 +14,7 @@ const struct row WIRE_ALIVE_ROWS[] = {
 
 const struct row WIRE_PEER_ROWS[] = {
 	ROW_I(struct wire_peer, role, "role"),
+	ROW_I(struct wire_peer, turn, "turn"),
 	ROW_DONE,
 };
 
