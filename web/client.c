@@ -4,74 +4,27 @@
  */
 #include "web/client.h"
 
+#include "config/config.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ADDRESS_BYTES 16
-
-/* Any address as 16 bytes, v4 as v4-mapped. */
 static bool
-address_parse(const char *text, uint8_t out[ADDRESS_BYTES])
+is_address(const char *text)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct in6_addr any;
 
-	if (inet_pton(AF_INET6, text, out) == 1)
-		return true;
-	memcpy(out, mapped, sizeof(mapped));
-	return inet_pton(AF_INET, text, out + sizeof(mapped)) == 1;
+	return inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1;
 }
 
 static bool
-bits_equal(const uint8_t *a, const uint8_t *b, int64_t bits)
+is_trusted(const struct strs *trusted, const char *address)
 {
-	for (int i = 0; i < ADDRESS_BYTES && bits > 0; i++, bits -= 8) {
-		uint8_t mask = bits >= 8 ? 0xff : (uint8_t)(0xff << (8 - bits));
-
-		if ((a[i] ^ b[i]) & mask)
-			return false;
-	}
-	return true;
-}
-
-static bool
-network_has(const char *network, const uint8_t address[ADDRESS_BYTES])
-{
-	char text[CLIENT_BYTES];
-	const char *slash = strchr(network, '/');
-	size_t len = slash ? (size_t)(slash - network) : strlen(network);
-	uint8_t base[ADDRESS_BYTES];
-	int64_t bits = 8 * ADDRESS_BYTES;
-
-	if (len >= sizeof(text))
+	if (!trusted)
 		return false;
-	memcpy(text, network, len);
-	text[len] = '\0';
-	if (!address_parse(text, base))
-		return false;
-	if (slash && str_i64(slash + 1, 0, 128, &bits, NULL) < 0)
-		return false;
-	if (slash && !strchr(text, ':'))
-		bits += 96;
-	return bits <= 128 && bits_equal(base, address, bits);
-}
-
-bool
-client_in(const struct strs *networks, const char *address)
-{
-	uint8_t bytes[ADDRESS_BYTES];
-
-	if (!networks)
-		return false;
-	if (!address_parse(address, bytes))
-		return strs_has(networks, address);
-	for (size_t i = 0; i < networks->n; i++) {
-		if (network_has(networks->v[i], bytes))
-			return true;
-	}
-	return false;
+	return is_address(address) ? config_net_has(trusted, address) : strs_has(trusted, address);
 }
 
 static void
@@ -122,11 +75,10 @@ client_name(const struct sockaddr *peer, const struct strs *trusted, const char 
 {
 	size_t len = forwarded_for ? strlen(forwarded_for) : 0;
 	char item[CLIENT_BYTES];
-	uint8_t bytes[ADDRESS_BYTES];
 
 	peer_name(peer, out);
-	while (len > 0 && client_in(trusted, out)) {
-		if (!last_item(forwarded_for, &len, item) || !address_parse(item, bytes))
+	while (len > 0 && is_trusted(trusted, out)) {
+		if (!last_item(forwarded_for, &len, item) || !is_address(item))
 			return;
 		memcpy(out, item, CLIENT_BYTES);
 	}

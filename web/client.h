@@ -9,14 +9,9 @@
 
 #include "base/str.h"
 
-#include <stdbool.h>
 #include <sys/socket.h>
 
 #define CLIENT_BYTES 64
-
-/* True if the address is in one of the networks ("10.0.0.0/8", "::1", "127.0.0.1"). A v4-mapped v6
- * address counts as v4. */
-bool client_in(const struct strs *networks, const char *address);
 
 /* The peer's address, or, if the peer is a trusted proxy, the last address in forwarded_for that is
  * not one. "unix" for a unix socket, whose peer is trusted if "unix" is among the networks. */
