@@ -3,7 +3,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-const PARENT = process.env.NIGHTSHIFT_E2E_TMP ?? '/tmp';
+const PARENT = process.env.NIGHTSHIFT_E2E_TMP ?? '/var/tmp';
 
 export function scratch(name) {
   const dir = mkdtempSync(join(PARENT, `nightshift-e2e-${name}-`));

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real program under test: started with a configuration, watched by its log, its roles killed.
+import { existsSync, realpathSync } from 'node:fs';
+import { Program } from './process.mjs';
+import { alive, boxed, descendants, rolePids, running } from './proc.mjs';
+import { until } from './until.mjs';
+
+const READY_MS = 30_000;
+const GONE_MS = 15_000;
+export const ROLES = ['web', 'queue', 'courier', 'keeper', 'gateway', 'runner'];
+
+export function binary() {
+  const path = process.env.NIGHTSHIFT_BIN;
+  if (!path || !existsSync(path)) {
+    throw new Error('NIGHTSHIFT_BIN is to be the path of the built nightshift program');
+  }
+  return realpathSync(path);
+}
+
+export class Bot {
+  // wrap: a command to run it under, for instance strace.
+  constructor({ config, dir, wrap = [], env = {} }) {
+    Object.assign(this, { config, dir, wrap, env, bin: binary(), lines: [], runs: 0 });
+    this.before = new Set(running(this.bin));
+  }
+
+  async start() {
+    const [command, ...args] = [...this.wrap, this.bin, 'serve', '-c', this.config];
+    const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', ...this.env };
+    this.program = new Program(`nightshift#${++this.runs}`, command, args, { cwd: this.dir, env });
+    this.program.lines = this.lines; // one log over all runs
+    const from = this.lines.length;
+    const [, listen] = await this.program.line(/serve\.ready .*listen=(\S+)/, {
+      ms: READY_MS,
+      from,
+    });
+    this.listen = listen;
+    this.url = `http://${listen}`;
+    this.master = this.wrap.length ? descendants(this.program.pid)[0] : this.program.pid;
+    return this;
+  }
+
+  // A log line after number `from`.
+  log(pattern, options) {
+    return this.program.line(pattern, options);
+  }
+
+  role(name) {
+    return rolePids(this.master, name);
+  }
+
+  // Kills a role with SIGKILL and waits until the master has put another in its place.
+  async killRole(name) {
+    const [pid] = this.role(name);
+    if (!pid) throw new Error(`no process with --role ${name}`);
+    process.kill(pid, 'SIGKILL');
+    await until(
+      `a new ${name}`,
+      () => {
+        const now = this.role(name);
+        return now.length && !now.includes(pid) && !alive(pid);
+      },
+      GONE_MS,
+    );
+    return pid;
+  }
+
+  // Kills the master with SIGKILL; its roles must follow by themselves. Boxes may go on.
+  async kill() {
+    const roles = ROLES.flatMap((name) => this.role(name));
+    process.kill(this.master, 'SIGKILL');
+    await this.program.exited;
+    await until('the roles follow their master', () => !roles.some(alive), GONE_MS);
+  }
+
+  async restart() {
+    await this.kill();
+    return this.start();
+  }
+
+  async stop() {
+    const how = await this.program.stop(GONE_MS);
+    if (this.program.insisted)
+      throw new Error(`nightshift did not end in ${GONE_MS} ms after SIGTERM`);
+    return how;
+  }
+
+  // What is left of us: programs of ours that were not there before, and processes in our boxes.
+  strays() {
+    const ours = running(this.bin).filter((pid) => !this.before.has(pid));
+    return [...new Set([...ours, ...boxed(this.dir)])];
+  }
+
+  async sweep() {
+    const left = this.strays();
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        /* it went by itself */
+      }
+    }
+    await until('nothing is left', () => this.strays().length === 0, GONE_MS);
+    return left;
+  }
+}
