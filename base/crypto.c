@@ -216,14 +216,63 @@ crypto_key_from_ed25519(
 	return 0;
 }
 
-/* The builder borrows numbers until the parameters are made, so they live in the caller's array. */
-static bool
-push(OSSL_PARAM_BLD *bld, const char *name, const struct crypto_number *from, BIGNUM **number)
+/* The numbers of an RSA key in the order of RSA_NAMES; the two exponents are not in OpenSSH's file
+ * and are computed. */
+enum { N, E, D, P, Q, DP, DQ, IQMP, NUMBERS };
+
+static const char *const RSA_NAMES[NUMBERS] = {
+	OSSL_PKEY_PARAM_RSA_N,
+	OSSL_PKEY_PARAM_RSA_E,
+	OSSL_PKEY_PARAM_RSA_D,
+	OSSL_PKEY_PARAM_RSA_FACTOR1,
+	OSSL_PKEY_PARAM_RSA_FACTOR2,
+	OSSL_PKEY_PARAM_RSA_EXPONENT1,
+	OSSL_PKEY_PARAM_RSA_EXPONENT2,
+	OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+};
+
+struct numbers {
+	BIGNUM *v[NUMBERS];
+};
+
+static void
+clean_numbers(struct numbers *n)
 {
-	if (from->len > INT32_MAX)
-		return false;
-	*number = BN_bin2bn(from->p, (int)from->len, NULL);
-	return *number && OSSL_PARAM_BLD_push_BN(bld, name, *number) == 1;
+	for (size_t i = 0; i < NUMBERS; i++)
+		BN_clear_free(n->v[i]);
+}
+
+static bool
+set_number(BIGNUM **out, const struct crypto_number *from)
+{
+	*out = from->len > INT32_MAX ? NULL : BN_bin2bn(from->p, (int)from->len, NULL);
+	return *out != NULL;
+}
+
+/* d mod (prime - 1). OpenSSL 3.0 uses the primes only if both exponents come with them, and leaks
+ * them otherwise. */
+static bool
+set_exponent(BIGNUM **out, const BIGNUM *d, const BIGNUM *prime, BN_CTX *ctx)
+{
+	auto_bn BIGNUM *less = BN_dup(prime);
+
+	*out = BN_new();
+	return *out && less && BN_sub_word(less, 1) == 1 && BN_mod(*out, d, less, ctx) == 1;
+}
+
+static bool
+set_numbers(struct numbers *n, const struct crypto_rsa *rsa)
+{
+	BN_CTX *ctx = BN_CTX_new();
+	bool ok;
+
+	ok = ctx && set_number(&n->v[N], &rsa->n) && set_number(&n->v[E], &rsa->e) &&
+	     set_number(&n->v[D], &rsa->d) && set_number(&n->v[P], &rsa->p) &&
+	     set_number(&n->v[Q], &rsa->q) && set_number(&n->v[IQMP], &rsa->iqmp);
+	ok = ok && set_exponent(&n->v[DP], n->v[D], n->v[P], ctx) &&
+	     set_exponent(&n->v[DQ], n->v[D], n->v[Q], ctx);
+	BN_CTX_free(ctx);
+	return ok;
 }
 
 int
@@ -232,21 +281,13 @@ crypto_key_from_rsa(const struct crypto_rsa *rsa, struct crypto_key **out, struc
 	auto_pkey_ctx EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
 	auto_bld OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
 	auto_params OSSL_PARAM *params = NULL;
-	auto_bn BIGNUM *n = NULL;
-	auto_bn BIGNUM *pub = NULL;
-	auto_bn BIGNUM *d = NULL;
-	auto_bn BIGNUM *p = NULL;
-	auto_bn BIGNUM *q = NULL;
-	auto_bn BIGNUM *iqmp = NULL;
+	auto_cleanup(clean_numbers) struct numbers numbers = { 0 }; /* borrowed by bld */
 	EVP_PKEY *pkey = NULL;
 	bool ok;
 
-	ok = ctx && bld && push(bld, OSSL_PKEY_PARAM_RSA_N, &rsa->n, &n) &&
-	     push(bld, OSSL_PKEY_PARAM_RSA_E, &rsa->e, &pub) &&
-	     push(bld, OSSL_PKEY_PARAM_RSA_D, &rsa->d, &d) &&
-	     push(bld, OSSL_PKEY_PARAM_RSA_FACTOR1, &rsa->p, &p) &&
-	     push(bld, OSSL_PKEY_PARAM_RSA_FACTOR2, &rsa->q, &q) &&
-	     push(bld, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, &rsa->iqmp, &iqmp);
+	ok = ctx && bld && set_numbers(&numbers, rsa);
+	for (size_t i = 0; i < NUMBERS && ok; i++)
+		ok = OSSL_PARAM_BLD_push_BN(bld, RSA_NAMES[i], numbers.v[i]) == 1;
 	params = ok ? OSSL_PARAM_BLD_to_param(bld) : NULL;
 	if (!params || EVP_PKEY_fromdata_init(ctx) != 1 ||
 		EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, params) != 1)

@@ -92,32 +92,38 @@ put_mpint(struct buf *out, const struct buf *number)
 	(void)buf_add(out, number->data, number->len);
 }
 
+static int
+read_private_rsa(struct wire *w, struct crypto_key **out, struct err *e)
+{
+	struct crypto_rsa rsa;
+	struct crypto_number *const order[] = { &rsa.n, &rsa.e, &rsa.d, &rsa.iqmp, &rsa.p, &rsa.q };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (!get_string(w, order[i]))
+			return err_set(e, ERR_INVALID, "OpenSSH RSA key is damaged");
+	}
+	return crypto_key_from_rsa(&rsa, out, e);
+}
+
 /* The private section of an unencrypted key: two equal check numbers, type, numbers, comment,
  * padding. */
 static int
 read_private(struct wire *w, struct crypto_key **out, struct err *e)
 {
 	struct crypto_number type, public, secret;
-	struct crypto_rsa rsa;
 	uint32_t check1, check2;
 
 	if (!get_u32(w, &check1) || !get_u32(w, &check2) || check1 != check2 ||
 		!get_string(w, &type))
 		return err_set(e, ERR_INVALID, "OpenSSH key is damaged");
-	if (string_is(&type, "ssh-ed25519")) {
-		/* The secret is the seed with the public key behind it. */
-		if (!get_string(w, &public) || !get_string(w, &secret) || secret.len != 64)
-			return err_set(e, ERR_INVALID, "OpenSSH Ed25519 key is damaged");
-		return crypto_key_from_ed25519(secret.p, out, e);
-	}
-	if (string_is(&type, "ssh-rsa")) {
-		if (!get_string(w, &rsa.n) || !get_string(w, &rsa.e) || !get_string(w, &rsa.d) ||
-			!get_string(w, &rsa.iqmp) || !get_string(w, &rsa.p) ||
-			!get_string(w, &rsa.q))
-			return err_set(e, ERR_INVALID, "OpenSSH RSA key is damaged");
-		return crypto_key_from_rsa(&rsa, out, e);
-	}
-	return err_set(e, ERR_INVALID, "OpenSSH key is neither ssh-ed25519 nor ssh-rsa");
+	if (string_is(&type, "ssh-rsa"))
+		return read_private_rsa(w, out, e);
+	if (!string_is(&type, "ssh-ed25519"))
+		return err_set(e, ERR_INVALID, "OpenSSH key is neither ssh-ed25519 nor ssh-rsa");
+	/* The secret is the seed with the public key behind it. */
+	if (!get_string(w, &public) || !get_string(w, &secret) || secret.len != 64)
+		return err_set(e, ERR_INVALID, "OpenSSH Ed25519 key is damaged");
+	return crypto_key_from_ed25519(secret.p, out, e);
 }
 
 static int

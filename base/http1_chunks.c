@@ -84,37 +84,10 @@ step_skipped(struct http1_chunks *c, char in, int next, size_t max, struct err *
 	return 0;
 }
 
-/* One byte of framing. */
+/* The LF that a CR announced. */
 static int
-step(struct http1_chunks *c, char in, struct err *e)
+step_lf(struct http1_chunks *c, char in, struct err *e)
 {
-	switch ((enum state)c->state) {
-	case SIZE:
-		return step_size(c, in, e);
-	case EXTENSION:
-		return step_skipped(c, in, SIZE_LF, LINE_BYTES_MAX, e);
-	case TRAILER_START:
-		if (in == '\r') {
-			c->state = END_LF;
-			return 0;
-		}
-		c->state = TRAILER;
-		return step_skipped(c, in, TRAILER_LF, TRAILER_BYTES_MAX, e);
-	case TRAILER:
-		return step_skipped(c, in, TRAILER_LF, TRAILER_BYTES_MAX, e);
-	case DATA_CR:
-		if (in != '\r')
-			return refuse(e, "data longer than its size");
-		c->state = DATA_LF;
-		return 0;
-	case SIZE_LF:
-	case DATA_LF:
-	case TRAILER_LF:
-	case END_LF:
-	case DATA:
-	case DONE:
-		break;
-	}
 	if (in != '\n')
 		return refuse(e, "CR without LF");
 	if (c->state == SIZE_LF) {
@@ -127,6 +100,35 @@ step(struct http1_chunks *c, char in, struct err *e)
 					      : TRAILER_START; /* all trailers share one line_len */
 	}
 	return 0;
+}
+
+/* One byte of framing. */
+static int
+step(struct http1_chunks *c, char in, struct err *e)
+{
+	switch ((enum state)c->state) {
+	case SIZE:
+		return step_size(c, in, e);
+	case EXTENSION:
+		return step_skipped(c, in, SIZE_LF, LINE_BYTES_MAX, e);
+	case TRAILER_START:
+		c->state = in == '\r' ? END_LF : TRAILER;
+		return in == '\r' ? 0 : step_skipped(c, in, TRAILER_LF, TRAILER_BYTES_MAX, e);
+	case TRAILER:
+		return step_skipped(c, in, TRAILER_LF, TRAILER_BYTES_MAX, e);
+	case DATA_CR:
+		c->state = DATA_LF;
+		return in == '\r' ? 0 : refuse(e, "data longer than its size");
+	case SIZE_LF:
+	case DATA_LF:
+	case TRAILER_LF:
+	case END_LF:
+		return step_lf(c, in, e);
+	case DATA:
+	case DONE:
+		break;
+	}
+	return refuse(e, "bytes behind the end");
 }
 
 int

@@ -238,6 +238,15 @@ str_nearest(const char *s, const char *const *list, size_t n)
 	return best;
 }
 
+/* c in lower case if a slug may hold it, else 0. */
+static char
+slug_char(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '\0';
+}
+
 void
 str_slug(struct buf *out, const char *s, size_t max)
 {
@@ -245,19 +254,16 @@ str_slug(struct buf *out, const char *s, size_t max)
 	bool gap = false;
 
 	for (; s && *s; s++) {
-		char c = *s;
+		char c = slug_char(*s);
+		bool dash = gap && out->len > start;
 
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c - 'A' + 'a');
-		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))) {
-			gap = true;
+		gap = c == '\0';
+		if (gap)
 			continue;
-		}
-		if (out->len - start + 1 + (gap && out->len > start) > max)
+		if (out->len - start + 1 + dash > max)
 			break;
-		if (gap && out->len > start)
+		if (dash)
 			(void)buf_addc(out, '-');
-		gap = false;
 		if (buf_addc(out, c) < 0)
 			return; /* is_full tells the caller */
 	}

@@ -10,38 +10,44 @@
 
 static const char HEX[] = "0123456789abcdef";
 
-/* Length of the valid UTF-8 sequence at s (Unicode 15, table 3-7), 0 if there is none. */
+/* By first byte: how long, and which second bytes are allowed (Unicode 15, table 3-7). What is not
+ * here is no first byte; the narrow ranges keep out overlong forms, surrogates and what is over
+ * U+10FFFF. */
+static const struct {
+	unsigned char first_lo, first_hi;
+	unsigned char len;
+	unsigned char second_lo, second_hi;
+} UTF8[] = {
+	{ 0xc2, 0xdf, 2, 0x80, 0xbf },
+	{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
+	{ 0xe1, 0xec, 3, 0x80, 0xbf },
+	{ 0xed, 0xed, 3, 0x80, 0x9f },
+	{ 0xee, 0xef, 3, 0x80, 0xbf },
+	{ 0xf0, 0xf0, 4, 0x90, 0xbf },
+	{ 0xf1, 0xf3, 4, 0x80, 0xbf },
+	{ 0xf4, 0xf4, 4, 0x80, 0x8f },
+};
+
+/* Length of the valid UTF-8 sequence at s, 0 if there is none. */
 static size_t
 utf8_len(const unsigned char *s, size_t len)
 {
-	unsigned char lo = 0x80, hi = 0xbf;
-	size_t n;
+	size_t row = 0;
 
 	if (s[0] < 0x80)
 		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		n = 2;
-	else if ((s[0] & 0xf0) == 0xe0)
-		n = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		n = 4;
-	else
+	while (row < sizeof(UTF8) / sizeof(UTF8[0]) && s[0] > UTF8[row].first_hi)
+		row++;
+	if (row == sizeof(UTF8) / sizeof(UTF8[0]) || s[0] < UTF8[row].first_lo ||
+		len < UTF8[row].len)
 		return 0;
-	if (s[0] == 0xe0)
-		lo = 0xa0; /* overlong */
-	if (s[0] == 0xed)
-		hi = 0x9f; /* surrogates */
-	if (s[0] == 0xf0)
-		lo = 0x90; /* overlong */
-	if (s[0] == 0xf4)
-		hi = 0x8f; /* over U+10FFFF */
-	if (len < n || s[1] < lo || s[1] > hi)
+	if (s[1] < UTF8[row].second_lo || s[1] > UTF8[row].second_hi)
 		return 0;
-	for (size_t i = 2; i < n; i++) {
+	for (size_t i = 2; i < UTF8[row].len; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
 	}
-	return n;
+	return UTF8[row].len;
 }
 
 bool

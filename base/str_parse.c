@@ -224,22 +224,41 @@ days_in_month(int64_t y, int64_t m)
 	       days_from_date(y, m, 1);
 }
 
+/* Whole days since 1970. */
+static bool
+parse_date(const char **s, int64_t *days)
+{
+	int64_t y, m, d;
+
+	if (!fixed(s, 4, 0, 9999, &y) || !skip(s, "-") || !fixed(s, 2, 1, 12, &m) ||
+		!skip(s, "-") || !fixed(s, 2, 1, 31, &d))
+		return false;
+	*days = days_from_date(y, m, d);
+	return d <= days_in_month(y, m);
+}
+
+static bool
+parse_clock(const char **s, int64_t *ms)
+{
+	int64_t h, m, sec, rest;
+
+	if (!fixed(s, 2, 0, 23, &h) || !skip(s, ":") || !fixed(s, 2, 0, 59, &m) || !skip(s, ":") ||
+		!fixed(s, 2, 0, 60, &sec) || !parse_fraction(s, &rest)) /* 60: a leap second */
+		return false;
+	*ms = ((h * 60 + m) * 60 + sec) * 1000 + rest;
+	return true;
+}
+
 int
 str_time(const char *s, int64_t *out_ms, struct err *e)
 {
-	int64_t y, mon, d, h, min, sec, ms, offset;
+	int64_t days, ms, offset_min;
 	const char *p = s ? s : "";
-	bool ok;
 
-	ok = fixed(&p, 4, 0, 9999, &y) && skip(&p, "-") && fixed(&p, 2, 1, 12, &mon) &&
-	     skip(&p, "-") && fixed(&p, 2, 1, 31, &d) && skip(&p, "Tt ");
-	ok = ok && fixed(&p, 2, 0, 23, &h) && skip(&p, ":") && fixed(&p, 2, 0, 59, &min) &&
-	     skip(&p, ":") && fixed(&p, 2, 0, 60, &sec); /* 60: a leap second */
-	ok = ok && parse_fraction(&p, &ms) && parse_zone(&p, &offset) && *p == '\0';
-	if (!ok || d > days_in_month(y, mon))
+	if (!parse_date(&p, &days) || !skip(&p, "Tt ") || !parse_clock(&p, &ms) ||
+		!parse_zone(&p, &offset_min) || *p)
 		return err_set(e, ERR_INVALID, "\"%.40s\" is not a time", s ? s : "");
-	*out_ms = days_from_date(y, mon, d) * DAY_MS + ((h * 60 + min - offset) * 60 + sec) * 1000 +
-		  ms;
+	*out_ms = days * DAY_MS + ms - offset_min * 60 * 1000;
 	return 0;
 }
 
