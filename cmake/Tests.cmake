@@ -5,6 +5,7 @@
 #	tests/contract|golden/test_<x>.c    test_contract_<x>, test_golden_<x>, with all below bot/
 #	tests/tools/<x>.c                   tool_<x>: a program that other tests run
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
+#	tests/bench/agent/<x>.c             bench_agent_<x>: static, runs in a box
 #	tests/fuzz/fuzz_<x>.c               fuzz_<x>, only with NS_FUZZ
 #	tests/lint/check-<x>                a lint, and its self-test
 #	tests/e2e/<x>.test.mjs              an end-to-end test, run by Node
@@ -77,6 +78,15 @@ foreach(kind tools/tool bench/bench)
 		ns_program(${prefix}_${name} ${source})
 		target_link_libraries(${prefix}_${name} PRIVATE ${NS_FOLDERS})
 	endforeach()
+endforeach()
+
+file(GLOB sources CONFIGURE_DEPENDS tests/bench/agent/*.c)
+foreach(source IN LISTS sources)
+	get_filename_component(name ${source} NAME_WE)
+	add_executable(bench_agent_${name} ${source})
+	target_link_libraries(bench_agent_${name} PRIVATE ns_warnings)
+	target_link_options(bench_agent_${name} PRIVATE -static)
+	set_target_properties(bench_agent_${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 endforeach()
 
 if(NS_FUZZ)
