@@ -16,6 +16,15 @@ label_on(const struct json *j, struct forge_event *ev)
 	ev->label_added = true;
 }
 
+/* The list is from after the change; one that still has the label is not to be believed. */
+static void
+label_off(const struct json *j, struct forge_event *ev)
+{
+	(void)j;
+	if (ev->label && strs_has(&ev->labels, ev->label))
+		ev->labels_known = false;
+}
+
 /* Gone from here, whatever its state says. */
 static void
 gone(const struct json *j, struct forge_event *ev)
@@ -35,13 +44,13 @@ static const struct shape_event EVENTS[] = {
 	{ "issues", "edited", EVENT_ISSUE_EDITED, SHAPE_ISSUE, NULL },
 	{ "issues", "labeled", EVENT_LABELS, SHAPE_ISSUE, label_on },
 	{ "issues", "transferred", EVENT_CLOSED, SHAPE_ISSUE, gone },
-	{ "issues", "unlabeled", EVENT_LABELS, SHAPE_ISSUE, NULL },
+	{ "issues", "unlabeled", EVENT_LABELS, SHAPE_ISSUE, label_off },
 	{ "ping", NULL, EVENT_PING, SHAPE_REPO, NULL },
 	{ "pull_request", "closed", EVENT_CLOSED, SHAPE_PULL, gone },
 	{ "pull_request", "edited", EVENT_ISSUE_EDITED, SHAPE_PULL, NULL },
 	{ "pull_request", "labeled", EVENT_LABELS, SHAPE_PULL, label_on },
 	{ "pull_request", "synchronize", EVENT_PULL_PUSHED, SHAPE_PULL, NULL },
-	{ "pull_request", "unlabeled", EVENT_LABELS, SHAPE_PULL, NULL },
+	{ "pull_request", "unlabeled", EVENT_LABELS, SHAPE_PULL, label_off },
 	{ "repository", "deleted", EVENT_REPO, SHAPE_REPO, NULL },
 	{ "repository", "renamed", EVENT_REPO, SHAPE_REPO, NULL },
 	{ "repository", "transferred", EVENT_REPO, SHAPE_REPO, NULL },

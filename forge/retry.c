@@ -84,29 +84,33 @@ is_limited(const struct http_reply *r, const char *said)
 	       strcasestr(said, "rate limit") || strcasestr(said, "abuse detection");
 }
 
+static const struct {
+	int status;
+	int code;
+} CODES[] = {
+	{ 401, ERR_DENIED },
+	{ 403, ERR_DENIED },
+	{ 404, ERR_MISSING },
+	{ 407, ERR_DENIED },
+	{ 408, ERR_BUSY },
+	{ 409, ERR_CONFLICT },
+	{ 410, ERR_MISSING },
+	{ 413, ERR_LIMIT },
+	{ 425, ERR_BUSY },
+	{ 429, ERR_BUSY },
+	{ 451, ERR_DENIED },
+};
+
 static int
 status_code(int status, bool limited)
 {
-	if (status == 429 || status == 408 || status == 425 || status >= 500)
+	if (status >= 500 || (status == 403 && limited))
 		return ERR_BUSY;
-	if (status == 403 && limited)
-		return ERR_BUSY;
-	switch (status) {
-	case 401:
-	case 403:
-	case 407:
-	case 451:
-		return ERR_DENIED;
-	case 404:
-	case 410:
-		return ERR_MISSING;
-	case 409:
-		return ERR_CONFLICT;
-	case 413:
-		return ERR_LIMIT;
-	default:
-		return status >= 400 ? ERR_INVALID : ERR_PROTOCOL;
+	for (size_t i = 0; i < sizeof(CODES) / sizeof(CODES[0]); i++) {
+		if (CODES[i].status == status)
+			return CODES[i].code;
 	}
+	return status >= 400 ? ERR_INVALID : ERR_PROTOCOL;
 }
 
 int
