@@ -406,7 +406,10 @@ msg_link_attach(struct msg_link *k, int take_fd, struct err *e)
 	if (type != SOCK_SEQPACKET)
 		return err_set(
 			e, ERR_INVALID, "link to role %u: socket type %d", k->spec.peer, type);
-	detach(k);
+	/* The new end may come before we saw the old one close: it is gone all the same, and calls of
+	 * which the outcome is unknown must not be sent again unless their owner was told. */
+	if (k->fd >= 0)
+		socket_ended(k);
 	struct msg_frame *waiting = k->queue;
 	k->queue = NULL;
 	k->queue_end = &k->queue;
