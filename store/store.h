@@ -117,11 +117,13 @@ struct task_filter {
 };
 #define TASK_BIT(state) (1u << (state))
 #define TASKS_RUNNER    (TASK_BIT(TASK_PREPARING) | TASK_BIT(TASK_RUNNING) | TASK_BIT(TASK_GATING))
-#define TASKS_LIVE                                                                                 \
-	(TASKS_RUNNER | TASK_BIT(TASK_QUEUED) | TASK_BIT(TASK_PUBLISHING) | TASK_BIT(TASK_WAITING))
+/* At work: no second one may fix the same issue. */
+#define TASKS_LIVE (TASKS_RUNNER | TASK_BIT(TASK_QUEUED) | TASK_BIT(TASK_PUBLISHING))
 #define TASKS_FINAL                                                                                \
 	(TASK_BIT(TASK_SUCCEEDED) | TASK_BIT(TASK_FAILED) | TASK_BIT(TASK_STOPPED) |               \
 		TASK_BIT(TASK_QUARANTINED))
+/* Nothing happens any more unless a person says so. */
+#define TASKS_OVER (TASKS_FINAL | TASK_BIT(TASK_WAITING))
 
 struct task_claim {
 	int64_t now_ms;

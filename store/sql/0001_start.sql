@@ -1,7 +1,7 @@
 -- The first schema: inbox, trigger, task, attempt, effect.
 --
 -- Column names are the row names of store/task.h and store/store.h. States are the numbers of their enums:
--- task 0 queued, 1..3 with a runner, 4 publishing, 5 waiting, 6.. final; effect 0 pending, 1 sent.
+-- task 0 queued, 1..3 with a runner, 4 publishing, 5 waits for a human, 6.. final; effect 0 pending, 1 sent.
 
 CREATE TABLE delivery (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -80,7 +80,7 @@ CREATE TABLE task (
 	not_before_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 -- At most one live task that fixes an issue or pull request: label and "/agent fix" (verb 0).
-CREATE UNIQUE INDEX task_live ON task (forge, repo_id, number) WHERE state < 6 AND verb = 0;
+CREATE UNIQUE INDEX task_live ON task (forge, repo_id, number) WHERE state < 5 AND verb = 0;
 CREATE INDEX task_issue ON task (forge, repo_id, number, id);
 -- Claims walk the queued ones lane by lane and count those with a runner.
 CREATE INDEX task_queued ON task (forge, repo_id, id) WHERE state = 0;
