@@ -25,10 +25,10 @@ const QUIET_MS = 1000; // nobody looks while the agents start
 const QUERY = `
 import re, sqlite3, sys
 rows = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute(
-    "SELECT number, coalesce(tail, ''), state FROM task")
-for number, tail, state in rows:
+    "SELECT number, coalesce(tail, '') FROM task")
+for number, tail in rows:
     stamp = re.search(r"stamp=([0-9]+[.][0-9]+)", tail)
-    print(number, stamp.group(1) if stamp else 0, state)
+    print(number, stamp.group(1) if stamp else 0)
 `;
 const clock = () => performance.timeOrigin + performance.now(); // CLOCK_REALTIME, in ms
 
