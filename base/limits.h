@@ -38,7 +38,7 @@
 #define LIMIT_HARVEST_DEPTH        100
 #define LIMIT_NAME_COMPONENT_BYTES 255
 #define LIMIT_SYMLINK_BYTES        4095
-#define LIMIT_OBJECT_BYTES         MIB(128) /* one object while a pack is read: a delta bomb has GiBs */
+#define LIMIT_OBJECT_BYTES         MIB(128) /* one object of a pack: a delta bomb has GiBs */
 #define LIMIT_BUNDLE_HEAD_BYTES    KIB(8)
 
 /* Repository: what is fetched and checked out. */
@@ -46,6 +46,7 @@
 #define LIMIT_FETCH_MS       600000
 #define LIMIT_CHECKOUT_FILES 500000
 #define LIMIT_CHECKOUT_BYTES (8192L * MIB(1))
+#define LIMIT_CHECKOUT_DEPTH 1000
 #define LIMIT_CHECKOUT_MS    600000
 #define LIMIT_CHECKOUTS      16 /* of one repository, kept for later tasks */
 #define LIMIT_CHECKOUT_HISTORY_BYTES                                                               \

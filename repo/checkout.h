@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checkout - the parts of making one that open objects (tree.c) or choose them (history.c).
+ */
+#ifndef REPO_CHECKOUT_H
+#define REPO_CHECKOUT_H
+
+#include "repo/repo.h"
+
+/* Counts files and bytes of the commit's tree before any is written, and reads the commit's date.
+ * ERR_LIMIT, ERR_MISSING. */
+int checkout_measure(const struct repo_checkout *c, int64_t *date_s, struct err *e);
+
+/* Gives every file of the index, link and directory of the tree the time. */
+int checkout_times(const char *tree, const char *git_dir, int64_t date_s, struct err *e);
+
+/* What git pack-objects --revs shall pack: the commit, and where history is cut; <git_dir>/shallow
+ * is written then. */
+int checkout_history(const struct repo_checkout *c, struct buf *revs, bool *is_shallow,
+	const char *git_dir, struct err *e);
+
+#endif

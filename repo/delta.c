@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delta - see delta.h.
+ *
+ * A deleted name is a character device 0:0, which any user may make. A changed file is a file, a
+ * directory in the place of a file hides it, a file in the place of a directory hides that: these
+ * four are all that overlayfs needs. The clean box of the gate is the frozen checkout with this on
+ * top, so it holds what was harvested and nothing that the agent's own box wrote beside it.
+ */
+#include "repo/delta.h"
+
+#include "repo/walk.h"
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+struct delta {
+	git_repository *repo;
+	int dir;
+	struct strs dirs; /* made so far, in order */
+	struct timespec times[2];
+};
+
+/* The directory of `path` below ours, never through a link. */
+static int
+open_parent(const struct delta *d, const char *path, int *out_fd)
+{
+	const char *slash = strrchr(path, '/');
+	auto_free char *parent = slash ? mem_strn(path, (size_t)(slash - path)) : mem_str(".");
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+
+	*out_fd = (int)syscall(SYS_openat2, d->dir, parent, &how, sizeof(how));
+	return *out_fd < 0 ? -1 : 0;
+}
+
+/* Makes the directories on the way, which are parts of names that walk has checked. */
+static int
+make_parents(struct delta *d, const char *path, int *out_fd, struct err *e)
+{
+	if (open_parent(d, path, out_fd) == 0)
+		return 0;
+	for (const char *slash = path; (slash = strchr(slash, '/')); slash++) {
+		auto_free char *part = mem_strn(path, (size_t)(slash - path));
+		auto_fd int fd = -1;
+
+		if (open_parent(d, part, &fd) < 0)
+			return err_sys(e, "directory of %s", part);
+		const char *name = strrchr(part, '/') ? strrchr(part, '/') + 1 : part;
+		if (mkdirat(fd, name, 0755) == 0)
+			strs_add(&d->dirs, part);
+		else if (errno != EEXIST)
+			return err_sys(e, "mkdir %s", part);
+	}
+	return open_parent(d, path, out_fd) < 0 ? err_sys(e, "directory of %s", path) : 0;
+}
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int
+write_file(const struct delta *d, int parent, const char *name, const git_tree_entry *entry,
+	struct err *e)
+{
+	bool is_run = git_tree_entry_filemode(entry) == GIT_FILEMODE_BLOB_EXECUTABLE;
+	auto_git(git_blob) *blob = NULL;
+	int rc = git_blob_lookup(&blob, d->repo, git_tree_entry_id(entry));
+
+	if (rc < 0)
+		return git_err(e, rc, name);
+	const char *data = git_blob_rawcontent(blob);
+	size_t len = (size_t)git_blob_rawsize(blob);
+	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK) {
+		auto_free char *target = mem_strn(data, len);
+
+		return symlinkat(target, parent, name) < 0 ? err_sys(e, "link %s", name) : 0;
+	}
+	auto_fd int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		is_run ? 0755 : 0644);
+	if (fd < 0)
+		return err_sys(e, "create %s", name);
+	return write_all(fd, data, len) < 0 ? err_sys(e, "write %s", name) : 0;
+}
+
+static int
+on_change(void *ctx, const struct walk_change *c, struct err *e)
+{
+	struct delta *d = ctx;
+	const char *name = strrchr(c->path, '/') ? strrchr(c->path, '/') + 1 : c->path;
+	auto_fd int parent = -1;
+
+	if (c->is_hidden)
+		return 0;
+	int rc = make_parents(d, c->path, &parent, e);
+	if (rc < 0)
+		return rc;
+	if (c->head)
+		rc = write_file(d, parent, name, c->head, e);
+	else if (mknodat(parent, name, S_IFCHR, makedev(0, 0)) < 0)
+		rc = err_sys(e, "whiteout %s", name);
+	if (rc < 0)
+		return err_wrap(e, rc, "layer");
+	return utimensat(parent, name, d->times, AT_SYMLINK_NOFOLLOW) < 0
+		       ? err_sys(e, "time of %s", name)
+		       : 0;
+}
+
+/* Last, because making a file changes its directory's time; the deepest first. */
+static int
+touch_dirs(const struct delta *d, struct err *e)
+{
+	for (size_t i = d->dirs.n; i-- > 0;) {
+		if (utimensat(d->dir, d->dirs.v[i], d->times, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(e, "time of %s", d->dirs.v[i]);
+	}
+	return utimensat(d->dir, ".", d->times, 0) < 0 ? err_sys(e, "time of the layer") : 0;
+}
+
+int
+delta_write(git_repository *repo, const git_tree *base, const git_tree *head, const char *dir,
+	int64_t date_s, struct err *e)
+{
+	mode_t mask = umask(022); /* boxes of another user read it */
+	int rc = fs_remove_tree(dir, e);
+
+	if (rc == 0)
+		rc = fs_mkdirs(dir, 0755, e);
+	auto_fd int fd = rc < 0 ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (rc == 0 && fd < 0)
+		rc = err_sys(e, "open %s", dir);
+	struct delta d = {
+		.repo = repo,
+		.dir = fd,
+		.times = { { .tv_sec = date_s }, { .tv_sec = date_s } },
+	};
+	if (rc == 0)
+		rc = walk_trees(repo, base, head, on_change, &d, e);
+	if (rc == 0)
+		rc = touch_dirs(&d, e);
+	strs_finish(&d.dirs);
+	(void)umask(mask);
+	if (rc < 0)
+		(void)fs_remove_tree(dir, NULL); /* the first error is the one to tell */
+	return rc;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * evict - the oldest checkouts make room.
+ *
+ * A box holds its checkout by flock(LOCK_SH) on the tree's directory, so who is in use is the
+ * kernel's knowledge and survives a crash of everybody. The time since the last use covers the
+ * moment between handing a checkout out and the lock.
+ */
+#include "repo/repo.h"
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+struct kept {
+	char sha[REPO_SHA_LEN + 1];
+	int64_t used_ms;
+};
+
+static int
+by_use(const void *a, const void *b)
+{
+	const struct kept *x = a;
+	const struct kept *y = b;
+
+	return (x->used_ms > y->used_ms) - (x->used_ms < y->used_ms);
+}
+
+/* What a killed child was making or removing. */
+static int
+sweep(const char *trees, DIR *d, struct err *e)
+{
+	struct dirent *entry;
+
+	while ((entry = readdir(d))) {
+		if (!str_starts(entry->d_name, "gone.") && !str_starts(entry->d_name, "tmp."))
+			continue;
+		auto_free char *path = mem_fmt("%s/%s", trees, entry->d_name);
+		int rc = fs_remove_tree(path, e);
+		if (rc < 0)
+			return rc;
+	}
+	rewinddir(d);
+	return 0;
+}
+
+static size_t
+list(DIR *d, struct kept **out)
+{
+	struct dirent *entry;
+	size_t n = 0;
+
+	while ((entry = readdir(d))) {
+		auto_free char *boot = mem_fmt("%s/boot", entry->d_name);
+		struct stat st;
+
+		if (!repo_sha_ok(entry->d_name) || fstatat(dirfd(d), boot, &st, 0) < 0)
+			continue;
+		*out = mem_grow(*out, n + 1, sizeof(**out));
+		memcpy((*out)[n].sha, entry->d_name, REPO_SHA_LEN + 1);
+		(*out)[n++].used_ms = st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+	}
+	if (n > 0)
+		qsort(*out, n, sizeof(**out), by_use);
+	return n;
+}
+
+/* Renamed while we hold the lock: nobody finds it any more, then it may take its time to go. */
+static int
+remove_one(const char *trees, const char *sha, struct err *e)
+{
+	auto_free char *tree = repo_checkout_path(trees, sha);
+	auto_free char *dir = mem_fmt("%s/%s", trees, sha);
+	auto_free char *gone = mem_fmt("%s/gone.%s", trees, sha);
+	auto_fd int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return err_sys(e, "open %s", tree);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? 0 : err_sys(e, "lock %s", tree);
+	int rc = fs_remove_tree(gone, e);
+	if (rc < 0)
+		return rc;
+	if (rename(dir, gone) < 0)
+		return err_sys(e, "rename %s", dir);
+	rc = fs_remove_tree(gone, e);
+	return rc < 0 ? rc : 1;
+}
+
+int
+repo_checkout_evict(const char *trees, size_t keep, int64_t min_age_ms, struct err *e)
+{
+	auto_free struct kept *v = NULL;
+	auto_dir DIR *d = opendir(trees);
+	int removed = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", trees);
+	int rc = sweep(trees, d, e);
+	if (rc < 0)
+		return rc;
+	size_t n = list(d, &v);
+	for (size_t i = 0; n > keep && i < n - keep; i++) {
+		if (clock_wall_ms() - v[i].used_ms < min_age_ms)
+			break;
+		rc = remove_one(trees, v[i].sha, e);
+		if (rc < 0)
+			return rc;
+		removed += rc;
+	}
+	return removed;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * harvest - takes a tree out of a box, and nothing else.
+ *
+ * What comes in was written by whoever the agent listened to. It may refer only to objects of its
+ * own pack and to those that the box was shown: the quarantine's alternates are the checkout's
+ * objects, so an id of something secret in the mirror leads nowhere. Only what differs from the
+ * base is opened, and every difference must pass every rule; the first that does not ends it all.
+ */
+#include "repo/repo.h"
+
+#include "repo/bundle.h"
+#include "repo/commit.h"
+#include "repo/delta.h"
+#include "repo/path.h"
+#include "repo/walk.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+/* Larger files are not compared line by line; they count as changed without lines. */
+#define DIFF_BYTES_MAX MIB(1)
+
+const char *const REPO_PROTECT[] = {
+	".github/workflows/**",
+	".gitea/workflows/**",
+	".forgejo/workflows/**",
+	".gitlab-ci.yml",
+	NULL,
+};
+
+struct check {
+	git_repository *repo;
+	git_odb *odb;
+	struct strs protect;
+	int64_t files;
+	int64_t bytes;
+};
+
+/* ---- One change ---- */
+
+/* Anything else is a directory (never reported on the head's side), a submodule, or a lie. */
+static int
+check_mode(const git_tree_entry *entry, struct err *e)
+{
+	unsigned mode = (unsigned)git_tree_entry_filemode_raw(entry);
+
+	if (mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE ||
+		mode == GIT_FILEMODE_LINK)
+		return 0;
+	return err_set(e, ERR_DENIED, "mode %o", mode);
+}
+
+static int
+check_link(const struct check *k, const char *path, const git_tree_entry *entry, struct err *e)
+{
+	auto_git(git_blob) *blob = NULL;
+	int rc = git_blob_lookup(&blob, k->repo, git_tree_entry_id(entry));
+
+	if (rc < 0)
+		return git_err(e, rc, "link");
+	if (path_is_git_settings(git_tree_entry_name(entry)))
+		return err_set(e, ERR_DENIED, "link in the place of a file that git reads");
+	return path_link_check(path, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob), e);
+}
+
+static int
+check_content(struct check *k, const char *path, const git_tree_entry *entry, struct err *e)
+{
+	git_object_t type;
+	size_t size;
+	int rc = git_odb_read_header(&size, &type, k->odb, git_tree_entry_id(entry));
+
+	if (rc == GIT_ENOTFOUND || (rc == 0 && type != GIT_OBJECT_BLOB))
+		return err_set(e, ERR_DENIED, "content that the box did not send");
+	if (rc < 0)
+		return git_err(e, rc, "content");
+	if (size > (size_t)LIMIT_HARVEST_FILE_BYTES)
+		return err_set(
+			e, ERR_DENIED, "%zu bytes, at most %ld", size, LIMIT_HARVEST_FILE_BYTES);
+	k->bytes += (int64_t)size;
+	if (k->bytes > LIMIT_HARVEST_BYTES)
+		return err_set(e, ERR_DENIED, "changed files of over %ld bytes together",
+			LIMIT_HARVEST_BYTES);
+	if (git_tree_entry_filemode(entry) == GIT_FILEMODE_LINK)
+		return check_link(k, path, entry, e);
+	return 0;
+}
+
+static bool
+is_submodule(const git_tree_entry *entry)
+{
+	return entry && git_tree_entry_filemode_raw(entry) == GIT_FILEMODE_COMMIT;
+}
+
+static int
+check_change(struct check *k, const struct walk_change *c, struct err *e)
+{
+	int rc = 0;
+
+	if (++k->files > LIMIT_HARVEST_FILES)
+		return err_set(e, ERR_DENIED, "over %d changed files", LIMIT_HARVEST_FILES);
+	if (path_is_protected(&k->protect, c->path))
+		return err_set(e, ERR_DENIED, "protected path");
+	if (!strchr(c->path, '/') && path_is_gitmodules(c->path))
+		return err_set(e, ERR_DENIED, "submodule settings changed");
+	if (is_submodule(c->base) || is_submodule(c->head))
+		return err_set(e, ERR_DENIED, "submodule added, changed or removed");
+	if (c->head)
+		rc = check_mode(c->head, e);
+	return rc == 0 && c->head ? check_content(k, c->path, c->head, e) : rc;
+}
+
+static int
+on_change(void *ctx, const struct walk_change *c, struct err *e)
+{
+	struct check *k = ctx;
+
+	/* A directory that went: its files are reported one by one. */
+	if (!c->head && git_tree_entry_filemode_raw(c->base) == GIT_FILEMODE_TREE)
+		return 0;
+	int rc = check_change(k, c, e);
+	return rc < 0 ? err_wrap(e, rc, "%.200s", c->path) : 0;
+}
+
+static int
+check_trees(git_repository *repo, const git_tree *base, const git_tree *head,
+	const struct strs *protect, struct repo_harvested *out, struct err *e)
+{
+	auto_git(git_odb) *odb = NULL;
+	int rc = git_repository_odb(&odb, repo);
+
+	if (rc < 0)
+		return git_err(e, rc, "objects");
+	struct check k = { .repo = repo, .odb = odb };
+	for (size_t i = 0; REPO_PROTECT[i]; i++)
+		strs_add(&k.protect, REPO_PROTECT[i]);
+	for (size_t i = 0; protect && i < protect->n; i++)
+		strs_add(&k.protect, protect->v[i]);
+	rc = walk_trees(repo, base, head, on_change, &k, e);
+	strs_finish(&k.protect);
+	out->files = k.files;
+	return rc;
+}
+
+/* ---- What to tell ---- */
+
+static int
+count_lines(git_repository *repo, const git_tree *base, const git_tree *head,
+	struct repo_harvested *out, struct err *e)
+{
+	auto_git(git_diff) *diff = NULL;
+	auto_git(git_diff_stats) *stats = NULL;
+	git_diff_options o;
+	int rc = git_diff_options_init(&o, GIT_DIFF_OPTIONS_VERSION);
+
+	o.context_lines = 0;
+	o.max_size = DIFF_BYTES_MAX;
+	o.flags = GIT_DIFF_IGNORE_SUBMODULES;
+	if (rc == 0)
+		rc = git_diff_tree_to_tree(
+			&diff, repo, (git_tree *)(uintptr_t)base, (git_tree *)(uintptr_t)head, &o);
+	if (rc == 0)
+		rc = git_diff_get_stats(&stats, diff);
+	if (rc < 0)
+		return git_err(e, rc, "diff");
+	out->insertions = (int64_t)git_diff_stats_insertions(stats);
+	out->deletions = (int64_t)git_diff_stats_deletions(stats);
+	return 0;
+}
+
+static bool
+has_lfs(git_repository *repo, const git_tree *tree)
+{
+	const git_tree_entry *entry = git_tree_entry_byname(tree, ".gitattributes");
+	auto_git(git_blob) *blob = NULL;
+
+	if (!entry || git_tree_entry_type(entry) != GIT_OBJECT_BLOB ||
+		git_blob_lookup(&blob, repo, git_tree_entry_id(entry)) < 0)
+		return false;
+	return memmem(git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob), "filter=lfs",
+		       strlen("filter=lfs")) != NULL;
+}
+
+static char *
+notes_of(git_repository *repo, const git_tree *tree)
+{
+	bool has_modules = git_tree_entry_byname(tree, ".gitmodules") != NULL;
+	bool lfs = has_lfs(repo, tree);
+
+	if (!has_modules && !lfs)
+		return NULL;
+	return mem_fmt("%s%s%s", has_modules ? "Submodules were not checked out." : "",
+		has_modules && lfs ? " " : "", lfs ? "Git LFS files were left as pointers." : "");
+}
+
+/* ---- The whole ---- */
+
+struct trees {
+	git_commit *base_commit;
+	git_tree *base;
+	git_tree *head;
+};
+
+static void
+finish_trees(struct trees *t)
+{
+	git_commit_free(t->base_commit);
+	git_tree_free(t->base);
+	git_tree_free(t->head);
+}
+
+static int
+open_trees(
+	git_repository *repo, const struct repo_harvest *h, int fd, struct trees *t, struct err *e)
+{
+	auto_git(git_commit) *tip = NULL;
+	struct bundle_head head;
+	int rc = git_commit_get(&t->base_commit, repo, h->base_sha, e);
+
+	if (rc == 0)
+		rc = bundle_import(fd, repo, &head, e);
+	if (rc < 0)
+		return rc;
+	if (head.prerequisite[0] && !str_eq(head.prerequisite, h->base_sha))
+		return err_set(e, ERR_PROTOCOL, "bundle starts from %s, not from %s",
+			head.prerequisite, h->base_sha);
+	rc = git_commit_get(&tip, repo, head.tip, e);
+	if (rc < 0)
+		return err_set(e, ERR_PROTOCOL, "bundle: its commit is not in it");
+	rc = git_commit_tree(&t->base, t->base_commit);
+	if (rc == 0)
+		rc = git_commit_tree(&t->head, tip);
+	return rc < 0 ? git_err(e, rc, "tree") : 0;
+}
+
+static int
+write_commit(git_repository *repo, const struct repo_harvest *h, const struct trees *t,
+	struct repo_harvested *out, struct err *e)
+{
+	auto_buf struct buf message = BUF_INIT(LIMIT_BODY_BYTES);
+	auto_buf struct buf payload = BUF_INIT(LIMIT_BODY_BYTES + KIB(4));
+	int rc = commit_message(h->message, h->trailers, &message, e);
+
+	if (rc == 0)
+		rc = commit_payload(
+			repo, &h->author, buf_str(&message), t->head, t->base_commit, &payload, e);
+	if (rc == 0)
+		rc = commit_store(repo, buf_str(&payload), &out->sha, e);
+	if (rc == 0)
+		out->payload = buf_steal(&payload);
+	return rc;
+}
+
+static int
+take(git_repository *repo, const struct repo_harvest *h, int fd, struct repo_harvested *out,
+	struct err *e)
+{
+	auto_cleanup(finish_trees) struct trees t = { 0 };
+	auto_free char *mirror_objects = mem_fmt("%s/objects", h->mirror);
+	int rc = open_trees(repo, h, fd, &t, e);
+
+	if (rc < 0)
+		return rc;
+	out->notes = notes_of(repo, t.base);
+	if (git_oid_equal(git_tree_id(t.base), git_tree_id(t.head)))
+		return 0;
+	rc = check_trees(repo, t.base, t.head, h->protect, out, e);
+	if (rc == 0)
+		rc = count_lines(repo, t.base, t.head, out, e);
+	if (rc == 0)
+		rc = delta_write(repo, t.base, t.head, h->delta_dir, h->author.date_s, e);
+	if (rc == 0)
+		rc = write_commit(repo, h, &t, out, e);
+	/* From here on it may be pushed, which needs the history behind the base. */
+	return rc < 0 ? rc : quarantine_alternate(h->quarantine, mirror_objects, e);
+}
+
+int
+repo_harvest(const struct repo_harvest *h, int bundle_fd, struct repo_harvested *out, struct err *e)
+{
+	auto_git(git_repository) *repo = NULL;
+	struct repo_harvested done = { 0 };
+	int rc = repo_mirror_sweep(h->quarantine, e);
+
+	if (rc == 0)
+		rc = quarantine_open(&repo, h->quarantine, h->objects, e);
+	if (rc == 0)
+		rc = take(repo, h, bundle_fd, &done, e);
+	if (rc < 0) {
+		repo_harvested_finish(&done);
+		return rc;
+	}
+	*out = done;
+	return 0;
+}
+
+void
+repo_harvested_finish(struct repo_harvested *h)
+{
+	if (!h)
+		return;
+	free(h->sha);
+	free(h->payload);
+	free(h->notes);
+	*h = (struct repo_harvested){ 0 };
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * layout - where repositories lie below the state directory.
+ *
+ * mirrors/<forge>/<repo id>.git              all that was fetched; never shown to a box
+ * mirrors/<forge>/<repo id>.trees/<sha>/tree a frozen checkout with its .git
+ * quarantine/<task>.git                      what came out of the boxes of a task
+ * quarantine/<task>.<attempt>.delta          the harvested tree as a layer over the checkout
+ */
+#include "repo/repo.h"
+
+#include "base/crypto.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+char *
+repo_mirror_path(const char *state_dir, const char *forge, int64_t repo_id)
+{
+	assert(forge[0] != '.' && !strchr(forge, '/'));
+	return mem_fmt("%s/mirrors/%s/%" PRId64 ".git", state_dir, forge, repo_id);
+}
+
+char *
+repo_trees_path(const char *state_dir, const char *forge, int64_t repo_id)
+{
+	assert(forge[0] != '.' && !strchr(forge, '/'));
+	return mem_fmt("%s/mirrors/%s/%" PRId64 ".trees", state_dir, forge, repo_id);
+}
+
+char *
+repo_quarantine_path(const char *state_dir, int64_t task)
+{
+	return mem_fmt("%s/quarantine/%" PRId64 ".git", state_dir, task);
+}
+
+char *
+repo_delta_path(const char *state_dir, int64_t task, int64_t attempt)
+{
+	return mem_fmt("%s/quarantine/%" PRId64 ".%" PRId64 ".delta", state_dir, task, attempt);
+}
+
+char *
+repo_checkout_path(const char *trees, const char *sha)
+{
+	return mem_fmt("%s/%s/tree", trees, sha);
+}
+
+char *
+repo_checkout_objects_path(const char *trees, const char *sha)
+{
+	return mem_fmt("%s/%s/tree/.git/objects", trees, sha);
+}
+
+char *
+repo_mirror_ref(const char *branch)
+{
+	char hex[2 * CRYPTO_SHA256_BYTES + 1];
+
+	crypto_sha256_hex(branch, strlen(branch), hex);
+	return mem_fmt("refs/branch/%.32s", hex);
+}

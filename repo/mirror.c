@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mirror - the bare repository that all tasks of a repository share.
+ *
+ * Only branches that a task starts from are fetched, into flat names, always as packs. git may be
+ * killed at any point: whatever it leaves half done is removed under the lock before the next
+ * fetch. Nothing is ever pruned; packs are put together when there are many.
+ */
+#include "repo/repo.h"
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PACKS_MAX 40 /* a lookup goes through all of them */
+
+static const char CONFIG[] = "[core]\n"
+			     "\trepositoryformatversion = 0\n"
+			     "\tfilemode = true\n"
+			     "\tbare = true\n"
+			     "\tlogAllRefUpdates = false\n"
+			     "[gc]\n"
+			     "\tauto = 0\n"
+			     "[maintenance]\n"
+			     "\tauto = false\n";
+
+static int
+make_dir(const char *root, const char *name, struct err *e)
+{
+	auto_free char *path = mem_fmt("%s/%s", root, name);
+
+	return fs_mkdirs(path, 0755, e);
+}
+
+static int
+make_file(const char *root, const char *name, const char *text, struct err *e)
+{
+	auto_free char *path = mem_fmt("%s/%s", root, name);
+
+	return fs_write_atomic(path, text, strlen(text), 0644, e);
+}
+
+/* HEAD comes last: with it, git and we call it a repository. */
+int
+repo_mirror_create(const char *mirror, struct err *e)
+{
+	auto_free char *head = mem_fmt("%s/HEAD", mirror);
+	int rc = 0;
+
+	if (access(head, F_OK) == 0)
+		return 0;
+	static const char *const dirs[] = { "objects/info", "objects/pack", "refs/branch", "info" };
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && rc == 0; i++)
+		rc = make_dir(mirror, dirs[i], e);
+	if (rc == 0 && chmod(mirror, 0700) < 0)
+		rc = err_sys(e, "chmod %s", mirror);
+	if (rc == 0)
+		rc = make_file(mirror, "config", CONFIG, e);
+	if (rc == 0)
+		rc = make_file(mirror, "HEAD", "ref: refs/branch/none\n", e);
+	return rc;
+}
+
+int
+repo_mirror_lock(const char *mirror, int *out_fd, struct err *e)
+{
+	auto_free char *path = mem_fmt("%s/lock", mirror);
+	auto_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_sys(e, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_sys(e, "lock %s", path);
+	*out_fd = steal_fd(&fd);
+	return 0;
+}
+
+/* What a killed git or libgit2 may have left, and in which directory. */
+static const struct {
+	const char *dir;
+	const char *prefix; /* NULL: any */
+	const char *suffix;
+} LEFT_OVER[] = {
+	{ "", NULL, ".lock" },
+	{ "objects", "tmp_obj", NULL }, /* tmp_objdir-*, tmp_object_git2_* */
+	{ "objects", "incoming-", NULL },
+	{ "objects/info", NULL, ".lock" },
+	{ "objects/pack", "tmp_", NULL },
+	{ "objects/pack", ".tmp-", NULL },
+	{ "objects/pack", "pack_git2_", NULL },
+	{ "objects/pack", NULL, ".lock" },
+	{ "refs/accepted", NULL, ".lock" },
+	{ "refs/branch", NULL, ".lock" },
+};
+
+static bool
+is_left_over(size_t row, const char *name)
+{
+	if (LEFT_OVER[row].prefix && !str_starts(name, LEFT_OVER[row].prefix))
+		return false;
+	return !LEFT_OVER[row].suffix || str_ends(name, LEFT_OVER[row].suffix);
+}
+
+static int
+sweep_row(const char *mirror, size_t row, struct err *e)
+{
+	auto_free char *path = mem_fmt("%s/%s", mirror, LEFT_OVER[row].dir);
+	auto_dir DIR *d = opendir(path);
+	struct dirent *entry;
+
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
+	while ((entry = readdir(d))) {
+		if (!is_left_over(row, entry->d_name))
+			continue;
+		auto_free char *victim = mem_fmt("%s/%s", path, entry->d_name);
+		int rc = fs_remove_tree(victim, e);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+int
+repo_mirror_sweep(const char *mirror, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(LEFT_OVER) / sizeof(LEFT_OVER[0]) && rc == 0; i++)
+		rc = sweep_row(mirror, i, e);
+	return rc;
+}
+
+int
+repo_mirror_fetch(struct repo_command *c, const char *mirror, const char *url,
+	const char *const branches[2], struct err *e)
+{
+	int rc = repo_command_init(c, e);
+
+	if (rc < 0)
+		return rc;
+	c->wall_ms = LIMIT_FETCH_MS;
+	strs_addf(&c->argv, "--git-dir=%s", mirror);
+	static const char *const args[] = { "fetch", "--quiet", "--no-tags", "--atomic",
+		"--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+		"--no-show-forced-updates", "--refmap=", "--end-of-options" };
+	for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++)
+		repo_command_arg(c, args[i]);
+	repo_command_arg(c, url);
+	for (size_t i = 0; i < 2; i++) {
+		if (!branches[i] || (i == 1 && str_eq(branches[0], branches[1])))
+			continue;
+		if (!repo_branch_ok(branches[i]))
+			return err_set(e, ERR_INVALID, "'%s' is not a branch name", branches[i]);
+		auto_free char *ref = repo_mirror_ref(branches[i]);
+		strs_addf(&c->argv, "+refs/heads/%s:%s", branches[i], ref);
+	}
+	return 0;
+}
+
+bool
+repo_mirror_wants_repack(const char *mirror)
+{
+	auto_free char *path = mem_fmt("%s/objects/pack", mirror);
+	auto_dir DIR *d = opendir(path);
+	struct dirent *entry;
+	int n = 0;
+
+	while (d && n <= PACKS_MAX && (entry = readdir(d)))
+		n += str_ends(entry->d_name, ".pack") ? 1 : 0;
+	return n > PACKS_MAX;
+}
+
+/* Geometric: the big old pack is left alone, the many small ones become one. Every object stays. */
+int
+repo_mirror_repack(struct repo_command *c, const char *mirror, struct err *e)
+{
+	int rc = repo_command_init(c, e);
+
+	if (rc < 0)
+		return rc;
+	c->wall_ms = LIMIT_FETCH_MS;
+	strs_addf(&c->argv, "--git-dir=%s", mirror);
+	static const char *const args[] = { "repack", "-d", "-q", "-n", "--geometric=2" };
+	for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++)
+		repo_command_arg(c, args[i]);
+	return 0;
+}
