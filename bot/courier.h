@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * courier - the role that speaks to the forges: operations over their API, and git.
+ *
+ * It holds tokens, for minutes, each narrowed to one repository, and nothing that outlives them:
+ * the App's key and personal tokens stay with the keeper. Two halves share one process: the API
+ * side (courier_auth, courier_call, courier_ensure) and the git side (courier_git), which starts
+ * killable children.
+ */
+#ifndef BOT_COURIER_H
+#define BOT_COURIER_H
+
+#include "base/http.h"
+#include "bot/role.h"
+#include "forge/forge.h"
+
+struct courier_auth;
+struct courier_budgets;
+struct courier_git;
+
+/* One configured forge. Lives as long as the courier, also when a reload removed it: calls under
+ * way hold it. */
+struct courier_forge {
+	struct forge_conf conf; /* owned strings */
+	const struct forge_driver *driver;
+	int64_t app_id; /* GitHub App; 0: a personal token */
+	char *bot_user; /* who we are there, once known */
+	int64_t bot_user_id;
+	struct courier_forge *next;
+};
+
+struct courier {
+	struct role_ctx *role;
+	struct http *http;
+	struct courier_forge *forges;
+	struct courier_auth *auth;
+	struct courier_budgets *budgets;
+	struct courier_git *git; /* courier_git.c's own */
+};
+
+/* NULL: no such forge is configured. */
+struct courier_forge *courier_forge_find(struct courier *c, const char *name);
+
+/* ---- Credentials (courier_auth.c) ---- */
+
+/* What a credential is for; all borrowed. installation_id 0: it is looked up by repo. Without repo
+ * and repo_id there is no narrowing, which an App refuses. */
+struct courier_need {
+	struct courier_forge *forge;
+	enum forge_auth kind;
+	int64_t installation_id;
+	int64_t repo_id;
+	const char *repo;
+};
+
+/* token is NULL if there is none: e says why (ERR_BUSY: later; ERR_DENIED: not at all). It is
+ * borrowed for the call; age_ms is how long ago the forge made it. */
+typedef void courier_token_cb(void *ctx, const char *token, int64_t age_ms, const struct err *e);
+
+/* cb comes exactly once, perhaps before this returns. One request for many askers: tokens are
+ * cached and renewed five minutes before their end. For git: kind FORGE_AUTH_TOKEN, then
+ * forge->driver->git_userinfo. */
+void courier_token(
+	struct courier *c, const struct courier_need *need, courier_token_cb *cb, void *ctx);
+
+/* The forge refused this token: the next courier_token asks for another. */
+void courier_token_refused(struct courier *c, const struct courier_need *need, const char *token);
+
+/* ---- The git side (courier_git.c): PREPARE, HARVEST, PUSH, PUSH_LOGS ---- */
+
+int courier_git_start(struct courier *c, struct err *e);
+
+/* True if the message was one of its own. It answers by itself. */
+bool courier_git_msg(struct courier *c, enum role from, struct msg *m);
+
+/* Ends the children. */
+void courier_git_stop(struct courier *c);
+
+#endif
