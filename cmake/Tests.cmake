@@ -106,6 +106,7 @@ foreach(lint IN LISTS lints)
 	ns_test(${name} lint 600 ${lint})
 	ns_test(${name}_finds_offence lint 60 ${lint} --self-test)
 endforeach()
+set_tests_properties(lint_tidy lint_cppcheck PROPERTIES PROCESSORS 2)
 
 # End-to-end tests start whole bots with boxes: one at a time, and nothing else beside them.
 file(GLOB e2e CONFIGURE_DEPENDS tests/e2e/*.test.mjs)
