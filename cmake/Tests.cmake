@@ -22,7 +22,7 @@ set(NS_TEST_ENV
 	"NIGHTSHIFT_BIN=$<TARGET_FILE:nightshift>"
 	"NIGHTSHIFT_BUILD=${CMAKE_BINARY_DIR}"
 	"NIGHTSHIFT_SOURCE=${CMAKE_SOURCE_DIR}"
-	"ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:abort_on_error=1"
+	"ASAN_OPTIONS=detect_leaks=1:abort_on_error=1"
 	"UBSAN_OPTIONS=print_stacktrace=1")
 
 function(ns_test_flags name)
