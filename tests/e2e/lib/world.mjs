@@ -78,8 +78,7 @@ export class World {
     for (const [name, one] of Object.entries(wish.forges)) await this.#forge(name, one);
     if (wish.scenarios) await this.#model();
     this.port = await freePort();
-    writeFileSync(this.configFile(), yaml(this.config()), { mode: 0o644 });
-    if (wish.bot !== false) await this.#bot();
+    if (wish.bot !== false) await this.boot();
   }
 
   configFile() {
@@ -154,7 +153,9 @@ export class World {
     return merge(base, wish.config ?? {});
   }
 
-  async #bot() {
+  // Writes the configuration and starts the bot; a test that adds to it says `bot: false` first.
+  async boot() {
+    writeFileSync(this.configFile(), yaml(this.config()), { mode: 0o644 });
     this.bot = new Bot({ config: this.configFile(), dir: this.dir, ...this.wish.bot });
     await this.bot.start();
     for (const [name, forge] of Object.entries(this.forges)) {

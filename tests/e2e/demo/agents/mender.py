@@ -79,7 +79,8 @@ def between(source, left, right, old, new):
 def constant(source, node, value):
     lines = source.splitlines(keepends=True)
     text = lines[node.lineno - 1].encode()
-    lines[node.lineno - 1] = (text[:node.col_offset] + str(value).encode() + text[node.end_col_offset:]).decode()
+    changed = text[:node.col_offset] + str(value).encode() + text[node.end_col_offset:]
+    lines[node.lineno - 1] = changed.decode()
     return "".join(lines)
 
 
@@ -126,7 +127,8 @@ def main():
     if green:
         print("All tests are green already; nothing to mend.")
         return 0
-    done = subprocess.run([sys.executable, "-B", "-c", TRACER], capture_output=True, text=True, check=True)
+    tracer = [sys.executable, "-B", "-c", TRACER]
+    done = subprocess.run(tracer, capture_output=True, text=True, check=True)
     order, score = suspects(json.loads(done.stdout.splitlines()[-1]))
     print(f"{len(order)} lines are passed by failing tests; trying small changes:", flush=True)
     found = mend(order, score)

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands in comments: `/agent fix` on a pull request works on that branch, and only people who
+// may write are heard, only in plain paragraphs, only once.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { settled, sticky, TASK_MS } from './lib/tasks.mjs';
+import { makeRepo } from './lib/repos.mjs';
+import { inWorld } from './lib/world.mjs';
+
+const FORGES = { gh: { dialect: 'github', app: true }, gt: { dialect: 'gitea' } };
+
+async function pullWithBug(forge) {
+  const repo = await makeRepo(forge);
+  const { sha } = await forge.do('commit', {
+    repo,
+    branch: 'topic',
+    files: { 'more.txt': 'more\n' },
+    message: 'More',
+    as: 'alice',
+  });
+  const { number } = await forge.do('pulls', {
+    repo,
+    head: 'topic',
+    base: 'main',
+    title: 'More',
+    as: 'alice',
+  });
+  return { repo, number, sha };
+}
+
+for (const [name, wish] of Object.entries(FORGES)) {
+  test(`${wish.dialect}: /agent fix on a pull request pushes to its branch`, () =>
+    inWorld({ name: 'fix', forges: { [name]: wish } }, async (w) => {
+      const forge = w.forges[name],
+        { repo, number, sha } = await pullWithBug(forge);
+      const { id } = await forge.do('comment', {
+        repo,
+        number,
+        body: '/agent fix the sum please',
+        as: 'alice',
+      });
+      const { over, issue, bot } = await settled(forge, repo, number);
+      assert.equal(over, 'agent:done', sticky(issue, bot)[0]?.body);
+      const moved = await forge.effects('pull.synchronized', { number });
+      assert.equal(moved.length, 1, 'the branch moved once');
+      assert.equal(moved[0].before, sha);
+      assert.equal(moved[0].actor, bot);
+      assert.deepEqual(
+        (await forge.effects('push'))
+          .filter((p) => p.actor === bot && p.ref.startsWith('refs/heads/'))
+          .map((p) => p.ref),
+        ['refs/heads/topic'],
+      );
+      assert.equal((await forge.pulls(repo)).length, 1, 'no second pull request');
+      assert.equal(sticky(issue, bot).length, 1);
+      const asked = issue.comments.find((c) => c.id === id);
+      assert.deepEqual(asked.reactions, [{ user: bot, content: 'eyes' }]);
+      const text = await (
+        await fetch(`${forge.url}/${repo}/raw/${issue.pull.head_sha}/add.sh`)
+      ).text();
+      assert.match(text, /\+/);
+    }));
+
+  test(`${wish.dialect}: who may not, and what is no command, starts nothing`, () =>
+    inWorld({ name: 'deny', forges: { [name]: wish } }, async (w) => {
+      const forge = w.forges[name],
+        repo = await makeRepo(forge);
+      const { number } = await forge.do('issues', { repo, title: 'Crash', as: 'alice' });
+      const say = (body, as = 'alice') => forge.do('comment', { repo, number, body, as });
+      await say('/agent fix', 'bob');
+      await say('/agent fix', 'mallory');
+      await say('> /agent fix');
+      await say('```\n/agent fix\n```');
+      await say('    /agent fix');
+      await say('please /agent fix');
+      await say('\\/agent fix');
+      await say('<details>\n\n/agent fix\n\n</details>');
+      const plain = await say('nothing yet');
+      await forge.do('comment/edit', { repo, id: plain.id, body: '/agent fix', as: 'alice' });
+      await forge.idle();
+      // A command that is one, after all the others: when it is done, so are they.
+      await say('first line\r\n/agent run say hello\r\n');
+      const { issue, bot } = await settled(forge, repo, number, TASK_MS);
+      assert.equal(sticky(issue, bot).length, 1, 'one task for one command');
+      const eyes = issue.comments.filter((c) => c.reactions.some((r) => r.content === 'eyes'));
+      assert.deepEqual(
+        eyes.map((c) => c.body),
+        ['first line\r\n/agent run say hello\r\n'],
+      );
+    }));
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// `/agent stop` ends a running box at once, whatever runs in it - when it is said by a person who may.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { alive, boxed } from './lib/proc.mjs';
+import { labelled, sticky } from './lib/tasks.mjs';
+import { makeRepo } from './lib/repos.mjs';
+import { until } from './lib/until.mjs';
+import { inWorld } from './lib/world.mjs';
+
+const STOP_MS = 5000;
+const FORGES = { gh: { dialect: 'github', app: true }, gt: { dialect: 'gitea' } };
+
+for (const [name, wish] of Object.entries(FORGES)) {
+  test(`${wish.dialect}: a box with processes that ignore signals is gone in under 5 s`, () =>
+    inWorld({ name: 'stop', forges: { [name]: wish }, agent: 'idle' }, async (w) => {
+      const forge = w.forges[name],
+        repo = await makeRepo(forge);
+      const number = await labelled(forge, repo);
+      const pids = await until('the agent and its grandchild run', () => {
+        const found = boxed(w.dir);
+        return found.length >= 3 && found;
+      });
+      await forge.do('comment', { repo, number, body: '/agent stop', as: 'bob' });
+      await forge.idle();
+      // A harmless question, asked and answered after bob's command, is the sign that his was handled.
+      await forge.do('comment', { repo, number, body: '/agent status', as: 'alice' });
+      await forge.until(
+        'status is seen',
+        ({ repos }) =>
+          repos[0].issues
+            .find((i) => i.number === number)
+            .comments.find((c) => c.body === '/agent status')?.reactions.length,
+      );
+      assert.ok(pids.every(alive), 'bob may not stop it');
+      const began = Date.now();
+      await forge.do('comment', { repo, number, body: '/agent stop', as: 'alice' });
+      await until(
+        'the box is empty',
+        () => !pids.some(alive) && boxed(w.dir).length === 0,
+        STOP_MS,
+      );
+      const took = Date.now() - began;
+      assert.ok(took < STOP_MS, `${took} ms`);
+      const issue = await forge.until('the comment says so', ({ repos, bot }) => {
+        const found = repos[0].issues.find((i) => i.number === number);
+        return /stopped/.test(sticky(found, bot)[0]?.body ?? '') && found;
+      });
+      assert.ok(!issue.labels.includes('agent:running'));
+      assert.equal((await forge.pulls(repo)).length, 0);
+    }));
+}
