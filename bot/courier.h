@@ -17,6 +17,7 @@
 struct courier_auth;
 struct courier_budgets;
 struct courier_git;
+struct ensure;
 
 /* One configured forge. Lives as long as the courier, also when a reload removed it: calls under
  * way hold it. */
@@ -36,6 +37,10 @@ struct courier {
 	struct courier_auth *auth;
 	struct courier_budgets *budgets;
 	struct courier_git *git; /* courier_git.c's own */
+	struct ensure *ensures;  /* effects under way, oldest first */
+	size_t calls_open;       /* operations under way */
+	int64_t resent_until_ms; /* boot clock: until then a question may be a repeated one */
+	int64_t stop_until_ms;
 };
 
 /* NULL: no such forge is configured. */
@@ -65,6 +70,8 @@ void courier_token(
 
 /* The forge refused this token: the next courier_token asks for another. */
 void courier_token_refused(struct courier *c, const struct courier_need *need, const char *token);
+
+void courier_auth_destroy(struct courier *c);
 
 /* ---- The git side (courier_git.c): PREPARE, HARVEST, PUSH, PUSH_LOGS ---- */
 
