@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { tasks } from './lib/store.mjs';
 import { assertDone, labelled } from './lib/tasks.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { inWorld } from './lib/world.mjs';
@@ -46,8 +47,7 @@ for (const [name, wish] of Object.entries(FORGES)) {
       const done = await assertDone(forge, repo, number);
       await forge.do('deliveries/send', { event: 'issues', action, times: 5 });
       assert.equal(branches(done.repo).length, 1);
-      const starts = w.bot.lines.filter((l) => /task\.created\b/.test(l));
-      assert.equal(starts.length, 1, starts.join('\n'));
+      assert.equal((await tasks(w)).length, 1, 'one task in the store');
     }));
 
   test(`${dialect}: opened with the label, and labelled, in reverse order`, () =>
@@ -68,5 +68,6 @@ for (const [name, wish] of Object.entries(FORGES)) {
       await forge.do('hook/mode', {});
       const done = await assertDone(forge, repo, number);
       assert.equal(branches(done.repo).length, 1);
+      assert.equal((await tasks(w)).length, 1);
     }));
 }

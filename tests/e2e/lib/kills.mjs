@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Killing at chosen moments. A moment is made to last: a request that the forge holds, a box that
+// takes its time, so that nothing depends on how fast the machine is.
+import assert from 'node:assert/strict';
+import { ROLES } from './bot.mjs';
+import { addRepo, makeRepo } from './repos.mjs';
+import { tasks } from './store.mjs';
+import { ask, assertDone, label, sticky } from './tasks.mjs';
+import { until } from './until.mjs';
+
+export const VICTIMS = [...ROLES, 'master'];
+const HELD_MS = 60_000;
+const SETTLE_MS = 120_000;
+
+export async function killVictim(world, victim) {
+  if (victim !== 'master') return world.bot.killRole(victim);
+  return world.bot.restart();
+}
+
+// The end that every kill must lead to: everything once.
+export async function assertOnce(forge, repoName, number) {
+  const { pull, repo, issue, bot } = await assertDone(forge, repoName, number, SETTLE_MS);
+  const branches = Object.keys(repo.refs).filter((r) => r.startsWith('refs/heads/agent/'));
+  assert.ok(branches.includes(`refs/heads/${pull.pull.head}`));
+  const created = await forge.effects('comment.created', { repo: repoName, number, actor: bot });
+  assert.equal(created.length, 1, 'one comment was ever created');
+  assert.equal(
+    (await forge.effects('pull.opened', { repo: repoName })).filter(
+      (p) => p.head === pull.pull.head,
+    ).length,
+    1,
+  );
+  const pushes = await forge.effects('push', {
+    repo: repoName,
+    ref: `refs/heads/${pull.pull.head}`,
+  });
+  assert.equal(
+    new Set(pushes.map((p) => p.new)).size,
+    1,
+    'the same commit, however often it was pushed',
+  );
+  const checks = (await forge.effects('check.created', { repo: repoName })).filter(
+    (c) => c.head_sha === pull.pull.head_sha,
+  );
+  assert.ok(checks.length <= 1, 'one check run');
+  const names = pull.assets.map((a) => a.name);
+  assert.equal(new Set(names).size, names.length, 'each log is attached once');
+  assert.equal(sticky(pull, bot).length, 0);
+  assert.ok(!issue.labels.includes('agent:running'));
+}
+
+// One write of each kind: [name, method, path after /repos/acme/NAME or of git].
+const COMMON = [
+  ['react', 'POST', '/issues/\\d+/reactions$'],
+  ['label-on', 'POST', '/issues/\\d+/labels$'],
+  ['label-off', 'DELETE', '/issues/\\d+/labels/'],
+  ['comment', 'POST', '/issues/\\d+/comments$'],
+  ['edit', 'PATCH', '/issues/comments/\\d+$'],
+  ['pull', 'POST', '/pulls$'],
+];
+export const WRITES = {
+  github: [...COMMON, ['check', 'POST', '/check-runs$']],
+  gitea: [...COMMON, ['status', 'POST', '/statuses/'], ['asset', 'POST', '/assets\\?']],
+};
+
+const rulePath = (name, path) => `/repos/acme/${name}${path}`;
+
+// A round: in a repository of its own for each kind of write, that write is held directly before or
+// after it is made; when all hang, the victim is killed and the answers are lost.
+export async function killAtWrites(world, forge, { victim, kind, round }) {
+  const rows = [];
+  for (const [write, method, path] of WRITES[forge.dialect]) {
+    const name = `${write}-${round}`;
+    const repo = await makeRepo(forge, { name });
+    rows.push({
+      write,
+      repo,
+      rule: await forge.fault({ method, path: rulePath(name, path), kind }),
+    });
+  }
+  const pushed = `push-${round}`;
+  rows.push({
+    write: 'push',
+    repo: await makeRepo(forge, { name: pushed }),
+    rule: await forge.fault({ method: 'POST', path: `/acme/${pushed}.git/git-receive-pack`, kind }),
+  });
+  for (const row of rows) row.number = (await ask(forge, row.repo)).number;
+  await Promise.all(rows.map((row) => label(forge, row.repo, row.number)));
+  for (const row of rows) {
+    await forge.held(row.rule, HELD_MS).catch((e) => {
+      throw new Error(`${row.write}: ${e.message}`);
+    });
+  }
+  // After a restart the bot asks again; those must not hang once more.
+  await killVictim(world, victim);
+  for (const row of rows) await forge.release(row.rule, 'drop');
+  for (const row of rows) {
+    await assertOnce(forge, row.repo, row.number).catch((e) => {
+      throw new Error(`${victim} killed ${kind.replace('hold_', '')} ${row.write}: ${e.message}`, {
+        cause: e,
+      });
+    });
+  }
+}
+
+// Each state of a task, and what makes it last. -> a function that lets go.
+const MOMENTS = {
+  async queued(world, forge) {
+    const repo = await makeRepo(forge, { name: `busy-${world.kills}` });
+    const rule = await forge.fault({
+      path: `/acme/busy-${world.kills}.git/git-upload-pack`,
+      kind: 'hold_before',
+    });
+    await label(forge, repo, (await ask(forge, repo)).number);
+    await forge.held(rule, HELD_MS);
+    return () => forge.release(rule, 'drop');
+  },
+  async preparing(world, forge, name) {
+    const rule = await forge.fault({
+      path: `/acme/${name}.git/git-upload-pack`,
+      kind: 'hold_before',
+    });
+    return () => forge.release(rule, 'drop');
+  },
+  async running() {
+    return () => {};
+  },
+  async gating() {
+    return () => {};
+  },
+  async publishing(world, forge, name) {
+    const rule = await forge.fault({
+      path: `/acme/${name}.git/git-receive-pack`,
+      kind: 'hold_before',
+    });
+    return () => forge.release(rule, 'drop');
+  },
+};
+export const STATES_LIVE = Object.keys(MOMENTS);
+
+export async function killInState(world, forge, { victim, state }) {
+  world.kills = (world.kills ?? 0) + 1;
+  const name = `${state}-${victim}-${world.kills}`;
+  const files = {
+    ...addRepo({ gate: { test: 'sh slow-test.sh' } }),
+    'slow-test.sh': 'sleep 2\nsh test.sh\n',
+  };
+  const repo = await makeRepo(forge, { name, files });
+  const letGo = await MOMENTS[state](world, forge, name);
+  const { number } = await ask(forge, repo);
+  await label(forge, repo, number);
+  await until(
+    `${repo} is ${state}`,
+    async () => (await tasks(world)).some((t) => t.repo === repo && t.state === state),
+    HELD_MS,
+  );
+  await killVictim(world, victim);
+  await letGo();
+  await assertOnce(forge, repo, number).catch((e) => {
+    throw new Error(`${victim} killed while ${state}: ${e.message}`, { cause: e });
+  });
+}
