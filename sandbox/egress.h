@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * egress - what may leave a box, as rules. Pure.
+ *
+ * The box's only way out is the gateway, and the gateway asks here: which headers of a request go
+ * on, which endpoints of a model's API may be called, and whether a body asks the provider to reach
+ * the network for the box (hosted tools: web search, URL fetch, remote MCP servers), which would be
+ * a way out around the gateway.
+ */
+#ifndef SANDBOX_EGRESS_H
+#define SANDBOX_EGRESS_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum egress_api { EGRESS_ANTHROPIC, EGRESS_GEMINI, EGRESS_OPENAI, EGRESS_API_COUNT };
+
+/* -1: unknown. */
+int egress_api_parse(const char *kind);
+
+/* The header that the provider reads its key from, and what stands before the key in it. */
+const char *egress_key_header(enum egress_api api);
+const char *egress_key_prefix(enum egress_api api);
+
+/* True if path (below the API's base, without a query) is one that an agent needs: asking the
+ * model, counting tokens, listing models. Files, batches, stored answers and the like are not. */
+bool egress_endpoint_ok(enum egress_api api, const char *method, const char *path);
+
+/* False for credentials, hop-by-hop headers, what selects an account, and what we set ourselves. */
+bool egress_header_passes(const char *name, size_t len);
+
+/* The same the other way. */
+bool egress_reply_header_passes(const char *name, size_t len);
+
+/* An absolute path without dot segments, backslashes or control characters, whether written out or
+ * as %XX; "%2f" counts as a slash. ERR_INVALID says which rule. */
+int egress_path_check(const char *path, size_t len, struct err *e);
+
+/* Reads a JSON body without believing it: ERR_DENIED if it asks for a hosted tool, ERR_INVALID if
+ * it is not JSON to the letter (a lenient reader at the other end might see what we do not). Adds
+ * every model that the body names at its top to models. */
+int egress_body_check(const char *data, size_t len, struct strs *models, struct err *e);
+
+/* Every one of models is allowed; an empty allow-list allows all, else there must be a model. */
+bool egress_models_ok(const struct strs *allow, const struct strs *models);
+
+/* Gemini names the model in the path: ".../models/NAME:verb". Adds it to models. */
+void egress_path_model(const char *path, struct strs *models);
+
+#endif

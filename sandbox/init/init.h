@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init - PID 1 of a box, the parts of it. No allocation, no libc state, no configuration but the
+ * plan.
+ */
+#ifndef SANDBOX_INIT_INIT_H
+#define SANDBOX_INIT_INIT_H
+
+#include "sandbox/init/plan.h"
+
+/* Numbers of enum box_stage that are reported from in here. */
+enum init_stage {
+	INIT_STAGE_PLAN = 30,
+	INIT_STAGE_POSTURE = 31,
+	INIT_STAGE_SECCOMP = 32,
+	INIT_STAGE_FORK = 33,
+	INIT_STAGE_SESSION = 50,
+	INIT_STAGE_LIMITS = 51,
+	INIT_STAGE_CWD = 52,
+	INIT_STAGE_SELF_CHECK = 53,
+	INIT_STAGE_EXEC = 54,
+};
+
+/* Sends the report and ends this process. sys 0: not an errno matter. */
+_Noreturn void init_fail(int stage, int sys, const char *what, const char *more);
+
+/* Ends the box with a report if anything that should hold does not: no capability, no new
+ * privileges, own namespaces, no further user namespace, read-only root. Before the filter, which
+ * would answer some of these questions itself. */
+void init_check_posture(const struct init_plan *p);
+
+/* The same for the workload's process, last before exec: who it is and which descriptors it has. */
+void init_check_workload(const struct init_plan *p);
+
+/* Turns the calling process into the workload. argv and envp are NULL-terminated. */
+_Noreturn void init_exec(const struct init_plan *p, char **argv, char **envp);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * posture - PID 1 asks the kernel what really holds, and refuses to go on if it is less than
+ * planned.
+ *
+ * Every step before this one reported success. This looks at the result instead: a kernel that
+ * ignored a flag, a step that moved, a container that stood in the way are found here, before
+ * hostile code runs and not after.
+ */
+#include "sandbox/init/init.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const NAMESPACES[INIT_NS_COUNT] = { "user", "mnt", "pid", "net", "ipc", "uts",
+	"cgroup" };
+
+static void
+check_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		init_fail(INIT_STAGE_POSTURE, errno, "capget", "");
+	for (int i = 0; i < 2; i++) {
+		if (data[i].effective || data[i].permitted || data[i].inheritable)
+			init_fail(INIT_STAGE_POSTURE, 0, "capabilities are left", "");
+	}
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++) {
+		if (prctl(PR_CAPBSET_READ, cap) != 0)
+			init_fail(INIT_STAGE_POSTURE, 0, "the bounding set is not empty", "");
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) != 0)
+			init_fail(INIT_STAGE_POSTURE, 0, "an ambient capability is set", "");
+	}
+}
+
+static void
+check_namespaces(const struct init_plan *p)
+{
+	for (int i = 0; i < INIT_NS_COUNT; i++) {
+		char path[64];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", NAMESPACES[i]);
+		if (stat(path, &st) < 0)
+			init_fail(INIT_STAGE_POSTURE, errno, path, "");
+		if (p->ns[i] != 0 && st.st_ino == p->ns[i])
+			init_fail(INIT_STAGE_POSTURE, 0,
+				"not a namespace of its own: ", NAMESPACES[i]);
+	}
+}
+
+/* In a child, because success would change us. The limit of zero inside is a second lock beside the
+ * filter. */
+static void
+check_no_more_namespaces(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		init_fail(INIT_STAGE_POSTURE, errno, "fork", "");
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWUSER) == 0);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		init_fail(INIT_STAGE_POSTURE, 0, "a further user namespace can be made", "");
+}
+
+void
+init_check_posture(const struct init_plan *p)
+{
+	struct statvfs root;
+	struct stat mask;
+
+	if (getpid() != 1)
+		init_fail(INIT_STAGE_POSTURE, 0, "not PID 1", "");
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		init_fail(INIT_STAGE_POSTURE, 0, "no_new_privs is not set", "");
+	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		init_fail(INIT_STAGE_POSTURE, 0, "PID 1 is dumpable", "");
+	check_capabilities();
+	check_namespaces(p);
+	check_no_more_namespaces();
+	if (statvfs("/", &root) < 0 || !(root.f_flag & ST_RDONLY))
+		init_fail(INIT_STAGE_POSTURE, 0, "the root is writable", "");
+	if (stat("/proc/sysrq-trigger", &mask) == 0 && S_ISREG(mask.st_mode))
+		init_fail(INIT_STAGE_POSTURE, 0, "/proc is not masked", "");
+	if (statvfs("/proc/sys", &root) < 0 || !(root.f_flag & ST_RDONLY))
+		init_fail(INIT_STAGE_POSTURE, 0, "/proc/sys is writable", "");
+}
+
+/* 0, 1, 2, the report and the directory that we read; nothing else. */
+static void
+check_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	const struct dirent *de;
+
+	if (!d)
+		init_fail(INIT_STAGE_SELF_CHECK, errno, "/proc/self/fd", "");
+	while ((de = readdir(d))) {
+		long fd = strtol(de->d_name, NULL, 10);
+
+		if (de->d_name[0] != '.' && fd > INIT_FD_REPORT && fd != dirfd(d))
+			init_fail(INIT_STAGE_SELF_CHECK, 0, "a descriptor is open: ", de->d_name);
+	}
+	(void)closedir(d);
+}
+
+void
+init_check_workload(const struct init_plan *p)
+{
+	uid_t r, e, s;
+
+	if (getresuid(&r, &e, &s) < 0 || r != p->uid || e != p->uid || s != p->uid)
+		init_fail(INIT_STAGE_SELF_CHECK, 0, "not the box's user", "");
+	/* Unprivileged starters cannot drop their supplementary groups; those are unmapped in here
+	 * and show as 65534. */
+	if (getgid() != p->uid || getegid() != p->uid)
+		init_fail(INIT_STAGE_SELF_CHECK, 0, "not the box's group", "");
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 2)
+		init_fail(INIT_STAGE_SELF_CHECK, 0, "no syscall filter", "");
+	check_descriptors();
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child - the order of steps inside, from the clone to PID 1's exec.
+ *
+ * A table, because the order is the design: each step may rely on all before it, and the number of
+ * the one that failed is what a person gets to see.
+ */
+#include "sandbox/native/native.h"
+
+#include "base/clean.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FD_HIGH 64 /* descriptors are parked above this while the low numbers are filled */
+
+static const struct {
+	enum box_stage stage;
+	int (*step)(struct native *n, struct err *e);
+} STEPS[] = {
+	{ BOX_STAGE_IDENTITY, native_identity },
+	{ BOX_STAGE_SOURCES, native_sources },
+	{ BOX_STAGE_ROOT, native_root },
+	{ BOX_STAGE_ETC, native_etc },
+	{ BOX_STAGE_DEV, native_dev },
+	{ BOX_STAGE_PROC, native_proc },
+	{ BOX_STAGE_TREES, native_trees },
+	{ BOX_STAGE_FILES, native_files },
+	{ BOX_STAGE_PIVOT, native_pivot },
+	{ BOX_STAGE_NET, native_net },
+	{ BOX_STAGE_PTY, native_pty },
+	{ BOX_STAGE_LOCKS, native_locks },
+	{ BOX_STAGE_INIT, native_exec },
+};
+
+/* One byte from outside: the maps are written. */
+static int
+wait_for_maps(const struct native *n, struct err *e)
+{
+	char byte;
+	ssize_t got;
+
+	do
+		got = recv(n->child_report, &byte, 1, 0);
+	while (got < 0 && errno == EINTR);
+	return got == 1 ? 0 : err_set(e, ERR_SYSTEM, "the starter is gone");
+}
+
+int
+native_identity(struct native *n, struct err *e)
+{
+	struct pollfd p = { .fd = n->child_report, .events = POLLIN };
+	int rc = n->has_slots ? 0 : native_map_self(n, e);
+
+	if (rc == 0)
+		rc = wait_for_maps(n, e);
+	if (rc < 0)
+		return rc;
+	(void)prctl(PR_SET_KEEPCAPS, 1);
+	if (n->has_slots && setgroups(0, NULL) < 0)
+		return err_sys(e, "setgroups");
+	if (setresgid(BOX_UID, BOX_UID, BOX_UID) < 0 || setresuid(BOX_UID, BOX_UID, BOX_UID) < 0)
+		return err_sys(e, "become uid %d", BOX_UID);
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(e, "PR_SET_DUMPABLE");
+	/* Only now: the change of uid would have cleared it. The starter may have died before; its
+	 * end of the socket knows. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(e, "death signal");
+	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
+		return err_set(e, ERR_SYSTEM, "the starter is gone");
+	return 0;
+}
+
+/* The terminal and the listener go out; this is also the word that the box is built. */
+static int
+send_hello(const struct native *n, struct err *e)
+{
+	struct init_report hello = { 0 };
+	int fds[2] = { n->pty_fd, n->listen_fd };
+	size_t n_fds = n->listen_fd >= 0 ? 2 : 1;
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(fds))];
+	} control = { 0 };
+	struct iovec iov = { &hello, sizeof(hello) };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(n_fds * sizeof(int)),
+	};
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+	memcpy(CMSG_DATA(&control.head), fds, n_fds * sizeof(int));
+	if (sendmsg(n->child_report, &m, MSG_NOSIGNAL) < 0)
+		return err_sys(e, "send the terminal out");
+	return 0;
+}
+
+/* Fills descriptors 0 to 5 from parked copies, so that no source is overwritten before it was used.
+ */
+static int
+place_fds(const struct native *n, int *init, struct err *e)
+{
+	const int from[] = { n->stdin_fd, n->stdout_fd >= 0 ? n->stdout_fd : n->tty_fd, n->tty_fd,
+		n->child_report, n->plan_fd, n->tty_fd };
+	enum { N = sizeof(from) / sizeof(from[0]) };
+	int parked[N];
+
+	for (int i = 0; i < N; i++) {
+		int fd = from[i];
+
+		if (fd < 0)
+			fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		parked[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FD_HIGH);
+		if (parked[i] < 0)
+			return err_sys(e, "park descriptors");
+	}
+	*init = fcntl(n->init_fd, F_DUPFD_CLOEXEC, FD_HIGH);
+	if (*init < 0)
+		return err_sys(e, "park descriptors");
+	for (int i = 0; i < N; i++) {
+		if (dup2(parked[i], i) < 0)
+			return err_sys(e, "place descriptors");
+	}
+	if (syscall(SYS_close_range, N, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return err_sys(e, "close_range");
+	return 0;
+}
+
+int
+native_exec(struct native *n, struct err *e)
+{
+	static char name[] = "init";
+	char *const argv[] = { name, NULL };
+	char *const envp[] = { NULL };
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	int init = -1;
+	int rc = send_hello(n, e);
+
+	if (rc == 0)
+		rc = place_fds(n, &init, e);
+	if (rc < 0)
+		return rc;
+	n->child_report = INIT_FD_REPORT;
+	for (int i = 1; i < NSIG; i++)
+		(void)sigaction(i, &dfl, NULL);
+	(void)syscall(SYS_execveat, init, "", argv, envp, AT_EMPTY_PATH);
+	return err_sys(e, "exec init");
+}
+
+_Noreturn void
+native_child(struct native *n)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
+		struct init_report r = { .stage = STEPS[i].stage };
+
+		if (STEPS[i].step(n, &e) == 0)
+			continue;
+		r.sys = e.sys;
+		(void)snprintf(r.text, sizeof(r.text), "%s", e.text);
+		(void)!send(n->child_report, &r, sizeof(r), MSG_NOSIGNAL);
+		_exit(125);
+	}
+	_exit(125);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * etc - what programs expect below /etc, made up; and the files that the spec places.
+ *
+ * Nothing of the host's configuration is shown but what is the same on every machine of its kind:
+ * certificates, alternatives, the linker's cache, the time zone. No /etc/profile: shells then keep
+ * the PATH they were given.
+ */
+#include "sandbox/native/native.h"
+
+#include "base/clean.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+	const char *path;
+	const char *text;
+} MADE_UP[] = {
+	{ "/etc/group", "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n" },
+	{ "/etc/host.conf", "multi on\n" },
+	{ "/etc/hostname", "box\n" },
+	{ "/etc/hosts", "127.0.0.1 localhost box\n::1 localhost\n" },
+	{ "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"
+				"services: files\nprotocols: files\n" },
+	{ "/etc/passwd", "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
+			 "agent:x:1000:1000:agent:/home/agent:/bin/bash\n"
+			 "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
+	{ "/etc/resolv.conf", "" },
+	{ "/etc/shells", "/bin/sh\n/bin/bash\n" },
+};
+
+/* Bound read-only where the host has them. */
+static const char *const SHOWN[] = { "alternatives", "ca-certificates", "ca-certificates.conf",
+	"debian_version", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
+	"magic", "mime.types", "os-release", "perl", "pki", "protocols", "python3", "python3.11",
+	"services", "ssl", "timezone" };
+
+static int
+show(struct native *n, const char *name, struct err *e)
+{
+	auto_fd int fd = -1;
+	struct stat st;
+	char path[300];
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "/etc/%s", name);
+	if (stat(path, &st) < 0)
+		return 0;
+	rc = native_mount_copy(AT_FDCWD, path, NATIVE_RO | NATIVE_EXEC, &fd, e);
+	/* A directory of it may hold a mount of its own that we may not take apart: then it is not
+	 * shown. */
+	if (rc < 0)
+		return 0;
+	return native_mount_put(n, fd, path, S_ISDIR(st.st_mode), e);
+}
+
+/* A JDK's configuration lies in /etc, under the JDK's own name. */
+static int
+show_java(struct native *n, struct err *e)
+{
+	auto_dir DIR *d = opendir("/etc");
+	const struct dirent *de;
+	int rc = 0;
+
+	while (d && rc == 0 && (de = readdir(d))) {
+		if (strncmp(de->d_name, "java-", 5) == 0)
+			rc = show(n, de->d_name, e);
+	}
+	return rc;
+}
+
+int
+native_etc(struct native *n, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(MADE_UP) / sizeof(MADE_UP[0]); i++)
+		rc = native_write(n, MADE_UP[i].path, 0644, MADE_UP[i].text, e);
+	for (size_t i = 0; rc == 0 && i < sizeof(SHOWN) / sizeof(SHOWN[0]); i++)
+		rc = show(n, SHOWN[i], e);
+	return rc < 0 ? rc : show_java(n, e);
+}
+
+int
+native_files(struct native *n, struct err *e)
+{
+	const struct box_file *f = n->spec->files.v;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n->spec->files.n; i++)
+		rc = native_write(n, f[i].path, (mode_t)f[i].mode, f[i].text, e);
+	return rc;
+}

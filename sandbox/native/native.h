@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * native - the parts of the driver that asks the kernel itself, without a runtime.
+ *
+ * start.c is the outside, child.c the order of steps inside; each other file knows one kernel
+ * thing. "Child" is the process between clone and the exec of PID 1: a copy of the shim, which
+ * holds nothing worth reading.
+ */
+#ifndef SANDBOX_NATIVE_NATIVE_H
+#define SANDBOX_NATIVE_NATIVE_H
+
+#include "base/buf.h"
+#include "sandbox/init/plan.h"
+#include "sandbox/sandbox.h"
+
+#include <stddef.h>
+
+#define NATIVE_LAYERS_MAX 32
+#define NATIVE_TOOLS_MAX  32
+
+/* Everything of one start. Descriptors are -1 when absent. */
+struct native {
+	const struct box_spec *spec;
+	uid_t uid; /* outside */
+	gid_t gid;
+	bool has_slots; /* we may map any uid and shift layers: started as root */
+	int stdin_fd;   /* not owned */
+	int stdout_fd;  /* not owned; -1 = terminal */
+	int init_fd;    /* not owned: image of PID 1 */
+	int plan_fd;
+	int cgroup_fd;
+	char *cgroup;
+	int report;                       /* our end */
+	int child_report;                 /* the child's end */
+	int layer_fds[NATIVE_LAYERS_MAX]; /* detached mounts made outside, by index of spec->layers
+					   */
+	enum box_stage stage;             /* under way, for the error */
+
+	/* Inside only. */
+	int source_fds[NATIVE_LAYERS_MAX];
+	int tool_fds[NATIVE_TOOLS_MAX];
+	int root_fd; /* the new root */
+	int null_fd; /* our own /dev/null, for masking */
+	int tty_fd;
+	int pty_fd;
+	int listen_fd;
+};
+
+/* ---- outside ---- */
+
+/* True if we are root enough to give each box a host uid and to shift the owner of layers. */
+bool native_has_slots(void);
+
+/* ns.c: clone3 with all namespaces; 0 in the child. */
+pid_t native_clone(int cgroup_fd, int *pidfd);
+int native_write_maps(const struct native *n, pid_t pid, struct err *e);
+int native_map_self(const struct native *n, struct err *e);
+void native_namespaces(uint64_t out[INIT_NS_COUNT]); /* inode numbers of ours, 0 = unknown */
+
+/* layers.c */
+int native_layers_open(struct native *n, struct err *e);
+int native_layer_open(
+	const struct native *n, size_t i, int *out_fd, struct err *e); /* inside, unprivileged */
+
+/* cgroup.c: a fresh one; *path stays NULL where the kernel or our rights offer none. */
+void native_cgroup_create(char **path, int *fd);
+bool native_cgroup_available(struct buf *text);
+
+/* filter.c: the compiled syscall filter, cached for the process. */
+int native_filter(const void **program, size_t *n_instructions, struct err *e);
+
+/* plan.c */
+int native_plan_create(const struct native *n, int *out_fd, struct err *e);
+int native_init_image(int *out_fd, struct err *e); /* cached, not the caller's to close */
+
+/* ---- inside, in this order ---- */
+
+_Noreturn void native_child(struct native *n);
+int native_identity(struct native *n, struct err *e); /* child.c */
+int native_sources(struct native *n,
+	struct err *e); /* root.c: open what will be bound, while the host is visible */
+int native_root(struct native *n, struct err *e);  /* root.c */
+int native_etc(struct native *n, struct err *e);   /* etc.c */
+int native_dev(struct native *n, struct err *e);   /* dev.c */
+int native_proc(struct native *n, struct err *e);  /* proc.c */
+int native_trees(struct native *n, struct err *e); /* layers.c: overlays */
+int native_files(struct native *n, struct err *e); /* etc.c: files of the spec */
+int native_pivot(struct native *n, struct err *e); /* root.c */
+int native_net(struct native *n, struct err *e);   /* net.c */
+int native_pty(struct native *n, struct err *e);   /* dev.c */
+int native_locks(struct native *n, struct err *e); /* locks.c */
+int native_exec(struct native *n, struct err *e);  /* child.c: does not return on success */
+
+/* ---- mount.c: the mount calls, by descriptor and relative to the new root ---- */
+
+#define NATIVE_RO   0x1u
+#define NATIVE_EXEC 0x2u /* without it: noexec */
+#define NATIVE_DEV  0x4u
+#define NATIVE_REC  0x8u
+
+/* A detached copy of the mount at path with the flags set on it (nosuid always). ERR_MISSING if
+ * absent. */
+int native_mount_copy(int dir_fd, const char *path, unsigned flags, int *out_fd, struct err *e);
+int native_mount_flags(int fd, unsigned flags, struct err *e);
+
+/* Puts a detached mount at a relative path below the new root; makes the path (a directory, or a
+ * file) if needed. */
+int native_mount_put(const struct native *n, int fd, const char *path, bool is_dir, struct err *e);
+
+/* A new filesystem there. */
+int native_mount_new(const struct native *n, const char *type, const char *path, unsigned flags,
+	const char *options, struct err *e);
+
+/* mkdir -p below the new root, 0755. Paths may be absolute: they mean the new root. */
+int native_mkdirs(const struct native *n, const char *path, struct err *e);
+
+/* A file with contents below the new root. */
+int native_write(
+	const struct native *n, const char *path, mode_t mode, const char *text, struct err *e);
+
+#endif

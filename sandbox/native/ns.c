@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ns - the seven namespaces in one clone3, and who is who in the user namespace.
+ *
+ * Started as root, each box gets a host uid of its own: 1000 inside is 100000 + slot outside.
+ * Otherwise 1000 inside is our own uid, which is all that an unprivileged process may map.
+ */
+#include "sandbox/native/native.h"
+
+#include "base/clean.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ALL_NAMESPACES                                                                             \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
+		CLONE_NEWCGROUP)
+
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+static const char *const NAMES[INIT_NS_COUNT] = { "user", "mnt", "pid", "net", "ipc", "uts",
+	"cgroup" };
+
+/* Root over the uids of the boxes, not root of some container's small world. */
+bool
+native_has_slots(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	unsigned need = 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SYS_ADMIN | 1u << CAP_CHOWN;
+	unsigned long inside, outside, count;
+	bool found = false;
+
+	if (geteuid() != 0 || syscall(SYS_capget, &head, data) < 0)
+		return false;
+	if ((data[0].effective & need) != need)
+		return false;
+	auto_file FILE *f = fopen("/proc/self/uid_map", "re");
+	while (f && fscanf(f, "%lu %lu %lu", &inside, &outside, &count) == 3)
+		found |= inside <= BOX_HOST_UID && inside + count >= BOX_HOST_UID + BOX_SLOTS_MAX;
+	return found;
+}
+
+pid_t
+native_clone(int cgroup_fd, int *pidfd)
+{
+	struct clone_args a = {
+		.flags = ALL_NAMESPACES | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		.exit_signal = SIGCHLD,
+	};
+
+	if (cgroup_fd >= 0) {
+		a.flags |= CLONE_INTO_CGROUP;
+		a.cgroup = (unsigned)cgroup_fd;
+	}
+	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+static int
+put(const char *path, const char *text, struct err *e)
+{
+	auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		return err_sys(e, "write %s", path);
+	return 0;
+}
+
+static int
+put_map(const char *path, unsigned outside, struct err *e)
+{
+	char map[64];
+
+	(void)snprintf(map, sizeof(map), "%d %u 1\n", BOX_UID, outside);
+	return put(path, map, e);
+}
+
+/* setgroups stays allowed in here: the child needs it to drop root's groups, and loses the
+ * capability afterwards. */
+int
+native_write_maps(const struct native *n, pid_t pid, struct err *e)
+{
+	char path[64];
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	rc = put_map(path, n->uid, e);
+	if (rc < 0)
+		return rc;
+	(void)snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	return put_map(path, n->gid, e);
+}
+
+/* By the child itself. It must be dumpable for that, or its own files in /proc belong to somebody
+ * else; the ids were read before the clone, inside they are 65534. */
+int
+native_map_self(const struct native *n, struct err *e)
+{
+	int rc;
+
+	if (prctl(PR_SET_DUMPABLE, 1) < 0)
+		return err_sys(e, "PR_SET_DUMPABLE");
+	rc = put("/proc/self/setgroups", "deny", e);
+	if (rc == 0)
+		rc = put_map("/proc/self/uid_map", n->uid, e);
+	if (rc == 0)
+		rc = put_map("/proc/self/gid_map", n->gid, e);
+	return rc;
+}
+
+void
+native_namespaces(uint64_t out[INIT_NS_COUNT])
+{
+	for (int i = 0; i < INIT_NS_COUNT; i++) {
+		char path[64];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", NAMES[i]);
+		out[i] = stat(path, &st) == 0 ? st.st_ino : 0;
+	}
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan - writes down for PID 1 what it is to start (init/plan.h), and holds the image of PID 1
+ * itself.
+ */
+#include "sandbox/native/native.h"
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/limits.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PLAN_BYTES_MAX MIB(2) /* the kernel takes 2 MiB of arguments and environment */
+
+extern const unsigned char init_image_start[], init_image_end[];
+
+/* The offset where n strings begin. */
+static uint32_t
+add_strings(struct buf *b, char *const *v, size_t n)
+{
+	uint32_t at = (uint32_t)b->len;
+
+	for (size_t i = 0; i < n; i++)
+		(void)buf_add(b, v[i], strlen(v[i]) + 1);
+	return at;
+}
+
+static uint32_t
+add_filter(struct buf *b, const void *filter, size_t n)
+{
+	while (b->len % 8 != 0 && !b->is_full)
+		(void)buf_addc(b, '\0');
+	uint32_t at = (uint32_t)b->len;
+	(void)buf_add(b, filter, n * sizeof(struct sock_filter));
+	return at;
+}
+
+static uint64_t
+limit(int64_t value)
+{
+	return value > 0 ? (uint64_t)value : UINT64_MAX;
+}
+
+static void
+set_limits(struct init_plan *p, const struct box_spec *s)
+{
+	p->limits[INIT_LIMIT_CORE] = 0;
+	p->limits[INIT_LIMIT_DATA] = limit(s->data_bytes_max);
+	p->limits[INIT_LIMIT_FILES] = limit(s->files_max);
+	p->limits[INIT_LIMIT_FILE_BYTES] = limit(s->file_bytes_max);
+	p->limits[INIT_LIMIT_LOCKED] = MIB(8);
+	p->limits[INIT_LIMIT_PROCS] = limit(s->procs_max);
+}
+
+int
+native_plan_create(const struct native *n, int *out_fd, struct err *e)
+{
+	const struct box_spec *s = n->spec;
+	struct init_plan p = { .magic = INIT_MAGIC, .uid = BOX_UID };
+	auto_buf struct buf b = BUF_INIT(PLAN_BYTES_MAX);
+	const void *filter = NULL;
+	size_t n_filter = 0;
+	int rc = native_filter(&filter, &n_filter, e);
+
+	if (rc < 0)
+		return rc;
+	if (s->argv.n > INIT_STRINGS || s->env.n > INIT_STRINGS)
+		return err_set(e, ERR_LIMIT, "more than %d arguments or variables", INIT_STRINGS);
+	(void)buf_add(&b, &p, sizeof(p));
+	p.n_argv = (uint32_t)s->argv.n;
+	p.argv = add_strings(&b, s->argv.v, s->argv.n);
+	p.n_env = (uint32_t)s->env.n;
+	p.env = add_strings(&b, s->env.v, s->env.n);
+	p.cwd = add_strings(&b, &s->cwd, 1);
+	p.filter = add_filter(&b, filter, n_filter);
+	p.n_filter = (uint32_t)n_filter;
+	set_limits(&p, s);
+	native_namespaces(p.ns);
+	if (b.is_full)
+		return err_set(
+			e, ERR_LIMIT, "arguments and environment over %ld bytes", PLAN_BYTES_MAX);
+	p.size = (uint32_t)b.len;
+	memcpy(b.data, &p, sizeof(p));
+	return fs_memfd("plan", b.data, b.len, out_fd, e);
+}
+
+int
+native_init_image(int *out_fd, struct err *e)
+{
+	static int cached = -1;
+
+	if (cached < 0) {
+		int rc = fs_memfd("init", init_image_start,
+			(size_t)(init_image_end - init_image_start), &cached, e);
+
+		if (rc < 0)
+			return err_wrap(e, rc, "image of PID 1");
+	}
+	*out_fd = cached;
+	return 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * proc - /proc of the box's own processes, without what tells about the host.
+ *
+ * Files are covered with a /dev/null that was opened before anything of the box existed, never with
+ * one found by path: a tree with a link in the place of /dev/null once turned masks into holes
+ * (CVE-2025-31133).
+ */
+#include "sandbox/native/native.h"
+
+#include "base/clean.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const COVERED[] = { "cmdline", "config.gz", "consoles", "devices", "diskstats",
+	"interrupts", "iomem", "ioports", "kallsyms", "kcore", "key-users", "keys", "kmsg",
+	"kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules", "pagetypeinfo",
+	"partitions", "sched_debug", "schedstat", "slabinfo", "softirqs", "sysrq-trigger",
+	"timer_list", "timer_stats", "vmallocinfo", "zoneinfo" };
+static const char *const EMPTIED[] = { "acpi", "asound", "bus", "driver", "dynamic_debug", "fs",
+	"irq", "scsi", "tty" };
+
+static int
+cover(const struct native *n, int proc, const char *name, struct err *e)
+{
+	auto_fd int at = openat(proc, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int null = -1;
+
+	if (at < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "/proc/%s", name);
+	null = open_tree(n->null_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (null < 0)
+		return err_sys(e, "open_tree /dev/null");
+	if (move_mount(null, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return err_sys(e, "cover /proc/%s", name);
+	return 0;
+}
+
+static int
+empty(const struct native *n, int proc, const char *name, struct err *e)
+{
+	struct stat st;
+	char path[64];
+
+	if (fstatat(proc, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%s", name);
+	return native_mount_new(n, "tmpfs", path, NATIVE_RO, "size=4k,nr_inodes=2,mode=555", e);
+}
+
+/* The limit of zero holds for this user namespace: nobody in the box can make another, filter or
+ * not. */
+static int
+forbid_namespaces(int proc, struct err *e)
+{
+	auto_fd int fd = openat(proc, "sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "0\n", 2) != 2)
+		return err_sys(e, "max_user_namespaces");
+	return 0;
+}
+
+int
+native_proc(struct native *n, struct err *e)
+{
+	int rc = native_mount_new(n, "proc", "/proc", 0, NULL, e);
+
+	if (rc < 0)
+		return rc;
+	auto_fd int proc = openat(n->root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0)
+		return err_sys(e, "open /proc in the box");
+	rc = forbid_namespaces(proc, e);
+	if (rc < 0)
+		return rc;
+	auto_fd int sys = -1;
+	rc = native_mount_copy(proc, "sys", NATIVE_RO, &sys, e);
+	if (rc == 0)
+		rc = native_mount_put(n, sys, "/proc/sys", true, e);
+	for (size_t i = 0; rc == 0 && i < sizeof(COVERED) / sizeof(COVERED[0]); i++)
+		rc = cover(n, proc, COVERED[i], e);
+	for (size_t i = 0; rc == 0 && i < sizeof(EMPTIED) / sizeof(EMPTIED[0]); i++)
+		rc = empty(n, proc, EMPTIED[i], e);
+	return rc;
+}

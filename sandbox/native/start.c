@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * start - the outside of a start: prepare, clone, write the maps, wait until the box says that it
+ * is built.
+ */
+#include "sandbox/native/native.h"
+
+#include "base/clean.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BUILD_MS_MAX 30000
+
+static void
+native_init(struct native *n, const struct box_spec *spec)
+{
+	*n = (struct native){ .spec = spec,
+		.init_fd = -1,
+		.plan_fd = -1,
+		.cgroup_fd = -1,
+		.report = -1,
+		.child_report = -1,
+		.root_fd = -1,
+		.null_fd = -1,
+		.tty_fd = -1,
+		.pty_fd = -1,
+		.listen_fd = -1 };
+	for (size_t i = 0; i < NATIVE_LAYERS_MAX; i++)
+		n->layer_fds[i] = n->source_fds[i] = -1;
+	for (size_t i = 0; i < NATIVE_TOOLS_MAX; i++)
+		n->tool_fds[i] = -1;
+	n->has_slots = native_has_slots();
+	n->uid = n->has_slots ? (uid_t)(BOX_HOST_UID + spec->slot) : geteuid();
+	n->gid = n->has_slots ? (gid_t)(BOX_HOST_UID + spec->slot) : getegid();
+}
+
+static void
+native_finish(struct native *n)
+{
+	for (size_t i = 0; i < NATIVE_LAYERS_MAX; i++)
+		clean_fd(&n->layer_fds[i]);
+	for (size_t i = 0; i < NATIVE_TOOLS_MAX; i++)
+		clean_fd(&n->tool_fds[i]);
+	clean_fd(&n->plan_fd);
+	clean_fd(&n->cgroup_fd);
+	clean_fd(&n->report);
+	clean_fd(&n->child_report);
+	if (n->cgroup)
+		(void)rmdir(n->cgroup);
+	free(n->cgroup);
+}
+
+/* As root the tools are opened out here: the way to them need not be open to everybody. */
+static int
+open_tools(struct native *n, struct err *e)
+{
+	for (size_t i = 0; n->has_slots && i < n->spec->tools.n; i++) {
+		int rc = native_mount_copy(AT_FDCWD, n->spec->tools.v[i],
+			NATIVE_RO | NATIVE_EXEC | NATIVE_REC, &n->tool_fds[i], e);
+
+		if (rc < 0 && rc != ERR_MISSING)
+			return err_wrap(e, rc, "tools");
+	}
+	return 0;
+}
+
+static int
+prepare(struct native *n, struct err *e)
+{
+	int ends[2];
+	int rc;
+
+	n->stage = BOX_STAGE_LAYERS;
+	rc = native_layers_open(n, e);
+	if (rc == 0)
+		rc = open_tools(n, e);
+	if (rc < 0)
+		return rc;
+	n->stage = BOX_STAGE_FILTER;
+	rc = native_init_image(&n->init_fd, e);
+	if (rc == 0)
+		rc = native_plan_create(n, &n->plan_fd, e);
+	if (rc < 0)
+		return rc;
+	n->stage = BOX_STAGE_CGROUP;
+	native_cgroup_create(&n->cgroup, &n->cgroup_fd);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(e, "socketpair");
+	n->report = ends[0];
+	n->child_report = ends[1];
+	return 0;
+}
+
+static int
+clone_box(struct native *n, struct box *b, struct err *e)
+{
+	int pidfd = -1;
+	pid_t pid;
+
+	n->stage = BOX_STAGE_CLONE;
+	pid = native_clone(n->cgroup_fd, &pidfd);
+	if (pid == 0) {
+		(void)close(steal_fd(&n->report));
+		native_child(n);
+	}
+	if (pid < 0)
+		return err_sys(e, "clone with namespaces");
+	b->pid = pid;
+	b->pidfd = pidfd;
+	(void)close(steal_fd(&n->child_report));
+	return 0;
+}
+
+/* The box says that it is built, with its terminal and listener; or what went wrong. */
+static int
+receive_hello(struct native *n, struct box *b, struct err *e)
+{
+	struct init_report r = { 0 };
+	struct pollfd p = { .fd = n->report, .events = POLLIN };
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { &r, sizeof(r) };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	int fds[2] = { -1, -1 };
+	int ready;
+
+	do
+		ready = poll(&p, 1, BUILD_MS_MAX);
+	while (ready < 0 && errno == EINTR);
+	if (ready == 0)
+		return err_set(
+			e, ERR_TIMEOUT, "the box was not built within %d s", BUILD_MS_MAX / 1000);
+	ssize_t got = recvmsg(n->report, &m, MSG_CMSG_CLOEXEC);
+	if (got != (ssize_t)sizeof(r))
+		return err_set(e, ERR_SYSTEM, "the box ended while it was built");
+	r.text[sizeof(r.text) - 1] = '\0';
+	if (r.stage != 0) {
+		n->stage = (enum box_stage)r.stage;
+		errno = r.sys;
+		return err_set(e, ERR_SYSTEM, "%s", r.text);
+	}
+	if (control.head.cmsg_type != SCM_RIGHTS || control.head.cmsg_len < CMSG_LEN(sizeof(int)))
+		return err_set(e, ERR_PROTOCOL, "the box sent no terminal");
+	memcpy(fds, CMSG_DATA(&control.head), control.head.cmsg_len - CMSG_LEN(0));
+	b->pty_fd = fds[0];
+	b->listen_fd = fds[1];
+	return 0;
+}
+
+static int
+build(struct native *n, struct box *b, struct err *e)
+{
+	int rc = 0;
+
+	n->stage = BOX_STAGE_ID_MAP;
+	if (n->has_slots)
+		rc = native_write_maps(n, b->pid, e);
+	if (rc < 0)
+		return rc;
+	n->stage = BOX_STAGE_GO;
+	/* A child that failed before it read our byte has still said why: not being heard is no
+	 * error yet. */
+	(void)!send(n->report, "m", 1, MSG_NOSIGNAL);
+	return receive_hello(n, b, e);
+}
+
+static void
+undo(struct box *b)
+{
+	box_kill(b);
+	while (waitpid(b->pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	box_finish(b);
+}
+
+static int
+native_start(const struct box_spec *s, int stdin_fd, int stdout_fd, struct box *b, struct err *e)
+{
+	auto_cleanup(native_finish) struct native n;
+	int rc;
+
+	native_init(&n, s);
+	n.stdin_fd = stdin_fd;
+	n.stdout_fd = stdout_fd;
+	rc = prepare(&n, e);
+	if (rc == 0)
+		rc = clone_box(&n, b, e);
+	if (rc == 0) {
+		b->cgroup = steal_ptr(&n.cgroup);
+		rc = build(&n, b, e);
+		if (rc < 0)
+			undo(b);
+	}
+	b->stage = rc < 0 ? n.stage : BOX_STAGE_NONE;
+	if (rc == 0)
+		b->report_fd = steal_fd(&n.report);
+	return rc;
+}
+
+const struct sandbox_driver SANDBOX_NATIVE = {
+	.name = "native",
+	.start = native_start,
+};
