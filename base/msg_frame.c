@@ -104,6 +104,9 @@ msg_frame_destroy(struct msg_frame *f)
 		return;
 	for (size_t i = 0; i < f->n_fds; i++)
 		(void)close(f->fds[i]);
+	/* It may have been a key on its way. */
+	if (f->inline_data)
+		mem_wipe(f->inline_data, f->header.obj_len + (size_t)f->header.blob_len);
 	free(f->inline_data);
 	free(f);
 }

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway_route - from the head of a box's request to the request that goes out, or the refusal.
+ */
+#include "bot/gateway_route.h"
+
+#include "base/clean.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "sandbox/sandbox.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define BLOCKED_BYTES_MAX 100
+#define PYPI_FILES        "https://files.pythonhosted.org"
+
+/* The target, taken apart; all borrowed from the head. */
+struct target {
+	const char *path; /* "/npm/left-pad" */
+	size_t path_len;
+	const char *query; /* "?x=1" or "" */
+	size_t query_len;
+};
+
+static void
+refuse(struct route *r, int status, const char *why)
+{
+	r->kind = ROUTE_REFUSED;
+	r->status = status;
+	r->why = why;
+}
+
+/* What a tool wanted to reach, for the report: only what can be in a host name, and not too long.
+ */
+static void
+block(struct route *r, const char *host, size_t len)
+{
+	if (len > BLOCKED_BYTES_MAX)
+		len = BLOCKED_BYTES_MAX;
+	r->blocked = mem_strn(host, len);
+	for (char *p = r->blocked; *p; p++) {
+		bool is_fine = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			       (*p >= '0' && *p <= '9') || strchr(".-:_[]", *p);
+
+		if (!is_fine)
+			*p = '?';
+	}
+	refuse(r, 403, "this host is not allowed from here");
+}
+
+/* ---- the target ---- */
+
+static bool
+token_is(const char *s, size_t len, const char *word)
+{
+	return len == strlen(word) && memcmp(s, word, len) == 0;
+}
+
+static const char *
+method_of(const struct http1_head *h)
+{
+	static const char *const methods[] = { "GET", "HEAD", "POST" };
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (token_is(h->method, h->method_len, methods[i]))
+			return methods[i];
+	}
+	return NULL;
+}
+
+/* A tool that knows of a proxy sends "CONNECT host:443" or "GET http://host/path". */
+static bool
+wants_proxy(const struct http1_head *h, struct route *r)
+{
+	const char *host = h->target;
+	const char *end = h->target + h->target_len;
+	const char *scheme = memmem(host, h->target_len, "://", 3);
+
+	if (!token_is(h->method, h->method_len, "CONNECT") && !scheme)
+		return false;
+	if (scheme)
+		host = scheme + 3;
+	const char *stop = host;
+	while (stop < end && *stop != '/' && *stop != '?')
+		stop++;
+	const char *at = memchr(host, '@', (size_t)(stop - host));
+	if (at)
+		host = at + 1; /* the name before it is a credential */
+	block(r, host, (size_t)(stop - host));
+	return true;
+}
+
+static bool
+host_is_ours(const struct http1_head *h)
+{
+	static const char *const names[] = { "127.0.0.1:3128", "localhost:3128", "127.0.0.1",
+		"localhost" };
+	const struct http1_header *host = http1_header_get(h, "host");
+
+	for (size_t i = 0; host && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (host->value_len == strlen(names[i]) &&
+			strncasecmp(host->value, names[i], host->value_len) == 0)
+			return true;
+	}
+	return !host;
+}
+
+static bool
+split_target(const struct http1_head *h, struct target *t, struct route *r)
+{
+	const char *query = memchr(h->target, '?', h->target_len);
+
+	t->path = h->target;
+	t->path_len = query ? (size_t)(query - h->target) : h->target_len;
+	t->query = query ? query : "";
+	t->query_len = h->target_len - t->path_len;
+	if (egress_path_check(t->path, t->path_len, NULL) < 0) {
+		refuse(r, 400, "malformed path");
+		return false;
+	}
+	return true;
+}
+
+/* The first segment of *path, which moves on to the slash behind it. */
+static char *
+take_segment(const char **path, size_t *len)
+{
+	const char *start = *path + 1;
+	const char *slash = *len > 1 ? memchr(start, '/', *len - 1) : NULL;
+	size_t n = slash ? (size_t)(slash - start) : (*len ? *len - 1 : 0);
+
+	*path += n + (*len ? 1 : 0);
+	*len -= n + (*len ? 1 : 0);
+	return mem_strn(start, n);
+}
+
+/* ---- headers ---- */
+
+static void
+copy_headers(const struct http1_head *h, struct route *r)
+{
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const struct http1_header *f = &h->headers[i];
+
+		if (egress_header_passes(f->name, f->name_len))
+			strs_addf(&r->headers, "%.*s: %.*s", (int)f->name_len, f->name,
+				(int)f->value_len, f->value);
+	}
+}
+
+/* Gemini's clients put the key into the query; ours must be the only one. */
+static char *
+query_without_key(const struct target *t)
+{
+	auto_buf struct buf out = BUF_INIT(LIMIT_HEAD_BYTES);
+	const char *p = t->query;
+	const char *end = t->query + t->query_len;
+
+	while (p < end) {
+		const char *part = p + 1; /* behind '?' or '&' */
+		const char *stop = memchr(part, '&', (size_t)(end - part));
+
+		if (!stop)
+			stop = end;
+		if ((size_t)(stop - part) < 4 || strncasecmp(part, "key=", 4) != 0)
+			(void)buf_addf(
+				&out, "%c%.*s", out.len ? '&' : '?', (int)(stop - part), part);
+		p = stop;
+	}
+	return mem_str(buf_str(&out));
+}
+
+/* ---- the two kinds of routes ---- */
+
+/* Some clients add the version that the configured address already ends in. */
+static void
+drop_doubled(const char *base, const char *part, const char **path, size_t *len)
+{
+	size_t n = strlen(part);
+
+	if (str_ends(base, part) && *len > n && memcmp(*path, part, n) == 0 && (*path)[n] == '/') {
+		*path += n;
+		*len -= n;
+	}
+}
+
+static void
+route_model(const struct config *c, const struct http1_head *h, struct target *t, struct route *r)
+{
+	auto_free char *name = take_segment(&t->path, &t->path_len);
+	const struct config_model *m = config_model_find(c, name);
+	int api = m ? egress_api_parse(m->kind) : -1;
+
+	if (api < 0) {
+		refuse(r, 404, "no such model provider");
+		return;
+	}
+	drop_doubled(m->url, "/v1", &t->path, &t->path_len);
+	r->api = (enum egress_api)api;
+	r->path = mem_strn(t->path, t->path_len);
+	if (!egress_endpoint_ok(r->api, r->method, r->path)) {
+		refuse(r, 403, "this endpoint is not open");
+		return;
+	}
+	auto_free char *query = query_without_key(t);
+	r->url = mem_fmt("%s%s%s", m->url, r->path, query);
+	r->provider = mem_str(name);
+	r->kind = ROUTE_MODEL;
+	copy_headers(h, r);
+}
+
+/* Below what the registry answers. A Python index is configured as ".../simple" by habit, and that
+ * part comes from the client too. */
+static char *
+registry_base(const struct config_registry *reg)
+{
+	size_t len = strlen(reg->url);
+
+	return mem_strn(reg->url, str_ends(reg->url, "/simple") ? len - strlen("/simple") : len);
+}
+
+static void
+add_rewrites(const struct config_registry *reg, const char *base, struct route *r)
+{
+	r->rewrites[0].from = mem_fmt("%s/", base);
+	r->rewrites[0].to = mem_fmt("%s/%s/", BOX_GATEWAY, reg->name);
+	if (str_eq(reg->name, "pypi")) {
+		r->rewrites[1].from = mem_fmt("%s/", PYPI_FILES);
+		r->rewrites[1].to = mem_str(BOX_GATEWAY "/pypi-files/");
+	}
+}
+
+static void
+route_registry(const struct config *c, const char *name, const struct http1_head *h,
+	struct target *t, struct route *r)
+{
+	bool is_files = str_eq(name, "pypi-files");
+	const struct config_registry *reg = config_registry_find(c, is_files ? "pypi" : name);
+
+	if (!reg) {
+		refuse(r, 404, "no such registry");
+		return;
+	}
+	if (str_eq(r->method, "POST") || h->content_length > 0 || h->is_chunked) {
+		refuse(r, 405, "registries are read only");
+		return;
+	}
+	auto_free char *base = is_files ? mem_str(PYPI_FILES) : registry_base(reg);
+	r->url =
+		mem_fmt("%s%.*s%.*s", base, (int)t->path_len, t->path, (int)t->query_len, t->query);
+	r->kind = ROUTE_REGISTRY;
+	copy_headers(h, r);
+	/* Tarballs and wheels are passed on as they are; only indexes hold addresses. */
+	if (!is_files && !memmem(t->path, t->path_len, "/-/", 3))
+		add_rewrites(reg, base, r);
+}
+
+void
+gateway_route(const struct config *c, struct route_rights rights, const struct http1_head *head,
+	struct route *out)
+{
+	struct target t;
+
+	*out = (struct route){ .method = method_of(head) };
+	if (wants_proxy(head, out))
+		return;
+	if (!host_is_ours(head)) {
+		const struct http1_header *host = http1_header_get(head, "host");
+
+		block(out, host->value, host->value_len);
+		return;
+	}
+	if (!out->method) {
+		refuse(out, 405, "this method is not open");
+		return;
+	}
+	if (!split_target(head, &t, out))
+		return;
+	auto_free char *first = take_segment(&t.path, &t.path_len);
+	if (str_eq(first, "llm")) {
+		if (rights.models)
+			route_model(c, head, &t, out);
+		else
+			refuse(out, 403, "models are not open in this step");
+		return;
+	}
+	if (str_eq(first, "registry")) {
+		free(first);
+		first = take_segment(&t.path, &t.path_len);
+	}
+	if (!rights.registries)
+		refuse(out, 403, "registries are not open in this step");
+	else
+		route_registry(c, first, head, &t, out);
+}
+
+void
+route_finish(struct route *r)
+{
+	free(r->blocked);
+	free(r->url);
+	free(r->provider);
+	free(r->path);
+	strs_finish(&r->headers);
+	for (size_t i = 0; i < 2; i++) {
+		free(r->rewrites[i].from);
+		free(r->rewrites[i].to);
+	}
+	*r = (struct route){ 0 };
+}
+
+/* ---- answers ---- */
+
+static const struct route_rewrite *
+rewrite_at(const struct route *r, const char *p, size_t left)
+{
+	for (size_t i = 0; i < 2 && r->rewrites[i].from; i++) {
+		size_t n = strlen(r->rewrites[i].from);
+
+		if (n <= left && memcmp(p, r->rewrites[i].from, n) == 0)
+			return &r->rewrites[i];
+	}
+	return NULL;
+}
+
+int
+route_rewrite(const struct route *r, const char *data, size_t len, struct buf *out)
+{
+	size_t kept = 0; /* up to here it is in out */
+
+	for (size_t i = 1; i < len; i++) {
+		/* All our addresses start with an h behind a quote or a tag. */
+		if (data[i] != 'h' ||
+			(data[i - 1] != '"' && data[i - 1] != '\'' && data[i - 1] != '>'))
+			continue;
+		const struct route_rewrite *w = rewrite_at(r, data + i, len - i);
+		if (!w)
+			continue;
+		(void)buf_add(out, data + kept, i - kept);
+		(void)buf_adds(out, w->to);
+		kept = i + strlen(w->from);
+		i = kept - 1;
+	}
+	(void)buf_add(out, data + kept, len - kept);
+	return out->is_full ? ERR_LIMIT : 0;
+}

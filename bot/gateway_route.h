@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway_route - from the head of a box's request to the request that goes out, or the refusal.
+ *Pure.
+ *
+ *	/llm/NAME/...       the model provider NAME of the configuration, with our key
+ *	/npm/... /pypi/...  the package registry of that name, GET and HEAD
+ *	/registry/NAME/...  the same for any name
+ *	/pypi-files/...     where the index of packages keeps their files
+ */
+#ifndef BOT_GATEWAY_ROUTE_H
+#define BOT_GATEWAY_ROUTE_H
+
+#include "base/http1.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "sandbox/egress.h"
+
+enum route_kind { ROUTE_REFUSED, ROUTE_MODEL, ROUTE_REGISTRY };
+
+/* How an answer's addresses are turned so that they lead to the gateway again. */
+struct route_rewrite {
+	char *from; /* what the registry writes, "https://host/"; NULL: nothing to do */
+	char *to;
+};
+
+struct route {
+	enum route_kind kind;
+	int status;         /* REFUSED: what the box is told */
+	const char *why;    /* REFUSED: a literal */
+	char *blocked;      /* REFUSED: the host that was asked for, if it is one to report */
+	const char *method; /* a literal */
+	char *url;
+	char *provider;      /* MODEL */
+	enum egress_api api; /* MODEL */
+	char *path;          /* MODEL: below the API's base, without the query */
+	struct strs headers; /* "name: value" */
+	struct route_rewrite rewrites[2];
+};
+
+struct route_rights {
+	bool models;
+	bool registries;
+};
+
+void gateway_route(const struct config *c, struct route_rights rights,
+	const struct http1_head *head, struct route *out);
+void route_finish(struct route *r);
+
+/* Appends data with every address of from turned into to where it follows `"`, `'` or `>` and so
+ * starts a string: integrity hashes and texts stay as they are. */
+int route_rewrite(const struct route *r, const char *data, size_t len, struct buf *out);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keeper - the role that holds the secrets and gives out as little of them as it can.
+ *
+ * Webhook secrets, App keys and the signing key never leave it: others send what is to be checked
+ * or signed. Tokens and model keys go to the one role that must use them. It has no network, and no
+ * file but the marker's key once it has started.
+ */
+#include "bot/keeper_secrets.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "bot/roles.h"
+
+#include <inttypes.h>
+
+#define SIGNATURE_PREFIX "sha256="
+#define JWT_BACKDATE_S                                                                             \
+	60 /* GitHub's clock may be behind ours (docs.github.com, JWT for an App)                  \
+	    */
+#define JWT_LIFE_S        540 /* of at most 600 from iat, and iat is backdated */
+#define JWT_BYTES_MAX     4096
+#define SIGNATURE_BYTES   8192
+#define MARKER_HEX_DIGITS 8
+
+/* ---- answers ---- */
+
+static void
+reply(struct role_ctx *r, enum role to, const struct msg *m, uint16_t type, int code,
+	const struct buf *blob, const char *text)
+{
+	char *copy = mem_str(text);
+	struct wire_verdict v = { .ok = code == 0, .code = code, .text = copy };
+	struct msg_out out = { .type = type, .obj = &v };
+	struct err e = { 0 };
+
+	if (blob) {
+		out.blob = blob->data;
+		out.blob_len = blob->len;
+	}
+	if (msg_reply(role_link(r, to), m->id, &out, &e) < 0)
+		log_err(LOG_LEVEL_ERROR, NULL, "keeper.reply_lost", &e);
+	free(copy);
+}
+
+static void
+refuse(struct role_ctx *r, enum role to, const struct msg *m, const struct err *e)
+{
+	log_err(LOG_LEVEL_WARN, NULL, "keeper.refused", e);
+	reply(r, to, m, WIRE_SECRET, e->code, NULL, e->text);
+}
+
+/* Wipes what it sends. */
+static void
+give(struct role_ctx *r, enum role to, const struct msg *m, struct buf *secret)
+{
+	reply(r, to, m, WIRE_SECRET, 0, secret, NULL);
+	mem_wipe(secret->data, secret->len);
+}
+
+/* ---- webhook signatures ---- */
+
+/* Both secrets are always tried in full, so that the time tells nothing about which one fits. */
+static bool
+signature_fits(const struct keeper_forge *f, const uint8_t *given, const struct msg *m)
+{
+	const struct buf *secrets[] = { &f->webhook_secret, &f->webhook_secret_old };
+	bool fits = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t right[CRYPTO_SHA256_BYTES];
+
+		if (secrets[i]->len == 0)
+			continue;
+		crypto_hmac_sha256(secrets[i]->data, secrets[i]->len, m->blob, m->blob_len, right);
+		fits |= crypto_equal(right, given, sizeof(right));
+		mem_wipe(right, sizeof(right));
+	}
+	return fits;
+}
+
+static int
+verify(const struct keeper *k, const struct msg *m, const char **why)
+{
+	const struct wire_verify *v = m->obj;
+	const struct keeper_forge *f = v->forge ? keeper_forge_find(k, v->forge) : NULL;
+	const char *hex = v->signature;
+	uint8_t given[CRYPTO_SHA256_BYTES];
+
+	*why = "no such forge, or it has no webhook secret";
+	if (!f || f->webhook_secret.len == 0)
+		return ERR_DENIED;
+	*why = "no signature";
+	if (str_is_empty(hex))
+		return ERR_DENIED;
+	/* GitHub and Gitea since 1.17 write the prefix, older Gitea and Forgejo headers do not. */
+	if (str_starts(hex, SIGNATURE_PREFIX))
+		hex += strlen(SIGNATURE_PREFIX);
+	*why = "malformed signature";
+	if (str_unhex(hex, given, sizeof(given), NULL) < 0)
+		return ERR_DENIED;
+	*why = "wrong signature";
+	return signature_fits(f, given, m) ? 0 : ERR_DENIED;
+}
+
+static void
+on_verify(struct role_ctx *r, enum role from, struct msg *m)
+{
+	const char *why;
+	int code = verify(r->own, m, &why);
+
+	reply(r, from, m, WIRE_VERIFIED, code, NULL, code ? why : NULL);
+}
+
+/* ---- tokens and keys ---- */
+
+static const char *
+asked_name(const struct msg *m)
+{
+	const struct wire_name *n = m->obj;
+
+	return n && n->name ? n->name : "";
+}
+
+static void
+on_sign_jwt(struct role_ctx *r, enum role from, struct msg *m)
+{
+	const struct keeper_forge *f = keeper_forge_find(r->own, asked_name(m));
+	auto_buf struct buf jwt = BUF_INIT(JWT_BYTES_MAX);
+	int64_t now_s = clock_wall_ms() / 1000;
+	char claims[160];
+	struct err e = { 0 };
+
+	if (!f || !f->app_key) {
+		(void)err_set(&e, ERR_MISSING, "forge \"%s\" has no App key", asked_name(m));
+		refuse(r, from, m, &e);
+		return;
+	}
+	(void)snprintf(claims, sizeof(claims),
+		"{\"iat\":%" PRId64 ",\"exp\":%" PRId64 ",\"iss\":\"%" PRId64 "\"}",
+		now_s - JWT_BACKDATE_S, now_s + JWT_LIFE_S, f->app_id);
+	if (crypto_jwt(f->app_key, claims, &jwt, &e) < 0)
+		refuse(r, from, m, &e);
+	else
+		give(r, from, m, &jwt);
+}
+
+static void
+on_token(struct role_ctx *r, enum role from, struct msg *m)
+{
+	const struct keeper_forge *f = keeper_forge_find(r->own, asked_name(m));
+	struct err e = { 0 };
+
+	if (!f || f->token.len == 0) {
+		(void)err_set(&e, ERR_MISSING, "forge \"%s\" has no token", asked_name(m));
+		refuse(r, from, m, &e);
+		return;
+	}
+	reply(r, from, m, WIRE_SECRET, 0, &f->token, NULL);
+}
+
+static void
+on_key(struct role_ctx *r, enum role from, struct msg *m)
+{
+	const struct keeper_model *model = keeper_model_find(r->own, asked_name(m));
+	struct err e = { 0 };
+
+	if (!model || model->key.len == 0) {
+		(void)err_set(&e, ERR_MISSING, "model provider \"%s\" has no key", asked_name(m));
+		refuse(r, from, m, &e);
+		return;
+	}
+	reply(r, from, m, WIRE_SECRET, 0, &model->key, NULL);
+}
+
+static void
+on_ssh_sign(struct role_ctx *r, enum role from, struct msg *m)
+{
+	const struct keeper *k = r->own;
+	auto_buf struct buf signature = BUF_INIT(SIGNATURE_BYTES);
+	struct err e = { 0 };
+
+	if (!k->sign_key)
+		(void)err_set(&e, ERR_MISSING, "no commit.sign_key_file");
+	else
+		(void)crypto_ssh_sign(k->sign_key, "git", m->blob, m->blob_len, &signature, &e);
+	if (e.code)
+		refuse(r, from, m, &e);
+	else
+		give(r, from, m, &signature);
+}
+
+/* Ties a comment's hidden marker to us: without the key nobody can forge the marker of a task. */
+static void
+on_marker(struct role_ctx *r, enum role from, struct msg *m)
+{
+	const struct keeper *k = r->own;
+	const char *task = asked_name(m);
+	auto_buf struct buf hex = BUF_INIT(MARKER_HEX_DIGITS);
+	uint8_t mac[CRYPTO_SHA256_BYTES];
+
+	crypto_hmac_sha256(k->marker_key, sizeof(k->marker_key), task, strlen(task), mac);
+	(void)str_hex(&hex, mac, MARKER_HEX_DIGITS / 2);
+	reply(r, from, m, WIRE_SECRET, 0, &hex, NULL);
+}
+
+/* ---- the role ---- */
+
+static void
+on_msg(struct role_ctx *r, enum role from, struct msg *m)
+{
+	static const struct {
+		uint16_t type;
+		void (*answer)(struct role_ctx *r, enum role from, struct msg *m);
+	} rows[] = {
+		{ WIRE_KEY, on_key },
+		{ WIRE_MARKER, on_marker },
+		{ WIRE_SIGN_JWT, on_sign_jwt },
+		{ WIRE_SSH_SIGN, on_ssh_sign },
+		{ WIRE_TOKEN, on_token },
+		{ WIRE_VERIFY, on_verify },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].type == m->type && m->id)
+			rows[i].answer(r, from, m);
+	}
+}
+
+static int
+prepare(struct role_ctx *r, struct err *e)
+{
+	struct keeper *k = mem_zero(sizeof(*k));
+
+	r->own = k;
+	return keeper_load(k, r->config, e);
+}
+
+static int
+start(struct role_ctx *r, struct err *e)
+{
+	char *path = role_path(r->config, KEEPER_MARKER_FILE);
+	int rc = keeper_load_marker(r->own, path, e);
+
+	free(path);
+	return rc;
+}
+
+static void
+stop(struct role_ctx *r)
+{
+	keeper_wipe(r->own);
+	free(r->own);
+	r->own = NULL;
+	role_done(r);
+}
+
+static const char *const writes[] = { "keeper", NULL };
+
+const struct role_spec ROLE_SPEC_KEEPER = {
+	.role = ROLE_KEEPER,
+	.net = CONFINE_NET_NONE,
+	.writes = writes,
+	.keeps_secret_env = true,
+	.files_max = 64,
+	.prepare = prepare,
+	.start = start,
+	.on_msg = on_msg,
+	.stop = stop,
+};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * master - starts the roles, introduces them to each other, and starts again what ends.
+ */
+#ifndef BOT_MASTER_H
+#define BOT_MASTER_H
+
+#include "base/err.h"
+
+/* `nightshift serve`: runs until SIGTERM or SIGINT and every role has ended. config_path is read
+ * again on SIGHUP. */
+int master_run(const char *config_path, struct err *e);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * roles - which roles there are. A new role is a file and a row.
+ */
+#include "bot/roles.h"
+
+const struct role_spec *const ROLES[ROLE_COUNT] = {
+	[ROLE_GATEWAY] = &ROLE_SPEC_GATEWAY,
+	[ROLE_KEEPER] = &ROLE_SPEC_KEEPER,
+};
