@@ -39,7 +39,9 @@ target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANG_AND_ID:C,GNU>:
 	-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wformat-signedness
 	-Wjump-misses-init>)
 target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANG_AND_ID:C,Clang>:
-	-Wmissing-variable-declarations -Wcomma -Wextra-semi-stmt -Wconditional-uninitialized>)
+	-Wmissing-variable-declarations -Wcomma -Wextra-semi-stmt -Wconditional-uninitialized
+	# `assert(!"why")`, and libseccomp's SCMP_A* macros
+	-Wno-string-conversion -Wno-missing-field-initializers>)
 if(NS_WERROR)
 	target_compile_options(ns_warnings INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
 endif()

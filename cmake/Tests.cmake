@@ -6,12 +6,12 @@
 #	tests/tools/<x>.c                   tool_<x>: a program that other tests run
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
 #	tests/bench/agent/<x>.c             bench_agent_<x>: static, runs in a box
-#	tests/fuzz/fuzz_<x>.c               fuzz_<x>, only with NS_FUZZ
+#	tests/fuzz/fuzz_<x>.c               fuzz_<x>, only with NS_FUZZ: ten seconds from its seeds
 #	tests/lint/check-<x>                a lint, and its self-test
 #	tests/e2e/<x>.test.mjs              an end-to-end test, run by Node
 #	tests/docker/smoke                  the image, built and run
 #
-# Labels: unit contract golden lint e2e docker. A test that cannot run fails; none skips.
+# Labels: unit contract golden lint e2e docker fuzz. A test that cannot run fails; none skips.
 
 enable_testing()
 find_package(PkgConfig REQUIRED)
@@ -96,6 +96,15 @@ if(NS_FUZZ)
 		ns_program(${name} ${source})
 		target_link_libraries(${name} PRIVATE ${NS_FOLDERS})
 		target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+		string(REPLACE fuzz_ "" what ${name})
+		set(corpus ${CMAKE_BINARY_DIR}/corpus/${what})
+		file(MAKE_DIRECTORY ${corpus})
+		set(seeds tests/fuzz/seeds/${what})
+		if(what STREQUAL "delivery")
+			set(seeds tests/golden/gitea/deliveries)
+		endif()
+		ns_test(${name} fuzz 120 ${name} -max_total_time=10 -max_len=65536 -timeout=5
+			-rss_limit_mb=1024 -artifact_prefix=${CMAKE_BINARY_DIR}/ ${corpus} ${seeds})
 	endforeach()
 endif()
 
