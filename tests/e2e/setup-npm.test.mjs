@@ -43,7 +43,7 @@ test('npm ci, once for a lock file, then agent and gate use what it installed', 
       name: 'npm',
       forges: { gt: { dialect: 'gitea' } },
       agent: 'unsign',
-      config: { registries: { npm: registry.url } },
+      config: { registries: { npm: { url: registry.url } } },
     };
     await inWorld(wish, async (w) => {
       const forge = w.forges.gt,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real program under test: started with a configuration, watched by its log, its roles killed.
-import { existsSync, realpathSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Program } from './process.mjs';
 import { alive, boxed, descendants, rolePids, running } from './proc.mjs';
 import { until } from './until.mjs';
@@ -9,19 +10,23 @@ const READY_MS = 30_000;
 const GONE_MS = 15_000;
 export const ROLES = ['web', 'queue', 'courier', 'keeper', 'gateway', 'runner'];
 
-export function binary() {
+// A copy in the test's own directory: the uids that roles become may not reach a checkout below
+// somebody's home, and /proc/PID/exe then says which processes are this test's.
+function binary(dir) {
   const path = process.env.NIGHTSHIFT_BIN;
   if (!path || !existsSync(path)) {
     throw new Error('NIGHTSHIFT_BIN is to be the path of the built nightshift program');
   }
-  return realpathSync(path);
+  const copy = join(dir, 'nightshift');
+  copyFileSync(path, copy);
+  chmodSync(copy, 0o755);
+  return copy;
 }
 
 export class Bot {
   // wrap: a command to run it under, for instance strace.
   constructor({ config, dir, wrap = [], env = {} }) {
-    Object.assign(this, { config, dir, wrap, env, bin: binary(), lines: [], runs: 0 });
-    this.before = new Set(running(this.bin));
+    Object.assign(this, { config, dir, wrap, env, bin: binary(dir), lines: [], runs: 0 });
   }
 
   async start() {
@@ -85,10 +90,9 @@ export class Bot {
     return how;
   }
 
-  // What is left of us: programs of ours that were not there before, and processes in our boxes.
+  // What is left of us: our program, and processes in our boxes.
   strays() {
-    const ours = running(this.bin).filter((pid) => !this.before.has(pid));
-    return [...new Set([...ours, ...boxed(this.dir)])];
+    return [...new Set([...running(this.bin), ...boxed(this.dir)])];
   }
 
   async sweep() {
