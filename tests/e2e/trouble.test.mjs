@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// A forge with a bad day: lost answers, limits, tokens that end, redirects. Everything still
+// happens once, and credentials go to nobody else.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertOnce } from './lib/kills.mjs';
+import { receiver } from './lib/clients.mjs';
+import { ask, assertDone, label, labelled } from './lib/tasks.mjs';
+import { makeRepo } from './lib/repos.mjs';
+import { inWorld } from './lib/world.mjs';
+
+const FORGES = { gh: { dialect: 'github', app: true }, gt: { dialect: 'gitea' } };
+const SEED = 20261122;
+const ISSUES = 4;
+const API = '^/api/v[13]/';
+
+// Each with its share of all API requests.
+const BAD_DAY = [
+  { kind: 'reset_before', p: 0.04 },
+  { kind: 'reset_after', p: 0.04 },
+  { kind: 'bad_gateway', p: 0.04 },
+  { kind: 'secondary_limit', p: 0.02, after: 1 },
+  { kind: 'too_many', p: 0.02, after: 1 },
+  { kind: 'truncate', p: 0.02 },
+  { kind: 'wrong_length', p: 0.02 },
+  { kind: 'unauthorized', p: 0.02 },
+  { kind: 'slow', p: 0.02, ms: 500 },
+  { kind: 'delay', p: 0.02, ms: 500 },
+];
+
+for (const [name, wish] of Object.entries(FORGES)) {
+  const { dialect } = wish;
+  test(`${dialect}: a fifth of all answers goes wrong (seed ${SEED})`, () =>
+    inWorld({ name: 'flaky', forges: { [name]: wish } }, async (w) => {
+      const forge = w.forges[name],
+        repo = await makeRepo(forge);
+      const numbers = [];
+      for (let i = 0; i < ISSUES; i++) numbers.push((await ask(forge, repo, `sum ${i}`)).number);
+      await forge.do('faults/seed', { seed: SEED });
+      await forge.do(
+        'faults',
+        BAD_DAY.map((rule) => ({ ...rule, path: API, times: 0 })),
+      );
+      await Promise.all(numbers.map((number) => label(forge, repo, number)));
+      for (const number of numbers) await assertOnce(forge, repo, number);
+      const spoiled = (await forge.truth()).filter((l) => l.fault);
+      assert.ok(spoiled.length >= 5, `${spoiled.length} answers were spoiled`);
+    }));
+
+  test(`${dialect}: a redirect to another host gets no credentials`, async () => {
+    const stranger = await receiver();
+    try {
+      await inWorld({ name: 'redirect', forges: { [name]: wish } }, async (w) => {
+        const forge = w.forges[name],
+          repo = await makeRepo(forge);
+        const { number } = await ask(forge, repo);
+        await forge.fault({
+          method: 'GET',
+          path: `/issues/${number}$`,
+          kind: 'redirect',
+          to: `${stranger.url}/stolen`,
+          status: 302,
+        });
+        await forge.fault({
+          method: 'POST',
+          path: `/issues/${number}/comments$`,
+          kind: 'redirect',
+          to: `${stranger.url}/stolen`,
+          status: 307,
+        });
+        await label(forge, repo, number);
+        await assertDone(forge, repo, number);
+        for (const { headers, body } of stranger.got) {
+          assert.equal(headers.authorization, undefined);
+          assert.ok(
+            !JSON.stringify([headers, body.toString()]).includes(
+              w.secrets[`${name}-token`] ?? 'ghs_',
+            ),
+          );
+        }
+      });
+    } finally {
+      stranger.close();
+    }
+  });
+}
+
+test('github: tokens that end in the middle of a task', () =>
+  inWorld({ name: 'expire', forges: { gh: FORGES.gh }, agent: 'slow' }, async (w) => {
+    const forge = w.forges.gh,
+      repo = await makeRepo(forge);
+    const number = await labelled(forge, repo);
+    await forge.until('it runs', ({ repos }) =>
+      repos[0].issues[0].labels.includes('agent:running'),
+    );
+    const { expired } = await forge.do('tokens/expire');
+    assert.ok(expired >= 1);
+    await assertDone(forge, repo, number);
+    const minted = await forge.effects('token.minted');
+    assert.ok(minted.length > 1);
+    assert.ok(
+      minted.every((m) => m.narrowed && m.repos.length === 1),
+      'each token is for one repository',
+    );
+  }));
+
+test('an old Gitea: no permission route, no attachments', () =>
+  inWorld(
+    { name: 'old', forges: { gt: { dialect: 'gitea', args: ['--gitea-version', '1.16.9'] } } },
+    async (w) => {
+      const forge = w.forges.gt,
+        repo = await makeRepo(forge);
+      const { pull, repo: seen } = await assertDone(forge, repo, await labelled(forge, repo));
+      assert.deepEqual(pull.assets, []);
+      assert.match(pull.body, /passed/);
+      assert.ok(seen.statuses.some((s) => s.state === 'success'));
+    },
+  ));
