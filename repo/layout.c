@@ -4,8 +4,8 @@
  *
  * mirrors/<forge>/<repo id>.git              all that was fetched; never shown to a box
  * mirrors/<forge>/<repo id>.trees/<sha>/tree a frozen checkout with its .git
- * quarantine/<task>.git                      what came out of the boxes of a task
- * quarantine/<task>.<attempt>.delta          the harvested tree as a layer over the checkout
+ * quarantine/<task>/repo.git                 what came out of the boxes of a task
+ * quarantine/<task>/delta.<attempt>          the harvested tree as a layer over the checkout
  */
 #include "repo/repo.h"
 
@@ -31,15 +31,21 @@ repo_trees_path(const char *state_dir, const char *forge, int64_t repo_id)
 }
 
 char *
+repo_quarantine_dir(const char *state_dir, int64_t task)
+{
+	return mem_fmt("%s/quarantine/%" PRId64, state_dir, task);
+}
+
+char *
 repo_quarantine_path(const char *state_dir, int64_t task)
 {
-	return mem_fmt("%s/quarantine/%" PRId64 ".git", state_dir, task);
+	return mem_fmt("%s/quarantine/%" PRId64 "/repo.git", state_dir, task);
 }
 
 char *
 repo_delta_path(const char *state_dir, int64_t task, int64_t attempt)
 {
-	return mem_fmt("%s/quarantine/%" PRId64 ".%" PRId64 ".delta", state_dir, task, attempt);
+	return mem_fmt("%s/quarantine/%" PRId64 "/delta.%" PRId64, state_dir, task, attempt);
 }
 
 char *

@@ -70,6 +70,31 @@ repo_mirror_create(const char *mirror, struct err *e)
 }
 
 int
+repo_mirror_default(const char *mirror, char **out, struct err *e)
+{
+	auto_free char *path = mem_fmt("%s/default-branch", mirror);
+	auto_buf struct buf text = BUF_INIT(LIMIT_NAME_BYTES);
+	int rc = fs_read(path, &text, e);
+
+	*out = NULL;
+	if (rc < 0)
+		return rc == ERR_MISSING ? 0 : rc;
+	*out = mem_str(buf_str(&text));
+	return 0;
+}
+
+int
+repo_mirror_set_default(const char *mirror, const char *branch, struct err *e)
+{
+	auto_free char *old = NULL;
+	int rc = repo_mirror_default(mirror, &old, e);
+
+	if (rc < 0 || str_eq(old, branch))
+		return rc;
+	return make_file(mirror, "default-branch", branch, e);
+}
+
+int
 repo_mirror_lock(const char *mirror, int *out_fd, struct err *e)
 {
 	auto_free char *path = mem_fmt("%s/lock", mirror);

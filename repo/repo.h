@@ -35,6 +35,7 @@ bool repo_full_name_ok(const char *name);
 /* All are the caller's to free. `forge` is a configured name (one path component). */
 char *repo_mirror_path(const char *state_dir, const char *forge, int64_t repo_id);
 char *repo_trees_path(const char *state_dir, const char *forge, int64_t repo_id);
+char *repo_quarantine_dir(const char *state_dir, int64_t task); /* of the two below */
 char *repo_quarantine_path(const char *state_dir, int64_t task);
 char *repo_delta_path(const char *state_dir, int64_t task, int64_t attempt);
 
@@ -115,6 +116,11 @@ void repo_remote_finish(struct repo_remote *r);
 
 /* Makes the bare repository if it is not there. */
 int repo_mirror_create(const char *mirror, struct err *e);
+
+/* What the remote's HEAD names, kept beside the mirror: a push never goes there. *out is NULL if it
+ * is not known; the caller's. */
+int repo_mirror_set_default(const char *mirror, const char *branch, struct err *e);
+int repo_mirror_default(const char *mirror, char **out, struct err *e);
 
 /* An exclusive lock that is held as long as any process has the descriptor. ERR_BUSY. */
 int repo_mirror_lock(const char *mirror, int *out_fd, struct err *e);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * courier_git - the git side of the courier: one struct work a message, from question to answer.
+ *
+ * A work goes through steps, each a callback: a token, a request, a child. What touches one mirror
+ * or one task's quarantine does so in a lane, one work at a time, in the order they came; whoever
+ * waited looks again first, so twenty tasks of one repository cause one fetch and one checkout.
+ */
+#ifndef BOT_COURIER_GIT_H
+#define BOT_COURIER_GIT_H
+
+#include "bot/courier.h"
+#include "bot/git_child.h"
+#include "repo/repo.h"
+
+struct work;
+
+/* ---- Children (courier_git_child.c) ---- */
+
+/* How one ended. e.code is 0 only for exit 0; out and text (the end of standard error) may be
+ * stolen. */
+struct child_end {
+	struct err e;
+	int exit_code;
+	bool was_killed; /* by a signal that was not our deadline: memory, CPU, file size */
+	struct buf out;
+	struct buf text;
+};
+typedef void child_cb(void *ctx, struct child_end *end);
+
+/* One of the two. Both are taken. */
+struct child_order {
+	struct repo_command command; /* argv.n > 0 */
+	struct git_job job;
+	int fd; /* descriptor 3 of a job, or -1; taken */
+};
+
+struct children;
+struct children *children_create(struct loop *l, const char *exe, size_t running_max);
+
+/* Kills what runs; nobody is called back. */
+void children_destroy(struct children *c);
+
+/* Runs it when there is room; cb comes exactly once, never before this returns. */
+void children_add(struct children *c, struct child_order *take_order, child_cb *cb, void *ctx);
+
+/* ---- Works (courier_git.c) ---- */
+
+typedef void work_step(struct work *w);
+
+struct work {
+	struct courier_git *git;
+	struct work *next;
+	const struct work_type *type;
+	struct msg_link *link; /* who asked, and the id of the question */
+	uint64_t id;
+	int64_t task; /* for logs; repo is borrowed from ask */
+	const char *repo;
+
+	char *lane; /* NULL: in none */
+	bool has_lane;
+	int64_t turn;    /* in the lane */
+	work_step *then; /* when the lane is free, or the credentials are there */
+	bool waits_for_token;
+	child_cb *on_child;
+	struct http_call *call;
+	uint64_t sign_id; /* of the call to the keeper */
+	struct loop_timer *timer;
+
+	struct courier_forge *forge;
+	char *token; /* wiped */
+	char *url;
+
+	union {
+		struct wire_prepare prepare;
+		struct wire_harvest harvest;
+		struct wire_push push;
+	} ask;
+
+	/* The work's own. */
+	struct repo_remote remote;
+	struct git_done done;    /* of the last job */
+	struct git_done numbers; /* of the harvest, while the seal is made */
+	struct wire_logs logs;
+	char *ref; /* to push */
+	char *sha; /* to push, or the base */
+	int bundle_fd;
+	int lock_fd;
+	bool has_fetched;
+	int tries;
+};
+
+struct work_type {
+	enum wire_type asks;
+	const char *name;
+	const struct row *rows; /* of ask */
+	void (*start)(struct work *w, const struct msg *m);
+	/* Answers with the error and nothing else. */
+	void (*refuse)(struct work *w, const struct err *e);
+};
+
+extern const struct work_type WORK_HARVEST;
+extern const struct work_type WORK_PREPARE;
+extern const struct work_type WORK_PUSH;
+extern const struct work_type WORK_PUSH_LOGS;
+
+/* Takes it out of its lane and frees it. */
+void work_end(struct work *w);
+
+/* Logs, refuses, ends. */
+void work_fail(struct work *w, const struct err *e);
+
+/* Waits for the lane, then goes on. lane is taken. */
+void work_enter(struct work *w, char *take_lane, work_step *then);
+
+/* Fills in forge, url and token; then goes on. A second call for the same work says that the forge
+ * refused the first token. */
+struct work_repo {
+	const char *forge;
+	int64_t installation_id;
+	int64_t repo_id;
+	const char *repo;
+};
+void work_credentials(struct work *w, const struct work_repo *r, work_step *then);
+
+/* The token as git sends it: "user:token". Wipe it. */
+void work_userinfo(const struct work *w, struct buf *out);
+
+void work_child(struct work *w, struct child_order *take_order, child_cb *cb);
+
+/* What a command's end means: 0, or the error that its words tell. */
+int work_command_result(struct child_end *end, struct err *e);
+
+/* The result of a job, or the error of either the job or the child. Fills w->done. */
+int work_job_result(struct work *w, struct child_end *end, const char **settings,
+	size_t *settings_len, struct err *e);
+
+void work_answer(
+	struct work *w, enum wire_type type, const void *obj, const void *blob, size_t blob_len);
+
+const struct config *work_config(const struct work *w);
+struct courier *work_courier(const struct work *w);
+
+/* What was read of .agent.yml, by commit (courier_git_cache.c): NULL if unknown. */
+struct settings_cache;
+struct settings_entry {
+	char *key;  /* "<forge>/<repo id>/<sha>" */
+	char *text; /* the file's error or NULL */
+	struct buf packed;
+};
+struct settings_cache *settings_cache_create(void);
+void settings_cache_destroy(struct settings_cache *c);
+const struct settings_entry *settings_cache_get(struct settings_cache *c, const char *key);
+void settings_cache_put(struct settings_cache *c, const char *key, const char *text,
+	const void *packed, size_t len);
+struct settings_cache *work_settings(const struct work *w);
+
+#endif

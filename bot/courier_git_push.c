@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * courier_git_push - PUSH: one accepted commit to one branch. PUSH_LOGS: the transcript to a ref of
+ * its own.
+ *
+ * token -> (lane of the task's quarantine) [child that writes the transcript's commit] -> git push
+ * -> answer. Pushing what is there already is success, so a question asked twice does no harm.
+ */
+#include "bot/courier_git.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void
+refuse(struct work *w, const struct err *e)
+{
+	char text[ERR_TEXT_BYTES_MAX];
+	struct wire_pushed out = { .code = e->code, .text = text };
+
+	(void)snprintf(text, sizeof(text), "%s", e->text);
+	work_answer(w, WIRE_PUSHED, &out, NULL, 0);
+}
+
+static void
+on_pushed(void *ctx, struct child_end *end)
+{
+	struct work *w = ctx;
+	struct err e = end->e;
+	int rc = end->e.code;
+
+	if (rc == 0 || rc == ERR_SYSTEM)
+		rc = repo_push_read(
+			end->exit_code, buf_str(&end->out), buf_str(&end->text), w->ref, &e);
+	if (rc < 0) {
+		work_fail(w, &e);
+		return;
+	}
+	struct wire_pushed out = { .sha = w->sha };
+	work_answer(w, WIRE_PUSHED, &out, NULL, 0);
+	work_end(w);
+}
+
+static void
+push(struct work *w)
+{
+	const struct wire_push *p = &w->ask.push;
+	auto_free char *quarantine = repo_quarantine_path(work_config(w)->state_dir, w->task);
+	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
+	struct child_order order = { .fd = -1 };
+	struct err e = { 0 };
+	struct repo_push what = {
+		.quarantine = quarantine,
+		.url = w->url,
+		.ref = w->ref,
+		.sha = w->sha,
+		.old_sha = p->old_sha,
+		.is_forced = w->type->asks == WIRE_PUSH_LOGS,
+	};
+	int rc = repo_push(&order.command, &what, &e);
+
+	work_userinfo(w, &userinfo);
+	if (rc == 0)
+		rc = repo_command_auth(&order.command, w->url, buf_str(&userinfo), &e);
+	if (userinfo.data)
+		mem_wipe(userinfo.data, userinfo.len);
+	if (rc < 0) {
+		repo_command_finish(&order.command);
+		work_fail(w, &e);
+		return;
+	}
+	work_child(w, &order, on_pushed);
+}
+
+/* ---- The transcript ---- */
+
+static void
+on_logged(void *ctx, struct child_end *end)
+{
+	struct work *w = ctx;
+	struct err e = { 0 };
+
+	if (work_job_result(w, end, NULL, NULL, &e) < 0) {
+		work_fail(w, &e);
+		return;
+	}
+	mem_set(&w->sha, w->done.sha);
+	push(w);
+}
+
+static void
+write_logs(struct work *w)
+{
+	const struct config *c = work_config(w);
+	struct child_order order = { .fd = -1 };
+
+	order.job = (struct git_job){
+		.kind = GIT_JOB_LOGS,
+		.mirror = repo_mirror_path(c->state_dir, w->ask.push.forge, w->ask.push.repo_id),
+		.dir = repo_quarantine_dir(c->state_dir, w->task),
+		.quarantine = repo_quarantine_path(c->state_dir, w->task),
+		.author = mem_str(c->commit_name),
+		.email = mem_str(c->commit_email),
+		.cast = steal_ptr(&w->logs.cast),
+		.text = steal_ptr(&w->logs.text),
+	};
+	work_child(w, &order, on_logged);
+}
+
+/* ---- The start ---- */
+
+static void
+enter_push(struct work *w)
+{
+	work_enter(w, mem_fmt("q/%" PRId64, w->task), push);
+}
+
+static void
+enter_logs(struct work *w)
+{
+	work_enter(w, mem_fmt("q/%" PRId64, w->task), write_logs);
+}
+
+static void
+credentials(struct work *w, work_step *then)
+{
+	const struct wire_push *p = &w->ask.push;
+	struct work_repo r = { p->forge, p->installation_id, p->repo_id, p->repo };
+
+	w->task = p->task;
+	w->repo = p->repo;
+	work_credentials(w, &r, then);
+}
+
+/* Our branches, and the branch of the pull request that the work is for; never the default one. */
+static int
+check_branch(const struct work *w, struct err *e)
+{
+	const struct wire_push *p = &w->ask.push;
+	auto_free char *mirror = repo_mirror_path(work_config(w)->state_dir, p->forge, p->repo_id);
+	auto_free char *default_branch = NULL;
+
+	if (!repo_branch_ok(p->branch))
+		return err_set(e, ERR_INVALID, "'%s' is not a branch name", p->branch);
+	int rc = repo_mirror_default(mirror, &default_branch, e);
+	if (rc == 0 && str_eq(default_branch, p->branch))
+		return err_set(e, ERR_DENIED, "%s is the default branch", p->branch);
+	return rc;
+}
+
+static void
+start_push(struct work *w, const struct msg *m)
+{
+	const struct wire_push *p = &w->ask.push;
+	struct err e = { 0 };
+	int rc;
+
+	(void)m;
+	if (!courier_forge_find(work_courier(w), p->forge))
+		rc = err_set(&e, ERR_MISSING, "no forge \"%s\" is configured", p->forge);
+	else
+		rc = check_branch(w, &e);
+	if (rc < 0) {
+		work_fail(w, &e);
+		return;
+	}
+	w->ref = mem_fmt("refs/heads/%s", p->branch);
+	w->sha = mem_str(p->sha);
+	credentials(w, enter_push);
+}
+
+static void
+start_logs(struct work *w, const struct msg *m)
+{
+	struct err e = { 0 };
+
+	if (row_unpack(WIRE_LOGS_ROWS, &w->logs, m->blob, m->blob_len, &e) < 0) {
+		work_fail(w, &e);
+		return;
+	}
+	w->ref = mem_fmt("refs/agent-logs/%" PRId64, w->ask.push.task);
+	credentials(w, enter_logs);
+}
+
+const struct work_type WORK_PUSH = {
+	.asks = WIRE_PUSH,
+	.name = "push",
+	.rows = WIRE_PUSH_ROWS,
+	.start = start_push,
+	.refuse = refuse,
+};
+
+const struct work_type WORK_PUSH_LOGS = {
+	.asks = WIRE_PUSH_LOGS,
+	.name = "push_logs",
+	.rows = WIRE_PUSH_ROWS,
+	.start = start_logs,
+	.refuse = refuse,
+};
