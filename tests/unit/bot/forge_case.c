@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * forge_case - see forge_case.h.
+ */
+#include "tests/unit/bot/forge_case.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "tests/unit/base/http_server.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include <cmocka.h>
+
+#define RUN_MS_MAX 20000
+
+static void
+record(struct forge_case *f, const char *raw)
+{
+	const char *auth = strcasestr(raw, "\r\nAuthorization: ");
+	const char *body = strstr(raw, "\r\n\r\n") + 4;
+	size_t n = auth ? strcspn(auth + 17, "\r") : 0;
+
+	strs_addf(&f->requests, "%.*s %.*s %s",
+		(int)(strcspn(raw, " ") + 1 + strcspn(strchr(raw, ' ') + 1, " ")), raw, (int)n,
+		auth ? auth + 17 : "", body);
+}
+
+static enum http_server_next
+serve(void *ctx, const char *raw, struct buf *out)
+{
+	struct forge_case *f = ctx;
+	const char *body;
+
+	record(f, raw);
+	for (struct forge_line *line = f->script; line->to; line++) {
+		if (line->times < 0 || !str_starts(raw, line->to))
+			continue;
+		if (line->times > 0 && --line->times == 0)
+			line->times = -1;
+		if (str_eq(line->reply, "drop"))
+			return SERVER_CLOSE;
+		if (str_eq(line->reply, "hold"))
+			return SERVER_SILENT;
+		body = strpbrk(line->reply, "[{");
+		(void)buf_addf(out, "HTTP/1.1 %.3s x\r\n", line->reply);
+		if (body > line->reply + 4)
+			(void)buf_add(out, line->reply + 4, (size_t)(body - line->reply - 5));
+		(void)buf_addf(out, "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+		return SERVER_KEEP;
+	}
+	print_error("unexpected: %.*s\n", (int)strcspn(raw, "\r"), raw);
+	(void)buf_adds(out, "HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n");
+	return SERVER_KEEP;
+}
+
+static void
+keep(void *ctx, struct msg_link *link, struct msg *m)
+{
+	struct forge_case *f = ctx;
+	const struct wire_verdict v = { .ok = !f->keeper_refuses };
+	auto_free char *secret =
+		mem_fmt("%s-%d", m->type == WIRE_SIGN_JWT ? "jwt" : "pat", ++f->keeper_asked);
+	const struct msg_out out = {
+		.type = WIRE_SECRET, .obj = &v, .blob = secret, .blob_len = strlen(secret)
+	};
+
+	assert_true(m->type == WIRE_SIGN_JWT || m->type == WIRE_TOKEN);
+	assert_int_equal(msg_reply(link, m->id, &out, NULL), 0);
+}
+
+static struct msg_link *
+link_make(struct forge_case *f, enum role self, enum role peer)
+{
+	const struct msg_link_spec spec = {
+		.rules = WIRE_RULES,
+		.n_rules = WIRE_RULES_COUNT,
+		.self = self,
+		.peer = peer,
+		.on_msg = keep,
+		.ctx = f,
+	};
+
+	return msg_link_create(f->loop, &spec);
+}
+
+void
+forge_case_init(struct forge_case *f, bool app, const struct forge_line *script)
+{
+	int fds[2];
+
+	*f = (struct forge_case){ 0 };
+	for (size_t i = 0; script[i].to; i++)
+		f->script[i] = script[i];
+	assert_int_equal(loop_create(&f->loop, NULL), 0);
+	f->role.loop = f->loop;
+	f->role.links[ROLE_KEEPER] = link_make(f, ROLE_COURIER, ROLE_KEEPER);
+	f->keeper = link_make(f, ROLE_KEEPER, ROLE_COURIER);
+	assert_int_equal(msg_pair(fds, NULL), 0);
+	assert_int_equal(msg_link_attach(f->role.links[ROLE_KEEPER], fds[0], NULL), 0);
+	assert_int_equal(msg_link_attach(f->keeper, fds[1], NULL), 0);
+	f->server = http_server_create(f->loop, serve, f);
+	f->courier.role = &f->role;
+	assert_int_equal(http_create(f->loop, &f->courier.http, NULL), 0);
+	f->forge = mem_zero(sizeof(*f->forge));
+	f->forge->app_id = app ? 7 : 0;
+	f->forge->conf.kind = app ? FORGE_GITHUB : FORGE_GITEA;
+	f->forge->conf.name = "forge";
+	f->forge->conf.url = f->forge->conf.api_url =
+		mem_fmt("http://127.0.0.1:%d", http_server_port(f->server));
+	f->forge->driver = forge_driver_get(f->forge->conf.kind);
+	f->forge->bot_user = mem_str("bot");
+	f->forge->bot_user_id = 99;
+	f->courier.forges = f->forge;
+}
+
+void
+forge_case_finish(struct forge_case *f)
+{
+	http_destroy(f->courier.http);
+	courier_auth_destroy(&f->courier);
+	courier_budgets_destroy(&f->courier);
+	http_server_destroy(f->server);
+	msg_link_destroy(f->role.links[ROLE_KEEPER]);
+	msg_link_destroy(f->keeper);
+	loop_destroy(f->loop);
+	free((char *)(uintptr_t)f->forge->conf.api_url);
+	free(f->forge->bot_user);
+	free(f->forge);
+	strs_finish(&f->requests);
+	forge_answer_finish(&f->answer);
+}
+
+void
+forge_case_answered(void *ctx, int rc, struct forge_answer *a, const struct err *e)
+{
+	struct forge_case *f = ctx;
+
+	f->answers++;
+	f->rc = rc;
+	forge_answer_finish(&f->answer);
+	f->answer = *a;
+	*a = (struct forge_answer){ 0 };
+	f->e = e ? *e : (struct err){ 0 };
+	loop_stop(f->loop);
+}
+
+static void
+too_late(void *ctx)
+{
+	(void)ctx;
+	fail_msg("no answer within %d ms", RUN_MS_MAX);
+}
+
+void
+forge_case_run(struct forge_case *f, int n)
+{
+	struct loop_timer *t = loop_timer_add(f->loop, RUN_MS_MAX, too_late, f);
+
+	while (f->answers < n)
+		assert_int_equal(loop_run(f->loop, NULL), 0);
+	loop_timer_remove(t);
+}
+
+size_t
+forge_case_count(const struct forge_case *f, const char *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->requests.n; i++)
+		n += str_starts(f->requests.v[i], to);
+	return n;
+}
