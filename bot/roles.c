@@ -5,6 +5,8 @@
 #include "bot/roles.h"
 
 const struct role_spec *const ROLES[ROLE_COUNT] = {
+	[ROLE_COURIER] = &ROLE_SPEC_COURIER,
 	[ROLE_GATEWAY] = &ROLE_SPEC_GATEWAY,
 	[ROLE_KEEPER] = &ROLE_SPEC_KEEPER,
+	[ROLE_WEB] = &ROLE_SPEC_WEB,
 };

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway - what gateway*.c share: the boxes and the keys. See gateway.c.
+ */
+#ifndef BOT_GATEWAY_H
+#define BOT_GATEWAY_H
+
+#include "base/http.h"
+#include "bot/gateway_route.h"
+#include "bot/role.h"
+
+#define GATEWAY_CONNS_MAX   16 /* of one box */
+#define GATEWAY_BLOCKED_MAX 50 /* hosts told of one box */
+
+struct gateway;
+struct gateway_conn;
+
+/* One box: its listener is its identity. */
+struct gateway_box {
+	struct gateway_box *next;
+	struct gateway *g;
+	int64_t task;
+	int64_t fence;
+	struct route_rights rights;
+	int fd;
+	struct loop_io *io;
+	struct gateway_conn *conns;
+	int n_conns;
+	int64_t requests;
+	int64_t bytes_in; /* from the box */
+	int64_t bytes_out;
+	struct strs blocked; /* "host when" */
+};
+
+/* gateway.c */
+const struct config *gateway_config(const struct gateway *g);
+struct loop *gateway_loop(const struct gateway *g);
+struct http *gateway_http(const struct gateway *g);
+void gateway_box_blocked(struct gateway_box *b, const char *host);
+void gateway_box_conn_ended(struct gateway_box *b);
+
+/* cb comes at once or later, exactly once unless cancelled: key NULL says that there is none.
+ * Returns an id for gateway_key_cancel, 0 if it came at once. */
+typedef void gateway_key_cb(void *ctx, const char *key, const struct err *e);
+uint64_t gateway_key(struct gateway *g, const char *provider, gateway_key_cb *cb, void *ctx);
+void gateway_key_cancel(struct gateway *g, uint64_t id);
+
+/* gateway_conn.c: takes the descriptor, ends by itself. */
+void gateway_conn_create(struct gateway_box *b, int take_fd);
+void gateway_conn_destroy(struct gateway_conn *c);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gateway_conn - one connection of a box; what gateway_conn.c (its socket) and gateway_up.c (its
+ * upstream) share.
+ */
+#ifndef BOT_GATEWAY_CONN_H
+#define BOT_GATEWAY_CONN_H
+
+#include "bot/gateway.h"
+
+enum conn_state {
+	CONN_HEAD,     /* reading the request's head */
+	CONN_BODY,     /* reading its body */
+	CONN_UPSTREAM, /* asking for the key, then the request is out */
+	CONN_ENDING,   /* everything is said; what comes is thrown away */
+};
+
+struct gateway_conn {
+	struct gateway_conn *prev;
+	struct gateway_conn *next;
+	struct gateway_box *box;
+	int fd;
+	struct loop_io *io;
+	struct loop_timer *timer;
+	enum conn_state state;
+	struct buf in;   /* not yet looked at */
+	struct buf body; /* of the request */
+	struct http1_chunks chunks;
+	int64_t body_left; /* with a Content-Length */
+	bool is_chunked;
+	int minor;
+	struct route route;
+	size_t drained;
+
+	uint64_t key_id;
+	struct http_call *call;
+	bool is_paused;
+	bool head_sent;
+	bool chunks_out; /* the answer has no length of its own */
+	int status;
+
+	struct buf out;
+	bool ends_when_sent;
+};
+
+/* gateway_conn.c */
+void conn_answer(struct gateway_conn *c, int status, const char *why);
+void conn_wants_write(struct gateway_conn *c);
+void conn_said_all(struct gateway_conn *c);
+
+/* gateway_up.c */
+void conn_send_upstream(struct gateway_conn *c);
+void conn_cancel_upstream(struct gateway_conn *c);
+void conn_resume_upstream(struct gateway_conn *c); /* out has room again */
+
+#endif

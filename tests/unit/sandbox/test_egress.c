@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of sandbox/egress: what may leave a box.
+ */
+#include "sandbox/egress.h"
+
+#include "base/clean.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void
+endpoints_are_an_allow_list(void **state)
+{
+	static const struct {
+		const char *name;
+		enum egress_api api;
+		const char *method;
+		const char *path;
+		bool want;
+	} rows[] = {
+		{ "codex asks the model", EGRESS_OPENAI, "POST", "/responses", true },
+		{ "chat completions", EGRESS_OPENAI, "POST", "/chat/completions", true },
+		{ "one model's card", EGRESS_OPENAI, "GET", "/models/gpt-x", true },
+		{ "claude asks the model", EGRESS_ANTHROPIC, "POST", "/v1/messages", true },
+		{ "gemini asks the model", EGRESS_GEMINI, "POST",
+			"/v1beta/models/gemini-x:streamGenerateContent", true },
+		{ "the stored answer of another task", EGRESS_OPENAI, "GET", "/responses/resp_1",
+			false },
+		{ "deleting it", EGRESS_OPENAI, "POST", "/responses/resp_1/cancel", false },
+		{ "uploading a file", EGRESS_OPENAI, "POST", "/files", false },
+		{ "a vector store", EGRESS_OPENAI, "POST", "/vector_stores", false },
+		{ "a batch", EGRESS_ANTHROPIC, "POST", "/v1/messages/batches", false },
+		{ "another API's path", EGRESS_ANTHROPIC, "POST", "/responses", false },
+		{ "below an endpoint", EGRESS_OPENAI, "POST", "/responses/", false },
+		{ "a model's name with a slash", EGRESS_OPENAI, "GET", "/models/a/permissions",
+			false },
+		{ "asking by another method", EGRESS_OPENAI, "GET", "/responses", false },
+		{ "a file of gemini", EGRESS_GEMINI, "POST", "/v1beta/files", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("  %s\n", rows[i].name);
+		assert_int_equal(egress_endpoint_ok(rows[i].api, rows[i].method, rows[i].path),
+			rows[i].want);
+	}
+}
+
+static void
+credentials_never_pass(void **state)
+{
+	static const char *const stripped[] = { "Authorization", "authorization", "X-API-KEY",
+		"x-goog-api-key", "api-key", "Cookie", "cookie2", "Proxy-Authorization",
+		"proxy-connection", "OpenAI-Organization", "openai-project", "Host",
+		"Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "TE", "Expect",
+		"X-Forwarded-For", "Forwarded", "Accept-Encoding" };
+	static const char *const passed[] = { "accept", "content-type", "user-agent",
+		"anthropic-version", "anthropic-beta", "openai-beta", "x-stainless-lang",
+		"authorizations", "x-api-keys" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(stripped) / sizeof(stripped[0]); i++)
+		assert_false(egress_header_passes(stripped[i], strlen(stripped[i])));
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+		assert_true(egress_header_passes(passed[i], strlen(passed[i])));
+	assert_false(egress_reply_header_passes("set-cookie", 10));
+	assert_false(egress_reply_header_passes("transfer-encoding", 17));
+	assert_true(egress_reply_header_passes("retry-after", 11));
+}
+
+static void
+paths_hide_nothing(void **state)
+{
+	static const char *const good[] = { "/", "/a/b", "/@scope%2fname", "/a.b/..c/d..",
+		"/-/x-1.0.0.tgz", "/models/m:verb", "/%40scope/name", "/..." };
+	static const char *const bad[] = { "", "a", "/..", "/../x", "/x/..", "/x/../y", "/./x",
+		"/.", "/x/%2e%2e/y", "/x/.%2E/y", "/x%2f../y", "/x/..%2fy", "/x%2F..%2Fy", "/a\\b",
+		"/a%5cb", "/a%00", "/a%0d%0ab", "/a b", "/a#b", "/a%", "/a%2", "/%252e", "/\x7f",
+		"/\xc3\xa4" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		print_message("  %s\n", good[i]);
+		assert_int_equal(egress_path_check(good[i], strlen(good[i]), NULL), 0);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		print_message("  not %s\n", bad[i]);
+		assert_int_equal(egress_path_check(bad[i], strlen(bad[i]), NULL), ERR_INVALID);
+	}
+}
+
+static void
+hosted_tools_are_found_wherever_they_hide(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *body;
+		int want;
+	} rows[] = {
+		{ "a plain question", "{\"model\":\"m\",\"input\":[{\"role\":\"user\"}]}", 0 },
+		{ "tools of our own",
+			"{\"tools\":[{\"type\":\"function\",\"name\":\"web_search\"}]}", 0 },
+		{ "the words in a text", "{\"x\":\"\\\"type\\\":\\\"web_search\\\"\"}", 0 },
+		{ "a schema with a member called type",
+			"{\"properties\":{\"type\":{\"type\":\"string\"}}}", 0 },
+		{ "codex's default",
+			"{\"tools\":[{\"type\":\"web_search\",\"external_web_access\":true}]}",
+			ERR_DENIED },
+		{ "a dated one", "{\"tools\":[{\"type\":\"web_fetch_20250910\"}]}", ERR_DENIED },
+		{ "a remote MCP server", "{\"tools\":[{\"type\":\"mcp\"}]}", ERR_DENIED },
+		{ "Anthropic's MCP servers", "{\"mcp_servers\":[]}", ERR_DENIED },
+		{ "gemini's search", "{\"tools\":[{\"googleSearch\":{}}]}", ERR_DENIED },
+		{ "gemini's fetch", "{\"tools\":[{\"url_context\":{}}]}", ERR_DENIED },
+		{ "deep in an input item",
+			"{\"input\":[{\"tools\":[{\"tools\":[{\"type\":\"web_search\"}]}]}]}",
+			ERR_DENIED },
+		{ "with white space", "{ \"type\" \n:\t\"web_search\" }", ERR_DENIED },
+		{ "with an escaped value", "{\"type\":\"web\\u005fsearch\"}", ERR_DENIED },
+		{ "with an escaped key", "{\"\\u0074ype\":\"web_search\"}", ERR_DENIED },
+		{ "in another case, for a reader that does not mind", "{\"Type\":\"Web_Search\"}",
+			ERR_DENIED },
+		{ "behind an innocent double", "{\"type\":\"function\",\"type\":\"web_search\"}",
+			ERR_DENIED },
+		{ "before an innocent double", "{\"type\":\"web_search\",\"type\":\"function\"}",
+			ERR_DENIED },
+		{ "behind an empty comma", "{\"a\":1,,\"type\":\"web_search\"}", ERR_DENIED },
+		{ "not closed", "{\"a\":[1,2}", ERR_INVALID },
+		{ "cut off", "{\"a\":\"b", ERR_INVALID },
+		{ "in UTF-16", "{\0\"\0a\0\"\0", ERR_INVALID },
+		{ "with a comment", "{/* */}", ERR_INVALID },
+		{ "in single quotes", "{'type':'web_search'}", ERR_INVALID },
+		{ "with a newline in a string", "{\"a\":\"b\nc\"}", ERR_INVALID },
+		{ "with a key that is no string", "{type:\"web_search\"}", ERR_INVALID },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_strs struct strs models = { 0 };
+		size_t len = strlen(rows[i].body);
+
+		print_message("  %s\n", rows[i].name);
+		if (strcmp(rows[i].name, "in UTF-16") == 0)
+			len = 8;
+		assert_int_equal(egress_body_check(rows[i].body, len, &models, NULL), rows[i].want);
+	}
+}
+
+static void
+a_bomb_of_brackets_is_refused_in_one_pass(void **state)
+{
+	auto_strs struct strs models = { 0 };
+	auto_free char *bomb = mem_zero(MIB(8));
+
+	(void)state;
+	memset(bomb, '[', MIB(8));
+	assert_int_equal(egress_body_check(bomb, MIB(8), &models, NULL), ERR_INVALID);
+	memset(bomb, ' ', MIB(8));
+	assert_int_equal(egress_body_check(bomb, MIB(8), &models, NULL), 0);
+}
+
+static void
+models_are_an_allow_list(void **state)
+{
+	auto_strs struct strs allow = { 0 };
+	auto_strs struct strs none = { 0 };
+	static const struct {
+		const char *body;
+		bool want;
+	} rows[] = {
+		{ "{\"model\":\"gpt-5\"}", true },
+		{ "{\"model\":\"gpt-5\",\"nested\":{\"model\":\"o9\"}}", true },
+		{ "{\"model\":\"o9\"}", false },
+		{ "{\"model\":\"gpt-5\",\"model\":\"o9\"}", false },
+		{ "{\"model\":\"gpt-5-secret\"}", false },
+		{ "{}", false },
+	};
+
+	(void)state;
+	strs_add(&allow, "gpt-*");
+	strs_add(&allow, "!gpt-5-secret");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_strs struct strs models = { 0 };
+
+		print_message("  %s\n", rows[i].body);
+		assert_int_equal(
+			egress_body_check(rows[i].body, strlen(rows[i].body), &models, NULL), 0);
+		assert_int_equal(egress_models_ok(&allow, &models), rows[i].want);
+		assert_true(egress_models_ok(&none, &models));
+	}
+	auto_strs struct strs models = { 0 };
+	egress_path_model("/v1beta/models/gemini-x:generateContent", &models);
+	assert_int_equal(models.n, 1);
+	assert_string_equal(models.v[0], "gemini-x");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(endpoints_are_an_allow_list),
+		cmocka_unit_test(credentials_never_pass),
+		cmocka_unit_test(paths_hide_nothing),
+		cmocka_unit_test(hosted_tools_are_found_wherever_they_hide),
+		cmocka_unit_test(a_bomb_of_brackets_is_refused_in_one_pass),
+		cmocka_unit_test(models_are_an_allow_list),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
