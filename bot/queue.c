@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue - the role that remembers. See queue.h for its parts.
+ */
+#include "bot/queue.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+
+#define TICK_MS      1000
+#define WHOAMI_TRIES 1000000 /* without it our own deeds look like other people's */
+#define SWEEP_TICKS  60
+#define SWEEP_MAX    500
+
+int64_t
+queue_wait_ms(const struct queue *q, int64_t ms)
+{
+	return ms / q->speed;
+}
+
+void
+queue_fatal(struct queue *q, const char *event, const struct err *e)
+{
+	if (q->is_stopping)
+		return;
+	q->is_stopping = true;
+	log_write(LOG_LEVEL_ERROR, NULL, "queue.fatal", "at=%s code=%s error=\"%s\"", event,
+		err_name(e->code), e->text);
+	role_done(q->role);
+}
+
+/* ---- forges ---- */
+
+struct queue_forge *
+queue_forge_find(struct queue *q, const char *name)
+{
+	for (size_t i = 0; i < q->n_forges; i++) {
+		if (str_eq(q->forges[i].name, name))
+			return &q->forges[i];
+	}
+	return NULL;
+}
+
+static void
+forges_finish(struct queue_forge *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		free(v[i].name);
+		free(v[i].bot_user);
+		free(v[i].agents);
+	}
+	free(v);
+}
+
+static const char **
+agent_names(const struct config *c)
+{
+	const struct config_agent *v = c->agents.v;
+	const char **names = mem_array(c->agents.n + 1, sizeof(*names));
+
+	for (size_t i = 0; i < c->agents.n; i++)
+		names[i] = v[i].name;
+	return names;
+}
+
+static void
+fill_forge(struct queue *q, struct queue_forge *f, const struct config_forge *row)
+{
+	const struct config *c = q->role->config;
+	int kind = forge_kind_parse(row->kind);
+
+	f->name = mem_str(row->name);
+	f->agents = agent_names(c);
+	f->conf = (struct forge_conf){
+		.kind = kind < 0 ? FORGE_GITHUB : (enum forge_kind)kind,
+		.name = row->name,
+		.url = row->url,
+		.api_url = row->api_url,
+	};
+	f->handlers = (struct handler_conf){
+		.label = QUEUE_LABEL,
+		.public_url = c->public_url,
+		.repos = &row->repos,
+		.caps = &forge_driver_get(f->conf.kind)->caps,
+		.agents = f->agents,
+		.logs_to_git = str_eq(c->logs, "git"),
+	};
+}
+
+static void
+set_identity(struct queue_forge *f, const char *user, int64_t id)
+{
+	mem_set(&f->bot_user, user);
+	f->bot_user_id = id;
+	f->handlers.bot_user = f->bot_user;
+	f->handlers.bot_user_id = id;
+	f->is_known = true;
+}
+
+static void
+on_whoami(struct queue *q, void *ctx, struct fact *fact)
+{
+	auto_free char *name = ctx;
+	struct queue_forge *f = queue_forge_find(q, name);
+
+	if (!f)
+		return;
+	f->is_asking = false;
+	if (fact->code == 0)
+		log_info(NULL, "forge.identity", "forge=%s user=%s id=%" PRId64, name,
+			fact->answer.user ? fact->answer.user : "?", fact->answer.user_id);
+	else
+		log_error(NULL, "forge.identity_unknown", "forge=%s code=%s", name,
+			err_name((int)fact->code));
+	set_identity(f, fact->answer.user, fact->answer.user_id);
+	queue_wake(q, WAKE_CASES);
+}
+
+static void
+ask_identity(struct queue *q, struct queue_forge *f)
+{
+	const struct forge_op op = { .kind = OP_WHOAMI, .forge = f->name };
+
+	if (f->is_known || f->is_asking)
+		return;
+	f->is_asking = true;
+	queue_fact_ask(q, &op, WHOAMI_TRIES, on_whoami, mem_str(f->name));
+}
+
+/* Everything the handlers see of the configuration is borrowed from it, so it is made anew when it
+ * changes. Cases and calls know a forge by its name only. */
+static void
+load_forges(struct queue *q)
+{
+	const struct config_forge *rows = q->role->config->forges.v;
+	size_t n = q->role->config->forges.n, n_old = q->n_forges;
+	struct queue_forge *old = q->forges;
+
+	q->forges = mem_array(n ? n : 1, sizeof(*q->forges));
+	q->n_forges = n;
+	for (size_t i = 0; i < n; i++)
+		fill_forge(q, &q->forges[i], &rows[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct queue_forge *f = &q->forges[i];
+
+		f->handlers.forge = &f->conf;
+		for (size_t k = 0; k < n_old; k++) {
+			if (str_eq(old[k].name, f->name) && old[k].is_known)
+				set_identity(f, old[k].bot_user, old[k].bot_user_id);
+			else if (str_eq(old[k].name, f->name))
+				f->is_asking = old[k].is_asking;
+		}
+		ask_identity(q, f);
+	}
+	forges_finish(old, n_old);
+}
+
+/* ---- once a second, once a minute ---- */
+
+/* Places in the queue move, deadlines pass. */
+static int
+sweep(struct queue *q, struct err *e)
+{
+	const struct task_filter f = { .states = TASKS_LIVE, .limit = SWEEP_MAX };
+	struct row_list list = { 0 };
+	int rc = q->db->task_list(q->store, &f, &list, e);
+
+	if (rc < 0)
+		return rc;
+	struct task *v = list.v;
+	for (size_t i = 0; i < list.n; i++) {
+		int64_t max = TASK_STATES[v[i].state].deadline_ms;
+		bool is_late = max > 0 && clock_wall_ms() - v[i].changed_ms > max;
+
+		if (rc == 0 && is_late && TASK_STATES[v[i].state].owner == OWNER_RUNNER &&
+			!v[i].stop_wanted)
+			rc = queue_task_stop(q, v[i].id, "nightshift", "it took too long", e);
+		else if (rc == 0)
+			rc = queue_settle_id(q, v[i].id, e);
+		task_finish(&v[i]);
+	}
+	free(v);
+	return rc;
+}
+
+static void
+tick(void *ctx)
+{
+	struct queue *q = ctx;
+	struct err e = { 0 };
+
+	q->tick_timer = NULL;
+	if (q->is_stopping)
+		return;
+	queue_dispatch_tick(q);
+	if (++q->ticks % SWEEP_TICKS == 0 && queue_begin(q) == 0 && sweep(q, &e) < 0)
+		queue_fatal(q, "task.sweep", &e);
+	/* Held tasks become claimable by the clock alone. */
+	queue_wake(q, WAKE_DISPATCH);
+	q->tick_timer = loop_timer_add(q->role->loop, queue_wait_ms(q, TICK_MS), tick, q);
+}
+
+/* ---- the role ---- */
+
+static int
+resume(struct queue *q, struct err *e)
+{
+	int64_t n = 0;
+	int rc = q->db->effect_resume(q->store, clock_wall_ms(), &n, e);
+
+	if (rc < 0)
+		return rc;
+	if (n > 0)
+		log_info(NULL, "queue.resumed", "effects=%" PRId64, n);
+	return queue_dispatch_load(q, e);
+}
+
+static int
+queue_start(struct role_ctx *r, struct err *e)
+{
+	auto_free char *dir = role_path(r->config, "store");
+	const struct store_conf conf = {
+		.dir = dir,
+		.is_durable = !str_eq(r->config->store_synchronous, "off"),
+	};
+	struct queue *q = mem_zero(sizeof(*q));
+
+	q->role = r;
+	q->db = &STORE_SQLITE;
+	q->speed = 1;
+	r->own = q;
+	int rc = q->db->open(&conf, &q->store, e);
+	if (rc < 0)
+		return rc;
+	if (!conf.is_durable)
+		log_warn(NULL, "store.volatile", "store_synchronous=off: for tests only");
+	rc = resume(q, e);
+	if (rc < 0)
+		return rc;
+	load_forges(q);
+	queue_poll_start(q);
+	q->tick_timer = loop_timer_add(r->loop, TICK_MS, tick, q);
+	queue_wake(q, WAKE_DECODE | WAKE_OUTBOX | WAKE_DISPATCH);
+	return 0;
+}
+
+static void
+on_delivery(struct queue *q, struct msg *m)
+{
+	queue_delivery(q, m);
+}
+
+static void
+on_claim(struct queue *q, struct msg *m)
+{
+	queue_claim(q, m->obj);
+}
+
+static void
+on_progress(struct queue *q, struct msg *m)
+{
+	queue_progress(q, m->obj);
+}
+
+static void
+queue_on_msg(struct role_ctx *r, enum role from, struct msg *m)
+{
+	static const struct {
+		uint16_t type;
+		void (*cb)(struct queue *q, struct msg *m);
+	} rows[] = {
+		{ WIRE_CLAIM, on_claim },
+		{ WIRE_DELIVERY, on_delivery },
+		{ WIRE_DONE, queue_done },
+		{ WIRE_PROGRESS, on_progress },
+		{ WIRE_QUERY, queue_query },
+	};
+	struct queue *q = r->own;
+
+	(void)from;
+	for (size_t i = 0; !q->is_stopping && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].type == m->type) {
+			rows[i].cb(q, m);
+			return;
+		}
+	}
+}
+
+static void
+queue_on_peer(struct role_ctx *r, enum role peer, bool is_up)
+{
+	struct queue *q = r->own;
+
+	if (q->is_stopping)
+		return;
+	if (peer == ROLE_DECODER && !is_up)
+		queue_decode_gone(q);
+	if (peer == ROLE_COURIER && !is_up)
+		queue_outbox_gone(q);
+	if (peer == ROLE_RUNNER && !is_up)
+		q->free_slots = 0;
+	if (is_up)
+		queue_wake(q, WAKE_DECODE | WAKE_OUTBOX | WAKE_DISPATCH);
+}
+
+static void
+queue_on_config(struct role_ctx *r)
+{
+	load_forges(r->own);
+}
+
+static void
+queue_stop(struct role_ctx *r)
+{
+	struct queue *q = r->own;
+
+	queue_round_finish(q);
+	q->is_stopping = true;
+	loop_timer_remove(q->tick_timer);
+	queue_outbox_finish(q);
+	queue_case_finish(q);
+	queue_fact_finish(q);
+	queue_poll_finish(q);
+	queue_dispatch_finish(q);
+	queue_marker_finish(q);
+	queue_bucket_finish(q);
+	forges_finish(q->forges, q->n_forges);
+	q->db->close(q->store);
+	free(q);
+	r->own = NULL;
+	role_done(r);
+}
+
+static const char *const WRITES[] = { "store", NULL };
+
+const struct role_spec ROLE_SPEC_QUEUE = {
+	.role = ROLE_QUEUE,
+	.net = CONFINE_NET_NONE,
+	.writes = WRITES,
+	.start = queue_start,
+	.on_msg = queue_on_msg,
+	.on_peer = queue_on_peer,
+	.on_config = queue_on_config,
+	.stop = queue_stop,
+};

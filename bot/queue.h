@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue - what the files of the queue role share.
+ *
+ * Everything that must survive is in the store; what is in memory can be asked again. A round of
+ *the loop is one transaction: whatever was written in it is committed at its end, and only then is
+ * anything said to anybody. So a peer that heard of something finds it again after any crash.
+ *
+ *	queue_intake    DELIVERY -> inbox -> STORED
+ *	queue_decode    inbox -> decoder -> event
+ *	queue_case      event -> facts -> handlers -> intents
+ *	queue_apply     intents -> store, in one transaction
+ *	queue_dispatch  CLAIM -> claim -> START; leases; STOP
+ *	queue_task      what happens to a task: progress, end, loss, stop, publication
+ *	queue_plan      what should exist on the forge -> outbox
+ *	queue_outbox    outbox -> courier -> answers
+ *	queue_push      authority, asked again before the push
+ *	queue_poll      forges that cannot call us: looked at on a timer
+ *	queue_query     pages
+ */
+#ifndef BOT_QUEUE_H
+#define BOT_QUEUE_H
+
+#include "bot/courier_budget.h"
+#include "bot/roles.h"
+#include "handlers/handlers.h"
+#include "store/store.h"
+
+#define QUEUE_LABEL "agent"
+
+/* Work that a commit may have made possible; looked at when the round is over. */
+enum queue_wake {
+	WAKE_DECODE = 1,
+	WAKE_CASES = 2,
+	WAKE_DISPATCH = 4,
+	WAKE_OUTBOX = 8,
+};
+
+struct queue_case;
+struct queue_fact;
+struct queue_flight;
+struct queue_poll;
+struct queue;
+
+/* Called when the round is over; committed says whether the round's writes are on the disk. */
+typedef void queue_after_cb(struct queue *q, void *ctx, bool committed);
+
+/* A forge as the handlers see it; rebuilt when the configuration changes. */
+struct queue_forge {
+	char *name;
+	struct forge_conf conf;
+	struct handler_conf handlers;
+	const char **agents; /* NULL-terminated, borrowed names */
+	char *bot_user;
+	int64_t bot_user_id;
+	bool is_known; /* the forge has said who we are there, or that it will not say */
+	bool is_asking;
+};
+
+/* An attempt that a runner should be working at. */
+struct queue_held {
+	int64_t task;
+	int64_t fence;
+	int64_t lease_ms;  /* end, boot clock */
+	int64_t stored_ms; /* the same as it stands in the store */
+	bool was_started;  /* START was said since the last CLAIM without it */
+	bool was_seen;     /* the runner has said that it has it */
+	bool stop_wanted;
+};
+
+/* What was written to a forge lately, through one installation. */
+struct queue_bucket {
+	char *scope;
+	struct budget spent;
+};
+
+/* A marker's text, asked of the keeper once. */
+struct queue_marker {
+	char *name;
+	char *text; /* NULL: not answered yet */
+};
+
+struct queue {
+	struct role_ctx *role;
+	struct store *store;
+	const struct store_driver *db;
+	int64_t speed; /* 1; tests let the waits pass faster */
+	bool is_stopping;
+
+	/* The round. */
+	bool is_open; /* a transaction is open */
+	bool is_intake_only;
+	struct loop_timer *round_timer;
+	unsigned wake;
+	struct {
+		queue_after_cb *cb;
+		void *ctx;
+	} * after;
+	size_t n_after;
+	size_t after_cap;
+
+	struct queue_forge *forges;
+	size_t n_forges;
+
+	/* The decoder works at one delivery at a time, so that a strike has one cause. */
+	uint64_t decode_call;
+	int64_t decode_id;
+	int64_t decode_after;
+	bool decode_is_cut; /* it did not answer; the master replaces it */
+
+	struct queue_case *cases; /* oldest first */
+	size_t n_cases;
+	struct queue_fact *facts;
+
+	struct queue_held *held;
+	size_t n_held;
+	int64_t free_slots;
+
+	struct queue_flight *flights;
+	size_t n_flights;
+	struct loop_timer *outbox_timer;
+	struct queue_bucket *buckets;
+	size_t n_buckets;
+	struct queue_marker *markers;
+	size_t n_markers;
+
+	struct queue_poll *polls;
+	struct loop_timer *tick_timer;
+	int64_t ticks;
+};
+
+/* ---- queue.c ---- */
+struct queue_forge *queue_forge_find(struct queue *q, const char *name);
+/* A wait of ms, as this queue's clock goes. */
+int64_t queue_wait_ms(const struct queue *q, int64_t ms);
+/* The role cannot go on; it ends and is started again. */
+void queue_fatal(struct queue *q, const char *event, const struct err *e);
+
+/* ---- queue_round.c ---- */
+/* Opens the round's transaction if it is not open. On error the role is ending. */
+int queue_begin(struct queue *q);
+/* The same for what is answered with "no" when the disk is full, instead of ending the role. */
+int queue_begin_intake(struct queue *q, struct err *e);
+void queue_after(struct queue *q, queue_after_cb *cb, void *ctx);
+void queue_wake(struct queue *q, unsigned wake);
+void queue_round_finish(struct queue *q);
+
+/* ---- queue_intake.c ---- */
+void queue_delivery(struct queue *q, struct msg *m);
+/* Stores a delivery; ERR_CONFLICT: it is here already. */
+int queue_intake_add(struct queue *q, const struct forge_delivery *d, const char *body, size_t len,
+	int64_t *id, struct err *e);
+
+/* ---- queue_decode.c ---- */
+void queue_decode_pump(struct queue *q);
+void queue_decode_gone(struct queue *q); /* the decoder died */
+
+/* ---- queue_case.c ---- */
+/* take_ev is emptied. */
+void queue_case_add(struct queue *q, const struct delivery *d, struct forge_event *take_ev);
+bool queue_case_has_room(const struct queue *q);
+void queue_case_pump(struct queue *q);
+void queue_case_finish(struct queue *q);
+
+/* ---- queue_world.c: what the store knows of an issue ---- */
+struct queue_world {
+	struct task live;
+	struct task last;
+	struct handler_world view; /* points into this struct */
+};
+int queue_world_load(struct queue *q, const struct forge_event *ev, const char *forge,
+	struct queue_world *out, struct err *e);
+void queue_world_finish(struct queue_world *w);
+
+/* ---- queue_apply.c ---- */
+/* All intents and the delivery's end, or nothing. */
+int queue_apply(struct queue *q, const struct delivery *d, const struct handler_in *in,
+	struct intents *intents, struct err *e);
+
+/* ---- queue_fact.c ---- */
+/* f is the callback's to take from. Comes once, after as many repetitions as it takes. */
+typedef void queue_fact_cb(struct queue *q, void *ctx, struct fact *f);
+void queue_fact_ask(
+	struct queue *q, const struct forge_op *op, int64_t tries, queue_fact_cb *cb, void *ctx);
+void queue_fact_finish(struct queue *q);
+/* True for codes after which the same question may get another answer. */
+bool queue_is_transient(int64_t code);
+int64_t queue_backoff_ms(const struct queue *q, int64_t tries);
+
+/* ---- queue_dispatch.c ---- */
+int queue_dispatch_load(struct queue *q, struct err *e);
+void queue_claim(struct queue *q, const struct wire_claim *c);
+void queue_dispatch_pump(struct queue *q);
+void queue_dispatch_tick(struct queue *q);
+void queue_dispatch_forget(struct queue *q, int64_t task);
+void queue_dispatch_stop(struct queue *q, int64_t task);
+void queue_dispatch_finish(struct queue *q);
+
+/* ---- queue_task.c ---- */
+void queue_progress(struct queue *q, const struct wire_progress *p);
+void queue_done(struct queue *q, struct msg *m);
+/* The attempt is gone without a word. */
+int queue_task_lost(struct queue *q, int64_t task, const char *why, struct err *e);
+int queue_task_stop(
+	struct queue *q, int64_t task, const char *by, const char *reason, struct err *e);
+/* Moves t by the event; changed_ms is set. */
+int queue_task_event(struct queue *q, struct task *t, enum task_event ev, struct err *e);
+
+/* ---- queue_publish.c ---- */
+/* Plans what the forge should show of t, ends its publication if everything it waits for is done,
+ * and saves t. */
+int queue_settle(struct queue *q, struct task *t, struct err *e);
+/* The same for a task by number. */
+int queue_settle_id(struct queue *q, int64_t task, struct err *e);
+
+/* ---- queue_plan.c ---- */
+struct queue_plan_result {
+	bool must_wait; /* something that publication waits for is not done */
+	char *refused;  /* a push or pull request that will never be; owned */
+};
+int queue_plan(struct queue *q, const struct task *t, struct queue_plan_result *out, struct err *e);
+/* One effect of no task. ERR_CONFLICT: it was wanted before. */
+int queue_plan_one(struct queue *q, const char *key, const struct forge_op *op, struct err *e);
+/* op as it is kept in the outbox, and back. */
+int queue_op_write(const struct forge_op *op, struct buf *out, struct err *e);
+int queue_op_read(const char *text, struct forge_op *out, struct err *e);
+
+/* ---- queue_outbox.c ---- */
+void queue_outbox_pump(struct queue *q);
+void queue_outbox_gone(struct queue *q); /* the courier died: outcomes are unknown */
+void queue_outbox_finish(struct queue *q);
+
+/* ---- queue_answer.c ---- */
+struct queue_answer {
+	int64_t code;
+	const char *text;
+	int64_t retry_after_ms;
+	const struct forge_answer *answer; /* NULL: none */
+};
+/* What became of an effect that was under way. */
+int queue_answered(struct queue *q, int64_t effect, const struct queue_answer *a, struct err *e);
+
+/* ---- queue_push.c ---- */
+/* Asks whether the task may still be pushed; cb with code 0, ERR_DENIED and the reason, or a
+ * transient code. */
+typedef void queue_push_cb(struct queue *q, int64_t effect, int64_t code, const char *text);
+/* The task's text was changed by somebody who may. */
+int queue_push_note_edit(struct queue *q, int64_t task, struct err *e);
+void queue_push_check(struct queue *q, const struct task *t, int64_t effect, queue_push_cb *cb);
+
+/* ---- queue_bucket.c ---- */
+/* 0: a write may go out now, and is counted. Else how long to wait. */
+int64_t queue_bucket_take(struct queue *q, const char *scope, bool is_urgent, int64_t now_ms);
+void queue_bucket_close(struct queue *q, const char *scope, int64_t until_ms);
+void queue_bucket_finish(struct queue *q);
+
+/* ---- queue_marker.c ---- */
+/* The text of a marker, or NULL: it was asked for, and WAKE_OUTBOX follows. */
+const char *queue_marker(struct queue *q, const char *name);
+void queue_marker_finish(struct queue *q);
+
+/* ---- queue_query.c ---- */
+void queue_query(struct queue *q, struct msg *m);
+
+/* ---- queue_poll.c ---- */
+void queue_poll_start(struct queue *q);
+void queue_poll_finish(struct queue *q);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue_publish - the task and its picture on the forge, brought in line.
+ *
+ * Called whenever anything about a task has changed, and as often as one likes. A task in
+ * publication becomes final when everything it must wait for is done or dead; what else it wants
+ * shown goes on in the outbox after that.
+ */
+#include "bot/queue.h"
+
+#include "base/mem.h"
+
+/* Green work that cannot be handed over is not a success: a person has to look. */
+static void
+note_refusal(struct task *t, const char *why)
+{
+	if (t->outcome != OUTCOME_GREEN && t->outcome != OUTCOME_UNTESTED)
+		return;
+	t->outcome = OUTCOME_REFUSED;
+	free(t->reason);
+	t->reason = mem_fmt("the work could not be handed over: %s", why);
+}
+
+/* One planning. 1: the state changed, so plan again. */
+static int
+settle_once(struct queue *q, struct task *t, struct err *e)
+{
+	struct queue_plan_result r = { 0 };
+	int rc = queue_plan(q, t, &r, e);
+
+	if (rc == 0 && t->state == TASK_PUBLISHING && !r.must_wait) {
+		if (r.refused)
+			note_refusal(t, r.refused);
+		rc = queue_task_event(q, t, publish_event(t), e);
+		if (rc == 0)
+			rc = 1;
+	}
+	free(r.refused);
+	return rc;
+}
+
+int
+queue_settle(struct queue *q, struct task *t, struct err *e)
+{
+	int rc = settle_once(q, t, e);
+
+	if (rc == 1)
+		rc = settle_once(q, t, e);
+	if (rc < 0)
+		return rc;
+	queue_wake(q, WAKE_OUTBOX);
+	return q->db->task_save(q->store, t, e);
+}
+
+int
+queue_settle_id(struct queue *q, int64_t task, struct err *e)
+{
+	struct task t = { 0 };
+	int rc = q->db->task_get(q->store, task, &t, e);
+
+	if (rc == 0)
+		rc = queue_settle(q, &t, e);
+	task_finish(&t);
+	return rc;
+}

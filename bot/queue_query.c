@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue_query - what pages show.
+ *
+ * The page's number is the only key: who knows it may read the page. The prompt stays here.
+ */
+#include "bot/queue.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static int
+fill_text(struct queue *q, const struct task *t, int64_t kind, struct buf *blob, struct err *e)
+{
+	bool is_cast = kind == QUERY_CAST;
+	int rc = q->db->transcript_get(
+		q->store, t->id, is_cast ? blob : NULL, is_cast ? NULL : blob, e);
+
+	if (rc != ERR_MISSING)
+		return rc;
+	/* Before the attempt has ended there are its last lines. */
+	if (!is_cast)
+		(void)buf_adds(blob, t->tail);
+	return 0;
+}
+
+static int
+fill(struct queue *q, const struct wire_query *ask, struct wire_page *page, struct buf *blob,
+	struct err *e)
+{
+	struct task t = { 0 };
+	int rc = q->db->task_get_page(q->store, ask->page ? ask->page : "", &t, e);
+
+	if (rc < 0)
+		return rc;
+	if (ask->kind == QUERY_TASK)
+		rc = q->db->step_list(q->store, t.id, &page->steps, e);
+	else
+		rc = fill_text(q, &t, ask->kind, blob, e);
+	if (page->steps.n > LIMIT_STEPS)
+		page->steps.n = LIMIT_STEPS;
+	page->found = rc == 0;
+	mem_set(&t.prompt, NULL);
+	*(struct task *)row_list_add(&page->tasks, sizeof(t)) = t;
+	return rc;
+}
+
+void
+queue_query(struct queue *q, struct msg *m)
+{
+	const struct wire_query *ask = m->obj;
+	struct wire_page page = { 0 };
+	auto_buf struct buf blob = BUF_INIT(LIMIT_TRANSCRIPT_BYTES);
+	struct err e = { 0 };
+	int rc = 0;
+
+	if (ask->kind == QUERY_HEALTH)
+		page.found = true;
+	else
+		rc = fill(q, ask, &page, &blob, &e);
+	if (rc < 0 && rc != ERR_MISSING)
+		log_err(LOG_LEVEL_ERROR, NULL, "page.read", &e);
+
+	const struct msg_out out = {
+		.type = WIRE_PAGE, .obj = &page, .blob = blob.data, .blob_len = blob.len
+	};
+	if (msg_reply(role_link(q->role, ROLE_WEB), m->id, &out, &e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "page.unanswered", &e);
+	row_finish(WIRE_PAGE_ROWS, &page);
+}
