@@ -11,6 +11,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#define USER_DEFAULT "nightshift"
+
 /* Looking up names and checking certificates; each of them may be absent. */
 static const char *const RESOLVE_PATHS[] = {
 	"/etc/gai.conf",
@@ -105,24 +107,33 @@ role_exe(void)
 						 : mem_str("/proc/self/exe");
 }
 
+static void
+own_number(const struct role_spec *spec, struct role_user *out)
+{
+	out->uid = ROLE_UID_BASE + spec->role;
+	out->gid = ROLE_UID_BASE + spec->role;
+}
+
+/* An account that the administrator named must exist. The default one need not: without it each
+ * role has a number of its own, which separates them even better. */
 int
 role_user(
 	const struct role_spec *spec, const struct config *c, struct role_user *out, struct err *e)
 {
-	const struct passwd *pw;
+	const struct passwd *pw = NULL;
 
 	*out = (struct role_user){ 0 };
 	if (geteuid() != 0 || spec->may_mount)
 		return 0;
-	if (str_is_empty(c->user)) {
-		out->uid = ROLE_UID_BASE + spec->role;
-		out->gid = ROLE_UID_BASE + spec->role;
+	errno = 0;
+	if (!str_is_empty(c->user))
+		pw = getpwnam(c->user);
+	if (!pw && errno && errno != ENOENT)
+		return err_sys(e, "user %s", c->user);
+	if (!pw && (str_is_empty(c->user) || str_eq(c->user, USER_DEFAULT))) {
+		own_number(spec, out);
 		return 0;
 	}
-	errno = 0;
-	pw = getpwnam(c->user);
-	if (!pw && errno)
-		return err_sys(e, "user %s", c->user);
 	if (!pw)
 		return err_set(
 			e, ERR_MISSING, "user: there is no user \"%s\" on this machine", c->user);
