@@ -17,7 +17,7 @@ for (const [name, wish] of Object.entries(FORGES)) {
       {
         name: 'poll',
         forges: { [name]: wish },
-        config: { intake: 'poll', poll_every: '5s', forges: { [name]: { repos: ['acme/*'] } } },
+        config: { intake: 'poll', poll_every: '5s', forges: { [name]: { repos: ['acme/add'] } } },
       },
       async (w) => {
         const forge = w.forges[name];

@@ -22,15 +22,10 @@ for (const [name, wish] of Object.entries(FORGES)) {
         return found.length >= 3 && found;
       });
       await forge.do('comment', { repo, number, body: '/agent stop', as: 'bob' });
-      await forge.idle();
-      // A harmless question, asked and answered after bob's command, is the sign that his was handled.
-      await forge.do('comment', { repo, number, body: '/agent status', as: 'alice' });
-      await forge.until(
-        'status is seen',
-        ({ repos }) =>
-          repos[0].issues
-            .find((i) => i.number === number)
-            .comments.find((c) => c.body === '/agent status')?.reactions.length,
+      await forge.until('bob is told why not', ({ repos, bot }) =>
+        repos[0].issues
+          .find((i) => i.number === number)
+          .comments.some((c) => c.user === bot && /permission/.test(c.body)),
       );
       assert.ok(pids.every(alive), 'bob may not stop it');
       const began = Date.now();
