@@ -251,11 +251,9 @@ refused(const struct dialect_op *row, struct dialect_reply *x, int rc)
 {
 	int as = row->refused ? row->refused(x, rc) : rc;
 
-	if (as == rc)
-		return err_wrap(x->e, rc, "%s", forge_op_name(x->op->kind));
 	if (as < 0 && x->e)
-		x->e->code = as; /* the text stays: it says what the forge said */
-	return as;
+		x->e->code = as; /* the text stays: it is what the forge said */
+	return as < 0 ? err_wrap(x->e, as, "%s", forge_op_name(x->op->kind)) : as;
 }
 
 int

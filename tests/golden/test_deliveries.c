@@ -20,10 +20,10 @@
 
 #include <cmocka.h>
 
-#define GITEA_SECRET    "s3cr3t-hook"
-#define EXAMPLES_DIR    NS_SOURCE_DIR "/tests/e2e/node_modules/@octokit/webhooks-examples"
-#define EXAMPLES_COUNT  329
-#define EXPECTED_MAX    MIB(4)
+#define GITEA_SECRET   "s3cr3t-hook"
+#define EXAMPLES_DIR   NS_SOURCE_DIR "/tests/e2e/node_modules/@octokit/webhooks-examples"
+#define EXAMPLES_COUNT 329
+#define EXPECTED_MAX   MIB(4)
 
 static const char *const KINDS[EVENT_KIND_COUNT] = { "none", "ping", "labels", "comment",
 	"comment_edited", "issue_edited", "closed", "pull_pushed", "repo" };
@@ -80,8 +80,8 @@ check_signature(const char *raw, const char *body, size_t len)
 
 	assert_non_null(signature);
 	assert_true(str_starts(signature, gitea->signature_prefix));
-	assert_int_equal(str_unhex(signature + strlen(gitea->signature_prefix), want, sizeof(want),
-				 NULL),
+	assert_int_equal(
+		str_unhex(signature + strlen(gitea->signature_prefix), want, sizeof(want), NULL),
 		0);
 	crypto_hmac_sha256(GITEA_SECRET, strlen(GITEA_SECRET), body, len, mac);
 	assert_memory_equal(mac, want, sizeof(mac));
@@ -129,8 +129,8 @@ gitea_deliveries_mean_what_is_expected(void **state)
 
 /* ---- GitHub ---- */
 
-/* The examples are [{"name": "issues", ..., "examples": [payload, ...]}, ...]. A payload is what opens
- * at depth 3 below that key; its bytes are wanted, not its tree. */
+/* The examples are [{"name": "issues", ..., "examples": [payload, ...]}, ...]. A payload is what
+ * opens at depth 3 below that key; its bytes are wanted, not its tree. */
 struct slicer {
 	const char *at;
 	int depth;
