@@ -45,6 +45,15 @@ role_dirs(const struct role_spec *spec, const struct config *c, struct err *e)
 	return rc;
 }
 
+/* The names of the roles' directories must survive a power cut, and the roles may not sync them. */
+static int
+sync_dir(const char *path, struct err *e)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? err_sys(e, "sync %s", path) : 0;
+}
+
 static int
 take_lock(const struct config *c, int *lock_fd, struct err *e)
 {
@@ -74,5 +83,5 @@ master_dirs(const struct config *c, int *lock_fd, struct err *e)
 		if (ROLES[i])
 			rc = role_dirs(ROLES[i], c, e);
 	}
-	return rc;
+	return rc < 0 ? rc : sync_dir(c->state_dir, e);
 }
