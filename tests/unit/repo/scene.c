@@ -61,7 +61,7 @@ scene_run(const char *dir, const char *const *argv, const char *const *env, cons
 		.argv = argv,
 		.envp = env ? env : ENV,
 		.cwd = dir,
-		.stdio = { in_fd, ends[1], 2 },
+		.stdio = { in_fd, ends[1], -1 },
 		.new_session = true,
 		.die_with_parent = true,
 	};
@@ -258,4 +258,23 @@ scene_teardown(void **state)
 	free(s->work);
 	free(s);
 	return 0;
+}
+
+int
+scene_raw_bundle(struct scene *s, const char *objects, const char *tip)
+{
+	auto_free char *head = mem_fmt("# v2 git bundle\n-%s\n%s refs/heads/x\n\n", s->base, tip);
+	auto_free char *path = mem_fmt("%s/raw", s->dir);
+	auto_free char *args = mem_fmt("pack-objects -q %s", path);
+	auto_buf struct buf name = BUF_INIT(KIB(1));
+	auto_buf struct buf bundle = BUF_INIT(OUT_MAX);
+	auto_buf struct buf pack = BUF_INIT(OUT_MAX);
+	struct err e = { 0 };
+
+	scene_git_in(s->work, args, objects, strlen(objects), &name);
+	auto_free char *file = mem_fmt("%s-%s.pack", path, buf_str(&name));
+	assert_int_equal(fs_read(file, &pack, &e), 0);
+	(void)buf_adds(&bundle, head);
+	assert_int_equal(buf_add(&bundle, pack.data, pack.len), 0);
+	return scene_file(s, bundle.data, bundle.len);
 }

@@ -49,6 +49,9 @@ void scene_mirror(struct scene *s);
 int scene_bundle(struct scene *s, const char *dir, const char *rev);
 int scene_file(struct scene *s, const void *data, size_t len);
 
+/* A bundle with exactly these objects (ids, one a line), whatever they refer to. */
+int scene_raw_bundle(struct scene *s, const char *objects, const char *tip);
+
 /* Makes the frozen checkout of base; the path is the caller's. */
 char *scene_checkout(struct scene *s);
 
