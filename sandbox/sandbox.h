@@ -222,9 +222,10 @@ struct sandbox_probe {
 	size_t n;
 };
 
-/* Tries everything for real; below 100 ms. Needs no privilege; the answer is for the caller's own
- * uid. */
-void sandbox_probe(struct sandbox_probe *p);
+/* Tries everything for real, a whole box at last; below 100 ms. dir is where the layers of boxes
+ * will be (a writable directory; NULL = /tmp): not every filesystem can carry them. Needs no
+ * privilege; the answer is for the caller's own uid. */
+void sandbox_probe(const char *dir, struct sandbox_probe *p);
 void sandbox_probe_finish(struct sandbox_probe *p);
 
 /* "slots: own host uid for each box, cgroup2 kill, Landlock ABI 7, seccomp": one line for the pull

@@ -101,6 +101,9 @@ make_writable(const struct native *n, const char *path, struct err *e)
 	auto_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(e, "open %s", path);
+	/* The box mounts the overlay itself, so the way to the halves must be open to it. */
+	if (n->has_slots && fchown(dir, n->uid, n->gid) < 0)
+		return err_sys(e, "chown %s", path);
 	for (size_t i = 0; i < 2; i++) {
 		if (mkdirat(dir, halves[i], 0755) < 0 && errno != EEXIST)
 			return err_sys(e, "mkdir %s/%s", path, halves[i]);

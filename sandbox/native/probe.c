@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe - what this machine can do, found out by doing it; and what a person changes when it
+ * cannot.
+ *
+ * The last row runs a real box on real layers. Its stage number says which wall we ran into, and
+ * the known walls have a mend (codex issues 9292, 15434, 17337, 23468 are the field reports).
+ */
+#include "sandbox/native/native.h"
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TRIAL_MS_MAX 10000
+
+static struct sandbox_feature *
+add(struct sandbox_probe *p, const char *name, bool is_needed)
+{
+	struct sandbox_feature *f = &p->v[p->n++];
+
+	f->name = name;
+	f->is_needed = is_needed;
+	return f;
+}
+
+/* The number in a file of /proc/sys, -1 if there is none. */
+static long
+sysctl(const char *path)
+{
+	auto_buf struct buf text = BUF_INIT(64);
+
+	return fs_read(path, &text, NULL) < 0 ? -1 : strtol(buf_str(&text), NULL, 10);
+}
+
+static const char *
+mend_user_namespaces(void)
+{
+	if (sysctl("/proc/sys/user/max_user_namespaces") == 0)
+		return "set the sysctl user.max_user_namespaces to at least 1000";
+	if (sysctl("/proc/sys/kernel/unprivileged_userns_clone") == 0)
+		return "set the sysctl kernel.unprivileged_userns_clone=1, or start the bot as "
+		       "root";
+	if (sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
+		return "AppArmor forbids it to unprivileged programs: start the bot as root, or "
+		       "set the sysctl "
+		       "kernel.apparmor_restrict_unprivileged_userns=0";
+	return "in a container: allow clone, unshare and mount in its seccomp profile "
+	       "(Docker: --security-opt seccomp=unconfined)";
+}
+
+static void
+probe_namespaces(struct sandbox_probe *p)
+{
+	struct sandbox_feature *f = add(p, "namespaces", true);
+	int pidfd = -1;
+	pid_t pid = native_clone(-1, &pidfd);
+
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0) {
+		f->text = mem_fmt("user namespace with six others: %s", strerror(errno));
+		f->mend = mend_user_namespaces();
+		return;
+	}
+	(void)close(pidfd);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	f->ok = true;
+	f->text = mem_str("user, mount, pid, net, ipc, uts and cgroup in one call");
+}
+
+static void
+probe_slots(struct sandbox_probe *p)
+{
+	struct sandbox_feature *f = add(p, "slots", false);
+
+	f->ok = native_has_slots();
+	f->text = f->ok ? mem_fmt("each box has a host uid of its own, %d + slot", BOX_HOST_UID)
+			: mem_fmt("all boxes have the host uid %u", geteuid());
+	if (!f->ok)
+		f->mend = "start the bot as root: it gives root up where it does not need it";
+}
+
+static void
+probe_cgroup(struct sandbox_probe *p)
+{
+	struct sandbox_feature *f = add(p, "cgroup", false);
+	auto_buf struct buf text = BUF_INIT(512);
+
+	f->ok = native_cgroup_available(&text);
+	f->text = mem_str(buf_str(&text));
+	if (!f->ok)
+		f->mend = "give the service Delegate=yes in its systemd unit, or start the bot as "
+			  "root";
+}
+
+static void
+probe_seccomp(struct sandbox_probe *p)
+{
+	struct sandbox_feature *f = add(p, "seccomp", true);
+	uint32_t action = SECCOMP_RET_KILL_PROCESS;
+	const void *program;
+	size_t n;
+	struct err e = { 0 };
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0) {
+		f->text = mem_fmt("filters: %s", strerror(errno));
+		f->mend = "use a kernel with CONFIG_SECCOMP_FILTER";
+	} else if (native_filter(&program, &n, &e) < 0) {
+		f->text = mem_str(e.text);
+	} else {
+		f->ok = true;
+		f->text = mem_fmt("a filter of %zu instructions", n);
+	}
+}
+
+static void
+probe_landlock(struct sandbox_probe *p)
+{
+	struct sandbox_feature *f = add(p, "landlock", false);
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	f->ok = abi > 0;
+	f->text = f->ok ? mem_fmt("ABI %ld, for the bot's own processes", abi)
+			: mem_str(strerror(errno));
+	if (!f->ok)
+		f->mend = "boot with landlock in the lsm= list";
+}
+
+/* ---- a whole box ---- */
+
+static const struct {
+	enum box_stage stage;
+	const char *mend;
+} MENDS[] = {
+	{ BOX_STAGE_LAYERS, "state_dir must be on a filesystem with idmapped mounts: ext4, xfs, "
+			    "btrfs or tmpfs" },
+	{ BOX_STAGE_SOURCES, "the container must let the bot mount (Docker: --security-opt "
+			     "apparmor=unconfined)" },
+	{ BOX_STAGE_ROOT, "the container must let the bot mount (Docker: --security-opt "
+			  "apparmor=unconfined)" },
+	{ BOX_STAGE_PROC, "the container hides parts of /proc, so the kernel refuses a new one "
+			  "(Docker: --security-opt "
+			  "systempaths=unconfined; Kubernetes: procMount: Unmasked)" },
+	{ BOX_STAGE_TREES, "state_dir must be on a filesystem that can be an overlay's upper "
+			   "layer: ext4, xfs, btrfs "
+			   "or tmpfs, not overlay or NFS" },
+};
+
+static const char *
+mend_stage(enum box_stage stage)
+{
+	for (size_t i = 0; i < sizeof(MENDS) / sizeof(MENDS[0]); i++) {
+		if (MENDS[i].stage == stage)
+			return MENDS[i].mend;
+	}
+	return NULL;
+}
+
+/* Starts it and waits for its end. */
+static int
+try_box(const struct box_spec *s, struct box *b, struct err *e)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	siginfo_t how = { 0 };
+	int rc = SANDBOX_NATIVE.start(s, -1, -1, b, e);
+
+	if (rc == 0)
+		rc = box_go(b, e);
+	if (rc < 0)
+		return rc;
+	pfd.fd = b->pidfd;
+	while (poll(&pfd, 1, TRIAL_MS_MAX) < 0 && errno == EINTR)
+		continue;
+	box_kill(b);
+	while (waitid(P_PIDFD, (id_t)b->pidfd, &how, WEXITED) < 0 && errno == EINTR)
+		continue;
+	rc = box_report(b, e);
+	if (rc == 0 && (how.si_code != CLD_EXITED || how.si_status != 0))
+		rc = err_set(e, ERR_SYSTEM, "the trial program ended with %d", how.si_status);
+	return rc;
+}
+
+static int
+build_trial(const char *dir, struct box_spec *s, struct err *e)
+{
+	auto_free char *lower = mem_fmt("%s/lower", dir);
+	auto_free char *upper = mem_fmt("%s/upper", dir);
+	auto_free char *file = mem_fmt("%s/lower/file", dir);
+
+	if (mkdir(lower, 0755) < 0 || mkdir(upper, 0700) < 0)
+		return err_sys(e, "mkdir in %s", dir);
+	int rc = fs_write_atomic(file, "1\n", 2, 0644, e);
+	if (rc < 0)
+		return rc;
+	s->name = mem_str("trial");
+	/* Copies a file up, which is what the layers are for. */
+	strs_add(&s->argv, "/bin/sh");
+	strs_add(&s->argv, "-c");
+	strs_add(&s->argv, "echo 2 >>file && rm file");
+	box_spec_layer(s, BOX_WORKSPACE, upper, 0, true);
+	box_spec_layer(s, BOX_WORKSPACE, lower, (int64_t)geteuid(), false);
+	s->net = true;
+	return box_spec_check(s, e);
+}
+
+static void
+probe_box(const char *where, struct sandbox_probe *p)
+{
+	struct sandbox_feature *f = add(p, "box", true);
+	auto_free char *dir = mem_fmt("%s/nightshift-trial-XXXXXX", where ? where : "/tmp");
+	auto_box_spec struct box_spec s = { 0 };
+	struct box b = BOX_INIT;
+	struct err e = { 0 };
+	int rc;
+
+	if (!mkdtemp(dir)) {
+		f->text = mem_fmt("%s: %s", dir, strerror(errno));
+		return;
+	}
+	rc = build_trial(dir, &s, &e);
+	if (rc == 0)
+		rc = try_box(&s, &b, &e);
+	f->ok = rc == 0;
+	f->text = f->ok ? mem_str("a whole box was built, ran and ended")
+			: mem_fmt("stage %d: %s", (int)b.stage, e.text);
+	f->mend = f->ok ? NULL : mend_stage(b.stage);
+	box_finish(&b);
+	(void)fs_remove_tree(dir, NULL);
+}
+
+void
+sandbox_probe(const char *dir, struct sandbox_probe *p)
+{
+	bool ok = true;
+
+	*p = (struct sandbox_probe){ 0 };
+	probe_namespaces(p);
+	probe_slots(p);
+	probe_cgroup(p);
+	probe_seccomp(p);
+	probe_landlock(p);
+	if (p->v[0].ok)
+		probe_box(dir, p);
+	for (size_t i = 0; i < p->n; i++)
+		ok &= p->v[i].ok || !p->v[i].is_needed;
+	if (ok)
+		p->tier = native_has_slots() ? TIER_SLOTS : TIER_USERNS;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recorder - see recorder.h. The cast is what a player replays, byte by byte; the text is what a
+ * terminal (vt) would have left to read.
+ */
+#include "sandbox/recorder.h"
+
+#include "base/clean.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "sandbox/capped.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/vt.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define EVENT_BYTES_MAX KIB(32) /* of output in one event */
+#define RECENT_BYTES    (2 * LIMIT_TAIL_BYTES)
+
+struct recorder {
+	struct capped cast;
+	struct capped text;
+	struct vt *vt;
+	struct buf event; /* output of the event under way; ends at a character's border, but for
+			     `part` */
+	int64_t event_ms; /* when it began */
+	int64_t zero_ms;
+	int64_t last_ms; /* of the newest event written: times never go back */
+	int64_t head_ms; /* of the newest event that went to the disk at once: the time of the mark
+			  */
+	struct buf recent; /* last final lines of the text */
+	struct buf line;   /* scratch */
+};
+
+/* ---- the cast ---- */
+
+/* How many bytes at the end are the beginning of a character whose rest has not come yet. */
+static size_t
+unfinished(const char *data, size_t len)
+{
+	for (size_t back = 1; back <= 3 && back <= len; back++) {
+		unsigned char b = (unsigned char)data[len - back];
+
+		if ((b & 0xc0U) == 0x80)
+			continue;
+		if ((b >= 0xf0 && back < 4) || (b >= 0xe0 && back < 3) || (b >= 0xc0 && back < 2))
+			return back;
+		return 0;
+	}
+	return 0;
+}
+
+/* JSON string with DEL and C1 escaped too: what is pasted into a terminal from the file must not
+ * act there. */
+static void
+quote(struct buf *out, const char *data, size_t len)
+{
+	auto_buf struct buf clean = BUF_INIT(3 * len + 1);
+
+	(void)str_utf8_clean(&clean, data, len);
+	(void)buf_addc(out, '"');
+	for (size_t i = 0; i < clean.len; i++) {
+		unsigned char b = (unsigned char)clean.data[i];
+		unsigned char next = (unsigned char)clean.data[i + 1]; /* a NUL is behind the end */
+
+		if (b == '"' || b == '\\') {
+			(void)buf_addf(out, "\\%c", b);
+		} else if (b < 0x20 || b == 0x7f) {
+			(void)buf_addf(out, "\\u%04x", b);
+		} else if (b == 0xc2 && next >= 0x80 && next < 0xa0) {
+			(void)buf_addf(out, "\\u%04x", next);
+			i++;
+		} else {
+			(void)buf_addc(out, (char)b);
+		}
+	}
+	(void)buf_addc(out, '"');
+}
+
+static void
+write_event(struct recorder *r, const char *data, size_t len, int64_t at_ms)
+{
+	int64_t ms;
+
+	if (at_ms < r->last_ms)
+		at_ms = r->last_ms;
+	r->last_ms = at_ms;
+	ms = at_ms - r->zero_ms;
+	buf_reset(&r->line);
+	(void)buf_addf(&r->line, "[%" PRId64 ".%03" PRId64 ",\"o\",", ms / 1000, ms % 1000);
+	quote(&r->line, data, len);
+	(void)buf_adds(&r->line, "]\n");
+	capped_add(&r->cast, r->line.data, r->line.len);
+	if (!r->cast.is_head_full)
+		r->head_ms = at_ms;
+}
+
+/* keep: leave the beginning of a character for the next event. */
+static void
+close_event(struct recorder *r, bool keep)
+{
+	size_t rest = keep ? unfinished(buf_str(&r->event), r->event.len) : 0;
+	size_t len = r->event.len - rest;
+
+	if (len == 0)
+		return;
+	write_event(r, r->event.data, len, r->event_ms);
+	buf_drop(&r->event, len);
+}
+
+static void
+write_head(struct recorder *r, const struct recorder_spec *s)
+{
+	auto_buf struct buf head = BUF_INIT(KIB(8));
+
+	(void)buf_addf(&head, "{\"version\":2,\"width\":%d,\"height\":%d,\"timestamp\":%" PRId64,
+		BOX_COLUMNS, BOX_ROWS, s->wall_ms / 1000);
+	if (s->title) {
+		(void)buf_adds(&head, ",\"title\":");
+		(void)json_quote(&head, s->title, strlen(s->title));
+	}
+	(void)buf_adds(&head, ",\"env\":{\"TERM\":\"xterm-256color\",\"SHELL\":\"/bin/sh\"}}\n");
+	capped_add(&r->cast, head.data, head.len);
+}
+
+/* ---- the text ---- */
+
+static void
+on_line(void *ctx, const char *line, size_t len)
+{
+	struct recorder *r = ctx;
+
+	capped_add(&r->text, line, len);
+	if (r->recent.len + len > r->recent.limit)
+		buf_drop(&r->recent,
+			r->recent.len > RECENT_BYTES / 2 ? r->recent.len - RECENT_BYTES / 2 : 0);
+	if (r->recent.len + len > r->recent.limit)
+		buf_reset(&r->recent);
+	(void)buf_add(&r->recent, line, len);
+}
+
+void
+recorder_tail(const struct recorder *r, size_t bytes_max, struct buf *out)
+{
+	auto_buf struct buf all = BUF_INIT(MIB(2));
+	const char *start;
+
+	(void)buf_add(&all, buf_str(&r->recent), r->recent.len);
+	vt_screen(r->vt, &all);
+	start = buf_str(&all);
+	if (all.len > bytes_max) {
+		const char *from = all.data + all.len - bytes_max;
+		const char *line = memchr(from, '\n', bytes_max);
+
+		while ((*from & 0xc0) == 0x80)
+			from++;
+		start = line && line[1] ? line + 1 : from;
+	}
+	(void)buf_adds(out, start);
+}
+
+/* ---- in and out ---- */
+
+struct recorder *
+recorder_create(const struct recorder_spec *s, int64_t now_ms)
+{
+	struct recorder *r = mem_zero(sizeof(*r));
+
+	capped_init(&r->cast, s->cast_fd, s->bytes_max);
+	capped_init(&r->text, s->text_fd, s->bytes_max);
+	r->vt = vt_create(BOX_ROWS, on_line, r);
+	buf_init(&r->event, EVENT_BYTES_MAX);
+	buf_init(&r->recent, RECENT_BYTES + 4 * VT_COLUMNS_MAX + 1);
+	buf_init(&r->line, 6 * EVENT_BYTES_MAX + 64);
+	r->zero_ms = r->last_ms = r->head_ms = now_ms;
+	write_head(r, s);
+	return r;
+}
+
+void
+recorder_write(struct recorder *r, const char *data, size_t len, int64_t now_ms)
+{
+	vt_feed(r->vt, data, len);
+	while (len > 0) {
+		size_t room = EVENT_BYTES_MAX - r->event.len;
+		size_t part = len < room ? len : room;
+
+		if (r->event.len == 0)
+			r->event_ms = now_ms;
+		(void)buf_add(&r->event, data, part);
+		data += part;
+		len -= part;
+		if (r->event.len == EVENT_BYTES_MAX)
+			close_event(r, true);
+	}
+	recorder_tick(r, now_ms);
+}
+
+bool
+recorder_is_waiting(const struct recorder *r)
+{
+	return r->event.len > unfinished(buf_str(&r->event), r->event.len);
+}
+
+void
+recorder_tick(struct recorder *r, int64_t now_ms)
+{
+	if (r->event.len > 0 && now_ms - r->event_ms >= RECORDER_COALESCE_MS)
+		close_event(r, true);
+}
+
+void
+recorder_cut(struct recorder *r, int64_t now_ms)
+{
+	(void)now_ms;
+	close_event(r, false);
+	vt_flush(r->vt);
+}
+
+void
+recorder_note(struct recorder *r, const char *text, int64_t now_ms)
+{
+	auto_free char *line = mem_fmt("\033[1m== %s\033[0m\r\n", text);
+
+	recorder_cut(r, now_ms);
+	recorder_write(r, line, strlen(line), now_ms);
+	recorder_cut(r, now_ms);
+}
+
+int
+recorder_finish(struct recorder *r, struct err *e)
+{
+	int rc, rc_text;
+
+	if (!r)
+		return 0;
+	recorder_cut(r, r->last_ms);
+	auto_free char *text = mem_fmt("[... %" PRIu64 " bytes left out ...]\n", r->text.left_out);
+	auto_free char *cast = mem_fmt("[%" PRId64 ".%03" PRId64 ",\"o\",\"\\r\\n[... %" PRIu64
+				       " bytes left out ...]\\r\\n\"]\n",
+		(r->head_ms - r->zero_ms) / 1000, (r->head_ms - r->zero_ms) % 1000,
+		r->cast.left_out);
+	rc = capped_finish(&r->cast, cast, e);
+	rc_text = capped_finish(&r->text, text, e);
+	vt_destroy(r->vt);
+	buf_finish(&r->event);
+	buf_finish(&r->recent);
+	buf_finish(&r->line);
+	free(r);
+	return rc < 0 ? rc : rc_text;
+}

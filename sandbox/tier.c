@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tier - names of tiers, and the one line about the sandbox that a pull request shows.
+ */
+#include "sandbox/sandbox.h"
+
+#include <string.h>
+
+static const struct {
+	const char *name;
+	const char *text;
+} TIERS[TIER_COUNT] = {
+	[TIER_NONE] = { "none", "no sandbox" },
+	[TIER_LANDLOCK] = { "landlock", "Landlock and a syscall filter" },
+	[TIER_USERNS] = { "userns", "seven namespaces of its own, syscall filter" },
+	[TIER_SLOTS] = { "slots",
+		"seven namespaces of its own, a host uid of its own, syscall filter" },
+	[TIER_VM] = { "vm", "a kernel of its own" },
+};
+
+const char *
+sandbox_tier_name(int64_t tier)
+{
+	return tier >= 0 && tier < TIER_COUNT ? TIERS[tier].name : "unknown";
+}
+
+int
+sandbox_tier_parse(const char *name)
+{
+	for (int i = 0; name && i < TIER_COUNT; i++) {
+		if (strcmp(TIERS[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+void
+sandbox_describe(const struct sandbox_probe *p, struct buf *out)
+{
+	(void)buf_addf(out, "%s: %s", sandbox_tier_name(p->tier), TIERS[p->tier].text);
+	for (size_t i = 0; i < p->n; i++) {
+		if (strcmp(p->v[i].name, "cgroup") == 0 && p->v[i].ok)
+			(void)buf_adds(out, ", cgroup");
+	}
+}
+
+void
+sandbox_probe_finish(struct sandbox_probe *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free(p->v[i].text);
+	*p = (struct sandbox_probe){ 0 };
+}
