@@ -391,8 +391,8 @@ unpack_list(struct reader *in, const struct row *r, struct row_list *list, struc
 	return 0;
 }
 
-static void
-zero_members(const struct row *rows, void *obj)
+void
+row_zero(const struct row *rows, void *obj)
 {
 	for (const struct row *r = rows; r->type != ROW_END; r++) {
 		if (r->type == ROW_LIST)
@@ -413,7 +413,7 @@ row_unpack(const struct row *rows, void *obj, const void *data, size_t len, stru
 	uint64_t print;
 	int rc = 0;
 
-	zero_members(rows, obj);
+	row_zero(rows, obj);
 	if (!get_uint(&in, 4, &print))
 		return bad(NULL, "cut off", e);
 	if (print != fingerprint(rows))

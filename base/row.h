@@ -67,6 +67,9 @@ struct row_list {
 		ROW_END, NULL, 0, 0, 0, NULL, 0                                                    \
 	}
 
+/* Zeroes the members that rows name, and frees nothing: for memory that holds no object yet. */
+void row_zero(const struct row *rows, void *obj);
+
 /* Frees every owned member and zeroes the members that rows name. NULL is accepted. */
 void row_finish(const struct row *rows, void *obj);
 
