@@ -187,6 +187,14 @@ struct config_listen {
 };
 int config_listen_parse(const char *text, struct config_listen *out, struct err *e);
 
+/* An address or a CIDR block; v4 is kept v4-mapped. Bits behind the prefix are refused: they are a
+ * mistake. */
+struct config_net {
+	uint8_t addr[16];
+	int bits; /* of 128 */
+};
+int config_net_parse(const char *text, struct config_net *out, struct err *e);
+
 /* True if addr (numeric, v4 or v6, v4-mapped counts as v4) is one of nets: addresses or CIDR
  * blocks. */
 bool config_net_has(const struct strs *nets, const char *addr);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings - the tables. In the order in which a person should read them, for they are the
+ * documentation too.
+ */
+#include "config/settings.h"
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "config/config.h"
+
+#include <assert.h>
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+
+#define LIMIT_ID_MAX INT64_C(1000000000000)
+
+/* A secret is a file or a variable; these two rows say so for each. */
+#define SECRET(name, what)                                                                         \
+	{ .path = name "_file", .type = SETTING_PATH, .help = what },                              \
+	{                                                                                          \
+		.path = name "_env", .type = SETTING_ENV,                                          \
+		.help = "The same from an environment variable of `nightshift serve`."             \
+	}
+
+static const struct setting FORGE_SETTINGS[] = {
+	{ .path = "kind",
+		.type = SETTING_CHOICE,
+		.is_required = true,
+		.choices = "github|gitea",
+		.help = "What speaks there. `gitea` is Forgejo too." },
+	{ .path = "url",
+		.type = SETTING_URL,
+		.help = "Where people see it and git clones from. Default for `github`: "
+			"`https://github.com`." },
+	{ .path = "api_url",
+		.type = SETTING_URL,
+		.help = "Where its API is. Default: what belongs to `kind` and `url` "
+			"(`https://api.github.com`, "
+			"`<url>/api/v3` of a GitHub Enterprise Server, `<url>/api/v1` of Gitea and "
+			"Forgejo)." },
+	{ .path = "app_id",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = LIMIT_ID_MAX,
+		.help = "The number of the GitHub App." },
+	SECRET("app_key", "The App's private key, as GitHub gives it (PEM)."),
+	SECRET("token",
+		"A personal access token: always for `gitea`, instead of an App for `github`."),
+	SECRET("webhook_secret", "What deliveries are signed with. Needed with `intake: webhook`."),
+	SECRET("webhook_secret_old", "The secret before it, accepted too while you change it."),
+	{ .path = "repos",
+		.type = SETTING_GLOB,
+		.is_list = true,
+		.help = "Repositories to listen to: patterns of `owner/name`; one with `!` in "
+			"front takes out again; the last "
+			"one that matches decides. Default: all that send deliveries." },
+	{ .type = SETTING_END },
+};
+
+static const struct setting MODEL_SETTINGS[] = {
+	{ .path = "kind",
+		.type = SETTING_CHOICE,
+		.choices = "openai|anthropic|gemini",
+		.help = "How the key is sent. Default: the name, if it is one of these, else "
+			"`openai`." },
+	{ .path = "url",
+		.type = SETTING_URL,
+		.help = "Base of the API, as the vendor's own clients are told it. Default: the "
+			"vendor's." },
+	SECRET("key", "The API key. It never enters a box."),
+	{ .path = "allow",
+		.type = SETTING_GLOB,
+		.is_list = true,
+		.help = "Names of models that agents may ask for. Default: all." },
+	{ .type = SETTING_END },
+};
+
+static const struct setting REGISTRY_SETTINGS[] = {
+	{ .path = "url",
+		.type = SETTING_URL,
+		.is_required = true,
+		.help = "Base of the registry. Only GET and HEAD go there." },
+	{ .type = SETTING_END },
+};
+
+static const struct setting AGENT_KINDS[] = {
+	{ .path = "kind",
+		.type = SETTING_CHOICE,
+		.choices = "codex|claude|gemini|opencode|qwen|command",
+		.help = "Whose command line it has. Default: the name, if it is one of these; "
+			"`command` if there is one." },
+	{ .path = "path",
+		.type = SETTING_PATH,
+		.help = "The program. Default: found in the box's `PATH`." },
+	{ .path = "command",
+		.type = SETTING_TEXT,
+		.is_list = true,
+		.help = "Kind `command`: program and arguments. It gets the prompt on standard "
+			"input and works in its folder." },
+	{ .path = "model",
+		.type = SETTING_TEXT,
+		.help = "The name of the model that it is told to use." },
+	{ .path = "provider",
+		.type = SETTING_WORD,
+		.help = "Which of `models` it talks to. Default: the one that its kind needs." },
+	{ .type = SETTING_END },
+};
+
+static const struct setting SERVER[] = {
+	{ .path = "listen",
+		.type = SETTING_LISTEN,
+		.def = "127.0.0.1:8080",
+		.help = "Where deliveries and pages are served: `host:port`, `[v6]:port`, "
+			"`unix:PATH`, or `systemd` (socket "
+			"activation). Plain HTTP; TLS ends at the proxy in front." },
+	{ .path = "public_url",
+		.type = SETTING_URL,
+		.help = "The address of the same as forges and people see it. Needed with `intake: "
+			"webhook`." },
+	{ .path = "trusted_proxies",
+		.type = SETTING_NET,
+		.is_list = true,
+		.help = "Addresses or CIDR blocks of proxies whose word about the client's address "
+			"is taken." },
+	{ .path = "intake",
+		.type = SETTING_CHOICE,
+		.choices = "webhook|poll",
+		.def = "webhook",
+		.help = "`poll` asks the forges instead, and needs no public address." },
+	{ .path = "poll_every",
+		.type = SETTING_DURATION,
+		.min = 5 * SECOND,
+		.max = HOUR,
+		.def = "30s",
+		.help = "How often, with `intake: poll`." },
+	{ .path = "state_dir",
+		.type = SETTING_PATH,
+		.def = "state",
+		.help = "Where everything is kept: database, mirrors, boxes, sockets." },
+	{ .path = "user",
+		.type = SETTING_WORD,
+		.def = "nightshift",
+		.help = "The user that roles become when started as root." },
+	{ .path = "boxes",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = 256,
+		.def = "4",
+		.help = "Attempts at once." },
+	{ .path = "tasks_per_repo",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = 256,
+		.def = "2",
+		.help = "Of these, at most so many for one repository." },
+	{ .path = "forges",
+		.type = SETTING_NAMED,
+		.sub = FORGE_SETTINGS,
+		.help = "The forges, at least one. The name is yours; deliveries go to `POST "
+			"/hook/<name>`." },
+	{ .path = "models",
+		.type = SETTING_NAMED,
+		.sub = MODEL_SETTINGS,
+		.help = "Model APIs that agents reach through the gateway, which adds the key." },
+	{ .path = "registries",
+		.type = SETTING_NAMED,
+		.sub = REGISTRY_SETTINGS,
+		.help = "Package registries that boxes reach through the gateway: `npm`, `pypi`, "
+			"or a name of your own. "
+			"`npm: <url>` is short for `npm: { url: <url> }`." },
+	{ .path = "agent",
+		.type = SETTING_WORD,
+		.def = "codex",
+		.help = "The agent where neither `.agent.yml` nor the command says another." },
+	{ .path = "agents",
+		.type = SETTING_NAMED,
+		.sub = AGENT_KINDS,
+		.help = "Agents of your own, and what the built-in ones are to be told. Built in: "
+			"`codex`, `claude`, `gemini`, "
+			"`opencode`, `qwen`." },
+	{ .path = "sandbox.tier_min",
+		.type = SETTING_CHOICE,
+		.choices = "userns|none",
+		.def = "userns",
+		.help = "The weakest box in which an agent may run. `none` runs agents without a "
+			"box: for tests only." },
+	{ .path = "sandbox.tools",
+		.type = SETTING_PATH,
+		.is_list = true,
+		.help = "More directories that boxes see, read-only, at the same place." },
+	{ .path = "commit.name",
+		.type = SETTING_TEXT,
+		.def = "nightshift",
+		.help = "Author and committer." },
+	{ .path = "commit.email",
+		.type = SETTING_TEXT,
+		.def = "nightshift@localhost",
+		.help = "Their address." },
+	{ .path = "commit.coauthor",
+		.type = SETTING_BOOL,
+		.def = "true",
+		.help = "Add `Co-authored-by` with the person who asked." },
+	{ .path = "commit.signoff",
+		.type = SETTING_BOOL,
+		.def = "false",
+		.help = "Add `Signed-off-by`." },
+	SECRET("commit.sign_key", "An SSH private key, Ed25519 or RSA, without a pass phrase: "
+				  "commits are signed with it."),
+	{ .path = "limits.wall",
+		.type = SETTING_DURATION,
+		.min = SECOND,
+		.max = 24 * HOUR,
+		.def = "45m",
+		.help = "Time of the agent in one attempt. A repository may ask for less." },
+	{ .path = "limits.log",
+		.type = SETTING_SIZE,
+		.min = KIB(64),
+		.max = MIB(256),
+		.def = "8MiB",
+		.help = "Size of a transcript; head and tail are kept." },
+	{ .path = "limits.setup",
+		.type = SETTING_DURATION,
+		.min = SECOND,
+		.max = 6 * HOUR,
+		.def = "10m",
+		.help = "Time of a repository's `setup`." },
+	{ .path = "limits.gate",
+		.type = SETTING_DURATION,
+		.min = SECOND,
+		.max = 6 * HOUR,
+		.def = "20m",
+		.help = "Time of one run of a repository's tests." },
+	{ .path = "limits.attempts",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = 10,
+		.def = "3",
+		.help = "Attempts at one task before it fails." },
+	{ .path = "logs",
+		.type = SETTING_CHOICE,
+		.choices = "git|off",
+		.def = "git",
+		.help = "Where a forge takes no attachments: `git` puts the transcript on "
+			"`refs/agent-logs/<task>` of the "
+			"repository, `off` leaves it on this server." },
+	{ .path = "dry_run",
+		.type = SETTING_BOOL,
+		.def = "false",
+		.help = "Do everything but write to a forge." },
+	{ .path = "store_synchronous",
+		.type = SETTING_CHOICE,
+		.choices = "full|off",
+		.def = "full",
+		.help = "For tests; `off` loses acknowledged deliveries on power loss." },
+	{ .type = SETTING_END },
+};
+
+const struct settings SERVER_SETTINGS = { "nightshift.yaml", SERVER, CONFIG_ROWS };
+
+static const struct setting CHORE_SETTINGS[] = {
+	{ .path = "schedule",
+		.type = SETTING_CRON,
+		.is_required = true,
+		.help = "Five fields of cron, in UTC: minute, hour, day of the month, month, day "
+			"of the week." },
+	{ .path = "prompt",
+		.type = SETTING_PROSE,
+		.is_required = true,
+		.help = "What the agent is asked to do." },
+	{ .path = "open_max",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = 100,
+		.def = "1",
+		.help = "No new task while so many pull requests of this chore are open." },
+	{ .type = SETTING_END },
+};
+
+static const struct setting REPOSITORY[] = {
+	{ .path = "agent",
+		.type = SETTING_WORD,
+		.help = "One of the server's agents. Default: the server's." },
+	{ .path = "setup",
+		.type = SETTING_PROSE,
+		.is_list = true,
+		.help = "Commands that install what the work needs. They run once per content of "
+			"`setup_key`; all tasks share "
+			"the result, read-only." },
+	{ .path = "setup_key",
+		.type = SETTING_INSIDE,
+		.is_list = true,
+		.help = "Files whose contents decide whether `setup` has to run again." },
+	{ .path = "gate.test",
+		.type = SETTING_PROSE,
+		.help = "The command that tests the work, run by the bot itself in a clean box. "
+			"Exit status 0 is green." },
+	{ .path = "gate.report",
+		.type = SETTING_INSIDE,
+		.help = "The JUnit XML or TAP file that it writes. Default: none." },
+	{ .path = "gate.reruns",
+		.type = SETTING_INT,
+		.min = 0,
+		.max = 20,
+		.def = "3",
+		.help = "How often a red test is repeated to judge it." },
+	{ .path = "network",
+		.type = SETTING_HOST,
+		.is_list = true,
+		.help = "What boxes may reach: `registry` (the server's `registries`), host names, "
+			"`*.domain`. Nothing else is "
+			"reachable." },
+	{ .path = "protect",
+		.type = SETTING_GLOB,
+		.is_list = true,
+		.help = "Patterns of paths; a change to one of them needs a human." },
+	{ .path = "chores",
+		.type = SETTING_NAMED,
+		.sub = CHORE_SETTINGS,
+		.help = "Scheduled tasks." },
+	{ .path = "limits.wall",
+		.type = SETTING_DURATION,
+		.min = SECOND,
+		.max = 24 * HOUR,
+		.help = "Time of the agent in one attempt, at most the server's." },
+	{ .path = "limits.cost_usd",
+		.type = SETTING_MONEY,
+		.min = 1,
+		.max = 100000,
+		.help = "What one task may cost at the model's API, in US dollars." },
+	{ .path = "limits.tasks_open",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = 1000,
+		.help = "No new task while so many pull requests of the bot are open." },
+	{ .path = "submodules",
+		.type = SETTING_BOOL,
+		.def = "false",
+		.help = "Check out submodules of the same host." },
+	{ .path = "lfs",
+		.type = SETTING_BOOL,
+		.def = "false",
+		.help = "Fetch Git LFS objects from the same host." },
+	{ .type = SETTING_END },
+};
+
+const struct settings REPOSITORY_SETTINGS = { ".agent.yml", REPOSITORY, AGENT_SETTINGS_ROWS };
+
+const struct row *
+setting_row(const struct row *rows, const char *path)
+{
+	const struct row *r = rows;
+
+	while (r->type != ROW_END && !str_eq(r->name, path))
+		r++;
+	assert(r->type != ROW_END);
+	return r;
+}
