@@ -13,6 +13,8 @@ const DELIVERIES = 5;
 const CALLS =
   'read,recvfrom,recvmsg,readv,write,writev,sendto,sendmsg,fsync,fdatasync,sync_file_range';
 
+const STRACE = `strace -f -qq -y -s 64 -e trace=${CALLS} -e signal=none -o {dir}/trace`.split(' ');
+
 async function deliver(world) {
   for (let i = 0; i < DELIVERIES; i++) {
     const body = JSON.stringify({ action: 'nothing', n: i });
@@ -59,26 +61,13 @@ async function traced(config) {
       forges: { gh: { dialect: 'github', app: true } },
       config,
       bot: {
-        wrap: [
-          'strace',
-          '-f',
-          '-qq',
-          '-y',
-          '-s',
-          '64',
-          '-e',
-          `trace=${CALLS}`,
-          '-e',
-          'signal=none',
-          '-o',
-          '/dev/stdout',
-        ],
+        wrap: STRACE,
       },
     },
     async (w) => {
       await deliver(w);
-      await w.bot.program.stop();
-      counts = syncs(w.bot.lines.join('\n'));
+      await w.bot.stop();
+      counts = syncs(readFileSync(join(w.dir, 'trace'), 'utf8'));
     },
   );
   return counts;

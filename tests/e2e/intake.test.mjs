@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exchange, head } from './lib/raw-http.mjs';
+import { run } from './lib/process.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { count } from './lib/store.mjs';
 import { secret, World } from './lib/world.mjs';
@@ -264,13 +265,12 @@ describe('intake', () => {
   test('a secret that others may read is refused at the start', async () => {
     const file = join(world.dir, 'secrets', 'loose');
     writeFileSync(file, secret('loose'), { mode: 0o644 });
-    const text = readFileSync(world.configFile(), 'utf8').replace(
-      /webhook_secret_file: .*/,
-      `webhook_secret_file: ${file}`,
-    );
+    const text = readFileSync(world.configFile(), 'utf8')
+      .replace(/webhook_secret_file: .*/, `webhook_secret_file: ${file}`)
+      .replace(/^listen: .*/m, 'listen: "127.0.0.1:0"')
+      .replace(/^state_dir: .*/m, `state_dir: ${world.dir}/other`);
     const config = join(world.dir, 'loose.yaml');
     writeFileSync(config, text);
-    const { run } = await import('./lib/process.mjs');
     const { code, stderr } = await run(world.bot.bin, ['serve', '-c', config], { timeout: 10_000 });
     assert.notEqual(code, 0);
     assert.match(stderr, /loose/);

@@ -24,13 +24,14 @@ function binary(dir) {
 }
 
 export class Bot {
-  // wrap: a command to run it under, for instance strace.
+  // wrap: a command to run it under, for instance strace; `{dir}` in it is the test's directory.
   constructor({ config, dir, wrap = [], env = {} }) {
     Object.assign(this, { config, dir, wrap, env, bin: binary(dir), lines: [], runs: 0 });
   }
 
   async start() {
-    const [command, ...args] = [...this.wrap, this.bin, 'serve', '-c', this.config];
+    const wrap = this.wrap.map((word) => word.replace('{dir}', this.dir));
+    const [command, ...args] = [...wrap, this.bin, 'serve', '-c', this.config];
     const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', ...this.env };
     this.program = new Program(`nightshift#${++this.runs}`, command, args, { cwd: this.dir, env });
     this.program.lines = this.lines; // one log over all runs
@@ -84,7 +85,7 @@ export class Bot {
   }
 
   async stop() {
-    const how = await this.program.stop(GONE_MS);
+    const how = await this.program.stop(GONE_MS, () => process.kill(this.master, 'SIGTERM'));
     if (this.program.insisted)
       throw new Error(`nightshift did not end in ${GONE_MS} ms after SIGTERM`);
     return how;

@@ -89,14 +89,14 @@ export class Program {
     return this.exited;
   }
 
-  // Asks with SIGTERM, insists after ms. -> how it ended.
-  async stop(ms = 10_000) {
+  // Asks with SIGTERM, insists after ms. -> how it ended. `ask` is another way to ask.
+  async stop(ms = 10_000, ask = () => this.child.kill('SIGTERM')) {
     if (!this.running) return this.how;
     const timer = setTimeout(() => {
       this.insisted = true;
       this.child.kill('SIGKILL');
     }, ms);
-    this.child.kill('SIGTERM');
+    ask();
     const how = await this.exited;
     clearTimeout(timer);
     return how;
