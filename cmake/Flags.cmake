@@ -58,10 +58,11 @@ target_compile_options(ns_flags INTERFACE
 	$<$<COMPILE_LANGUAGE:C>:-fstack-protector-strong -fstack-clash-protection>)
 target_link_options(ns_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-	target_compile_definitions(ns_flags INTERFACE _FORTIFY_SOURCE=2)
 	set(NS_LTO ON)
 endif()
-if(NS_SANITIZE)
+if(NOT NS_SANITIZE) # in debug builds too: it brings the warnings about ignored results
+	target_compile_definitions(ns_flags INTERFACE _FORTIFY_SOURCE=2)
+else()
 	target_compile_options(ns_flags INTERFACE
 		-fsanitize=${NS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
 	target_link_options(ns_flags INTERFACE -fsanitize=${NS_SANITIZE})

@@ -59,7 +59,7 @@ const nodePeer = (name) => async () => {
 const servers = [
   {
     name: 'nightshift',
-    version: () => firstLine([nightshift, '--version']),
+    version: () => firstLine([nightshift, 'version']),
     command: 'nightshift serve, SQLite WAL, synchronous=FULL',
     path: '/hook/bench',
     start: startNightshift,
