@@ -244,7 +244,7 @@ markdown_inline(struct buf *out, const char *text, size_t max)
 	for (const char *s = first; *s; s++) {
 		if (!commit)
 			commit = commit_len(first, s);
-		if (commit && --commit == 3)
+		if (commit && commit-- % 4 == 0) /* no piece of it is long enough */
 			(void)buf_adds(out, ZERO_WIDTH_SPACE);
 		if (*s != '\n' && needs_escape(first, s))
 			(void)buf_addc(out, '\\');
