@@ -10,6 +10,7 @@
 #include "sandbox/native/native.h"
 
 #include "base/clean.h"
+#include "base/fs.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -97,6 +98,8 @@ static int
 make_writable(const struct native *n, const char *path, struct err *e)
 {
 	static const char *const halves[] = { "data", "work" };
+	auto_free char *work = mem_fmt("%s/work", path);
+	int rc;
 
 	auto_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
@@ -104,6 +107,11 @@ make_writable(const struct native *n, const char *path, struct err *e)
 	/* The box mounts the overlay itself, so the way to the halves must be open to it. */
 	if (n->has_slots && fchown(dir, n->uid, n->gid) < 0)
 		return err_sys(e, "chown %s", path);
+	/* An earlier box on the same layer left a mark in it that refuses a second mount
+	 * (volatile). */
+	rc = fs_remove_tree(work, e);
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < 2; i++) {
 		if (mkdirat(dir, halves[i], 0755) < 0 && errno != EEXIST)
 			return err_sys(e, "mkdir %s/%s", path, halves[i]);
@@ -209,7 +217,8 @@ mount_overlay(struct native *n, size_t first, struct err *e)
 	}
 	if (rc == 0)
 		rc = unstage_tree(n, first, e);
-	(void)chdir("/");
+	if (chdir("/") < 0 && rc == 0)
+		rc = err_sys(e, "enter /");
 	return rc;
 }
 
