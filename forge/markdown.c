@@ -25,8 +25,9 @@
 
 #define WORD       "/agent"
 #define WORD_BYTES (sizeof(WORD) - 1)
-#define TOKEN_CHAR "\xee\x80\x80" /* U+E000; valid, because cmark's scanners stop at what is not   \
-				   */
+#define TOKEN_CHAR                                                                                 \
+	"\xee\x80\x80" /* U+E000; valid, because cmark's scanners stop at what is not              \
+			*/
 #define HASH_CHARS 16
 #define TOKEN_MAX  48
 
