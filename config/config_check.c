@@ -218,7 +218,9 @@ check_server(const struct checker *k)
 			"public_url is missing: the address at which forges reach this server, as "
 			"in "
 			"https://bot.example.org. Without one, set intake: poll");
-	if (c->tasks_per_repo > c->boxes)
+	/* The default is no promise; only what somebody wrote can be broken. */
+	if (c->tasks_per_repo > c->boxes &&
+		yaml_child(k->tree, yaml_root(k->tree), "tasks_per_repo"))
 		return yaml_err(k->tree, place(k, "tasks_per_repo", NULL, NULL), k->e,
 			"tasks_per_repo is more than boxes: a repository never gets so many");
 	if (c->commit_sign_key_file && c->commit_sign_key_env)

@@ -183,10 +183,12 @@ static const struct setting SERVER[] = {
 			"`opencode`, `qwen`." },
 	{ .path = "sandbox.tier_min",
 		.type = SETTING_CHOICE,
-		.choices = "userns|none",
+		.choices = "userns|slots|none",
 		.def = "userns",
-		.help = "The weakest box in which an agent may run. `none` runs agents without a "
-			"box: for tests only." },
+		.help = "The weakest box in which an agent may run: `userns` (namespaces, one host "
+			"uid for all boxes), `slots` (a host uid "
+			"for each: nightshift started as root). `none` runs agents without a box: "
+			"for tests only." },
 	{ .path = "sandbox.tools",
 		.type = SETTING_PATH,
 		.is_list = true,

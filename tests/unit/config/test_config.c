@@ -182,6 +182,16 @@ empty_sections_are_no_sections(void **state)
 }
 
 static void
+one_box_is_enough(void **state)
+{
+	auto_config struct config c = { 0 };
+
+	(void)state;
+	parse_ok(SMALL "boxes: 1\n", &c);
+	assert_int_equal(c.boxes, 1);
+}
+
+static void
 one_value_may_stand_for_a_list(void **state)
 {
 	auto_config struct config c = { 0 };
@@ -291,8 +301,8 @@ static const struct {
 		"4:12: agents.codex: provider is none of models" },
 	{ "a registry without url", SMALL "registries:\n  npm:\n",
 		"4:3: registries.npm.url is missing" },
-	{ "more per repository than boxes", SMALL "boxes: 1\n",
-		" tasks_per_repo is more than boxes" },
+	{ "more per repository than boxes", SMALL "boxes: 2\ntasks_per_repo: 3\n",
+		"4:1: tasks_per_repo is more than boxes" },
 	{ "a signing key from two places", SMALL "commit: { sign_key_file: /k, sign_key_env: K }\n",
 		"3:30: commit: both sign_key_file and sign_key_env" },
 	{ "an author with a newline", SMALL "commit: { name: \"a\\nb\" }\n",
@@ -427,6 +437,7 @@ main(void)
 		cmocka_unit_test(all_but_a_forge_has_a_default),
 		cmocka_unit_test(polling_needs_neither_address_nor_secret),
 		cmocka_unit_test(empty_sections_are_no_sections),
+		cmocka_unit_test(one_box_is_enough),
 		cmocka_unit_test(one_value_may_stand_for_a_list),
 		cmocka_unit_test(refuses_with_the_place_and_the_mend),
 		cmocka_unit_test(sizes_and_numbers_are_bounded),
