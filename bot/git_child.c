@@ -252,7 +252,8 @@ git_child_main(void)
 	if (rc == 0)
 		rc = JOBS[job.kind](&job, &r, &e);
 	if (rc < 0) {
-		r.done.code = rc;
+		/* No room on the disk is not the bundle's fault, though it is a limit too. */
+		r.done.code = e.sys != 0 && rc != ERR_MISSING ? ERR_SYSTEM : rc;
 		r.done.text = mem_str(e.text);
 	}
 	rc = write_result(&r, &e);

@@ -122,6 +122,7 @@ feed(int fd, off_t at, git_indexer *indexer, struct err *e)
 {
 	auto_free char *data = mem_array(READ_BYTES, 1);
 	git_indexer_progress progress = { 0 };
+	struct err why = { 0 };
 	int rc = 0;
 
 	while (rc == 0) {
@@ -139,9 +140,10 @@ feed(int fd, off_t at, git_indexer *indexer, struct err *e)
 	}
 	if (rc == 0)
 		rc = git_indexer_commit(indexer, &progress);
-	if (rc < 0 && git_err(e, rc, "pack") != ERR_LIMIT && e)
-		e->code = ERR_PROTOCOL;
-	return rc < 0 ? (e ? e->code : ERR_PROTOCOL) : 0;
+	if (rc == 0)
+		return 0;
+	rc = git_err(&why, rc, "pack");
+	return err_set(e, rc == ERR_LIMIT || rc == ERR_SYSTEM ? rc : ERR_PROTOCOL, "%s", why.text);
 }
 
 /* GIT_OPT_SET_PACK_MAX_OBJECT_SIZE came with the fix of CVE-2026-53585 (delta bombs): an older

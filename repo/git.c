@@ -19,20 +19,28 @@ static const struct {
 	{ GIT_ELOCKED, ERR_BUSY },
 };
 
+/* What the kernel refused may work tomorrow; what is wrong with the bytes stays wrong. */
+static int
+code_of(int rc, const git_error *last)
+{
+	for (size_t i = 0; i < sizeof(CODES) / sizeof(CODES[0]); i++) {
+		if (CODES[i].rc == rc)
+			return CODES[i].code;
+	}
+	if (last && last->klass == GIT_ERROR_NOMEMORY)
+		return ERR_LIMIT;
+	if (!last || last->klass == GIT_ERROR_OS || last->klass == GIT_ERROR_FILESYSTEM)
+		return ERR_SYSTEM;
+	return ERR_PROTOCOL;
+}
+
 int
 git_err(struct err *e, int rc, const char *what)
 {
 	const git_error *last = git_error_last();
-	int code = ERR_SYSTEM;
 
-	for (size_t i = 0; i < sizeof(CODES) / sizeof(CODES[0]); i++) {
-		if (CODES[i].rc == rc)
-			code = CODES[i].code;
-	}
-	if (last && last->klass == GIT_ERROR_NOMEMORY)
-		code = ERR_LIMIT;
-	return err_set(
-		e, code, "%s: %s", what, last && last->message ? last->message : "no reason");
+	return err_set(e, code_of(rc, last), "%s: %s", what,
+		last && last->message ? last->message : "no reason");
 }
 
 int

@@ -14,7 +14,9 @@
 /* Once a process; no settings of system or user, no owner check, strict hashes, bounds. */
 int git_start(struct err *e);
 
-/* The last error of libgit2 as ours, with "what: " before it. rc is what libgit2 returned. */
+/* The last error of libgit2 as ours, with "what: " before it; rc is what libgit2 returned.
+ * ERR_SYSTEM: the kernel refused. ERR_PROTOCOL: the objects are broken. ERR_MISSING, ERR_CONFLICT,
+ * ERR_LIMIT (memory). */
 int git_err(struct err *e, int rc, const char *what);
 
 /* A bare repository by its path, nothing searched. */
