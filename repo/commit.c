@@ -33,7 +33,7 @@ add_text(struct buf *out, const char *text)
 }
 
 int
-commit_message(const char *message, const char *trailers, struct buf *out, struct err *e)
+commit_compose(const char *message, const char *trailers, struct buf *out, struct err *e)
 {
 	int rc = add_text(out, message ? message : "");
 

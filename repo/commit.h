@@ -14,7 +14,7 @@ int commit_payload(git_repository *repo, const struct repo_author *author, const
 	const git_tree *tree, const git_commit *parent, struct buf *payload, struct err *e);
 
 /* Message, an empty line, trailers; control characters and bad UTF-8 mended. */
-int commit_message(const char *message, const char *trailers, struct buf *out, struct err *e);
+int commit_compose(const char *message, const char *trailers, struct buf *out, struct err *e);
 
 /* Writes the bytes as an object and marks it as one that may be pushed. */
 int commit_store(git_repository *repo, const char *payload, char **sha, struct err *e);

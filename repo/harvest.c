@@ -242,7 +242,7 @@ write_commit(git_repository *repo, const struct repo_harvest *h, const struct tr
 {
 	auto_buf struct buf message = BUF_INIT(LIMIT_BODY_BYTES);
 	auto_buf struct buf payload = BUF_INIT(LIMIT_BODY_BYTES + KIB(4));
-	int rc = commit_message(h->message, h->trailers, &message, e);
+	int rc = commit_compose(h->message, h->trailers, &message, e);
 
 	if (rc == 0)
 		rc = commit_payload(
