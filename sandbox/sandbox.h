@@ -56,6 +56,7 @@ struct box_layer {
 
 struct box_spec {
 	char *name;       /* of the step: "setup", "agent", ... */
+	char *title;      /* what the transcript calls it; NULL = nothing is said */
 	struct strs argv; /* argv[0] is looked up in env's PATH inside if it has no slash */
 	struct strs env;  /* "NAME=value": all of it */
 	char *cwd;        /* NULL = /workspace */
@@ -72,6 +73,7 @@ struct box_spec {
 	int64_t slot; /* 0 .. BOX_SLOTS_MAX-1: the uid outside; no two boxes at a time share one */
 	int64_t wall_ms;        /* 0 = default */
 	int64_t idle_ms;        /* without output; 0 = none */
+	int64_t log_bytes_max;  /* of the transcript, all steps together; the first step's counts */
 	int64_t file_bytes_max; /* of each file written; 0 = default, as all below */
 	int64_t tmp_bytes_max;  /* of /tmp, and of the home directory */
 	int64_t tmp_inodes_max;

@@ -33,6 +33,7 @@ static const struct row LAYER_ROWS[] = {
 
 const struct row BOX_SPEC_ROWS[] = {
 	ROW_S(struct box_spec, name, "name", LIMIT_NAME_BYTES),
+	ROW_S(struct box_spec, title, "title", LIMIT_BODY_BYTES),
 	ROW_SS(struct box_spec, argv, "argv", KIB(128), ARGS_MAX),
 	ROW_SS(struct box_spec, env, "env", KIB(128), ARGS_MAX),
 	ROW_S(struct box_spec, cwd, "cwd", LIMIT_PATH_BYTES),
@@ -45,6 +46,7 @@ const struct row BOX_SPEC_ROWS[] = {
 	ROW_I(struct box_spec, slot, "slot"),
 	ROW_I(struct box_spec, wall_ms, "wall_ms"),
 	ROW_I(struct box_spec, idle_ms, "idle_ms"),
+	ROW_I(struct box_spec, log_bytes_max, "log_bytes_max"),
 	ROW_I(struct box_spec, file_bytes_max, "file_bytes_max"),
 	ROW_I(struct box_spec, tmp_bytes_max, "tmp_bytes_max"),
 	ROW_I(struct box_spec, tmp_inodes_max, "tmp_inodes_max"),
@@ -205,6 +207,9 @@ box_spec_check(struct box_spec *s, struct err *e)
 	if (rc < 0)
 		return rc;
 	fill(&s->wall_ms, WALL_MS_DEFAULT);
+	fill(&s->log_bytes_max, LIMIT_TRANSCRIPT_BYTES);
+	if (s->log_bytes_max > LIMIT_TRANSCRIPT_BYTES)
+		s->log_bytes_max = LIMIT_TRANSCRIPT_BYTES;
 	fill(&s->file_bytes_max, MIB(4096));
 	fill(&s->tmp_bytes_max, MIB(2048));
 	fill(&s->tmp_inodes_max, 400000);

@@ -136,6 +136,18 @@ put_tools(struct native *n, struct err *e)
 	return 0;
 }
 
+/* The home directory is a tmpfs unless the spec brings layers for it. */
+static bool
+has_home(const struct box_spec *s)
+{
+	const struct box_layer *l = s->layers.v;
+	bool found = false;
+
+	for (size_t i = 0; i < s->layers.n; i++)
+		found |= str_eq(l[i].at, BOX_HOME);
+	return found;
+}
+
 int
 native_root(struct native *n, struct err *e)
 {
@@ -156,7 +168,7 @@ native_root(struct native *n, struct err *e)
 	if (symlinkat("../tmp", n->root_fd, "var/tmp") < 0)
 		return err_sys(e, "symlink /var/tmp");
 	rc = native_mount_new(n, "tmpfs", "/tmp", NATIVE_EXEC, options, e);
-	if (rc == 0)
+	if (rc == 0 && !has_home(n->spec))
 		rc = native_mount_new(n, "tmpfs", BOX_HOME, NATIVE_EXEC, home, e);
 	return rc < 0 ? rc : put_tools(n, e);
 }
