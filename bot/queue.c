@@ -203,6 +203,14 @@ tick(void *ctx)
 	q->tick_timer = loop_timer_add(q->role->loop, queue_wait_ms(q, TICK_MS), tick, q);
 }
 
+void
+queue_hasten(struct queue *q, int64_t speed)
+{
+	q->speed = speed;
+	loop_timer_remove(q->tick_timer);
+	q->tick_timer = loop_timer_add(q->role->loop, queue_wait_ms(q, TICK_MS), tick, q);
+}
+
 /* ---- the role ---- */
 
 static int
@@ -318,7 +326,6 @@ queue_stop(struct role_ctx *r)
 	struct queue *q = r->own;
 
 	queue_round_finish(q);
-	q->is_stopping = true;
 	loop_timer_remove(q->tick_timer);
 	queue_outbox_finish(q);
 	queue_case_finish(q);

@@ -133,6 +133,8 @@ struct queue {
 struct queue_forge *queue_forge_find(struct queue *q, const char *name);
 /* A wait of ms, as this queue's clock goes. */
 int64_t queue_wait_ms(const struct queue *q, int64_t ms);
+/* For tests: every wait that begins from now on takes 1/speed of its time. */
+void queue_hasten(struct queue *q, int64_t speed);
 /* The role cannot go on; it ends and is started again. */
 void queue_fatal(struct queue *q, const char *event, const struct err *e);
 

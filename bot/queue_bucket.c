@@ -42,21 +42,22 @@ int64_t
 queue_bucket_take(struct queue *q, const char *scope, bool is_urgent, int64_t now_ms)
 {
 	struct budget *b = &find(q, scope)->spent;
-	int64_t wait = budget_write_wait_ms(b, now_ms);
 
+	now_ms *= q->speed;
+	int64_t wait = budget_write_wait_ms(b, now_ms);
 	if (wait == 0 && !is_urgent &&
 		(spent_since(b, now_ms - MINUTE_MS) >= IDLE_MINUTE ||
 			spent_since(b, now_ms - HOUR_MS) >= IDLE_HOUR))
 		wait = LOOK_AGAIN_MS;
 	if (wait == 0)
 		budget_write(b, now_ms);
-	return wait;
+	return wait > 0 ? queue_wait_ms(q, wait) + 1 : 0;
 }
 
 void
 queue_bucket_close(struct queue *q, const char *scope, int64_t until_ms)
 {
-	budget_block(&find(q, scope)->spent, until_ms);
+	budget_block(&find(q, scope)->spent, until_ms * q->speed);
 }
 
 void

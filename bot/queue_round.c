@@ -127,13 +127,17 @@ queue_wake(struct queue *q, unsigned wake)
 	schedule(q);
 }
 
+/* The last round: what is written is committed and told, nothing new begins. */
 void
 queue_round_finish(struct queue *q)
 {
+	q->is_stopping = true;
+	loop_timer_remove(q->round_timer);
+	round_end(q);
 	loop_timer_remove(q->round_timer);
 	q->round_timer = NULL;
 	if (q->is_open)
-		round_end(q);
+		q->db->rollback(q->store);
 	free(q->after);
 	q->after = NULL;
 	q->after_cap = 0;

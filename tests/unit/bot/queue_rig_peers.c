@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* queue_rig_peers - the fakes at the other ends. */
+#include "queue_rig.h"
+
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define RUNNER_MS 5
+
+void
+rig_note(struct rig *r, const char *fmt, ...)
+{
+	size_t len = strlen(r->log);
+	va_list ap;
+
+	if (len == 0)
+		len = (size_t)snprintf(r->log, sizeof(r->log), " ");
+	va_start(ap, fmt);
+	(void)vsnprintf(r->log + len, sizeof(r->log) - len, fmt, ap);
+	va_end(ap);
+	len = strlen(r->log);
+	(void)snprintf(r->log + len, sizeof(r->log) - len, " ");
+}
+
+/* ---- courier ---- */
+
+static struct rig_thing *
+thing_find(struct rig_thing *v, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(v[i].name, name))
+			return &v[i];
+	}
+	return NULL;
+}
+
+static struct rig_thing *
+thing_add(struct rig_thing *v, size_t *n, const char *name, int64_t id)
+{
+	assert_true(*n < RIG_THINGS);
+	v[*n] = (struct rig_thing){ .name = mem_str(name), .id = id };
+	return &v[(*n)++];
+}
+
+static void
+do_comment(struct rig *r, const struct wire_effect *w, const struct forge_op *op,
+	struct forge_answer *a)
+{
+	auto_free char *marker = mem_strn(op->body, strcspn(op->body, "\n"));
+	struct rig_thing *c =
+		w->was_unknown ? thing_find(r->comments, r->n_comments, marker) : NULL;
+
+	if (!c) {
+		c = thing_add(r->comments, &r->n_comments, marker, 500 + (int64_t)r->n_comments);
+		rig_note(r, "comment");
+	}
+	mem_set(&c->body, op->body);
+	a->id = c->id;
+}
+
+static int64_t
+do_edit(struct rig *r, const struct forge_op *op)
+{
+	for (size_t i = 0; i < r->n_comments; i++) {
+		if (r->comments[i].id == op->id) {
+			mem_set(&r->comments[i].body, op->body);
+			r->comments[i].edits++;
+			rig_note(r, "edit");
+			return 0;
+		}
+	}
+	return ERR_MISSING;
+}
+
+static void
+do_pull(struct rig *r, const struct wire_effect *w, const struct forge_op *op,
+	struct forge_answer *a)
+{
+	struct rig_thing *p = w->was_unknown ? thing_find(r->pulls, r->n_pulls, op->ref) : NULL;
+
+	if (!p) {
+		p = thing_add(r->pulls, &r->n_pulls, op->ref, 900 + (int64_t)r->n_pulls);
+		rig_note(r, "pull");
+	}
+	a->number = p->id;
+	a->url = mem_fmt("https://forge.example/acme/widget/pull/%lld", (long long)p->id);
+}
+
+static int64_t
+do_effect(struct rig *r, const struct wire_effect *w, const struct forge_op *op,
+	struct forge_answer *a)
+{
+	if (op->kind == r->fail_kind && r->fail_times > 0) {
+		r->fail_times--;
+		rig_note(r, "fail");
+		return r->fail_code;
+	}
+	switch (op->kind) {
+	case OP_COMMENT_CREATE:
+		do_comment(r, w, op, a);
+		return 0;
+	case OP_COMMENT_EDIT:
+		return do_edit(r, op);
+	case OP_PULL_CREATE:
+		do_pull(r, w, op, a);
+		return 0;
+	case OP_LABEL_ADD:
+		rig_note(r, "+%s", op->label);
+		return 0;
+	case OP_LABEL_REMOVE:
+		rig_note(r, "-%s", op->label);
+		return 0;
+	default:
+		rig_note(r, "%s", forge_op_name(op->kind));
+		a->id = 4;
+		return 0;
+	}
+}
+
+static void
+answer(struct rig *r, struct msg *m, int64_t code, struct forge_answer *a)
+{
+	char text[] = "scripted";
+	const struct wire_answer w = { .code = code, .text = text, .answer = { a, 1 } };
+
+	(void)msg_reply(r->peers[ROLE_COURIER], m->id,
+		&(struct msg_out){ .type = WIRE_ANSWER, .obj = &w }, NULL);
+}
+
+static void
+courier_effect(struct rig *r, struct msg *m)
+{
+	const struct wire_effect *w = m->obj;
+	const struct forge_op *op = w->op.v;
+	struct forge_answer a = { 0 };
+
+	assert_int_equal(w->op.n, 1);
+	int64_t code = do_effect(r, w, op, &a);
+	if (op->kind == r->die_after_kind) {
+		r->die_after_kind = -1;
+		rig_note(r, "died");
+		rig_reconnect(r, ROLE_COURIER);
+	} else {
+		answer(r, m, code, &a);
+	}
+	forge_answer_finish(&a);
+}
+
+static void
+courier_fact(struct rig *r, struct msg *m)
+{
+	const struct forge_op *op = m->obj;
+	struct forge_answer a = { 0 };
+
+	switch (op->kind) {
+	case OP_WHOAMI:
+		a.user = mem_str("nightshift[bot]");
+		a.user_id = 99;
+		answer(r, m, 0, &a);
+		forge_answer_finish(&a);
+		return;
+	case OP_PERMISSION:
+		a.user = mem_str(op->user);
+		a.user_id = op->user_id;
+		a.permission = str_eq(op->user, "stranger") ? r->author_permission : r->permission;
+		break;
+	case OP_ISSUE:
+		a.title = mem_str(r->title);
+		a.body = mem_str(r->body);
+		a.author = mem_str("stranger");
+		a.author_id = 6;
+		a.updated_ms = 5;
+		if (r->label_is_there)
+			strs_add(&a.labels, "agent");
+		break;
+	case OP_LABEL_EVENT:
+		a.id = r->label_event;
+		a.user = mem_str("writer");
+		a.user_id = 5;
+		break;
+	case OP_REPO:
+		a.repo_id = RIG_REPO;
+		a.ref = mem_str("main");
+		break;
+	default:
+		break;
+	}
+	answer(r, m, r->fact_code, &a);
+	forge_answer_finish(&a);
+}
+
+static void
+courier_push(struct rig *r, struct msg *m)
+{
+	const struct wire_push *p = m->obj;
+	char sha[] = "feed", text[] = "scripted";
+	const struct wire_pushed w = {
+		.code = m->type == WIRE_PUSH ? r->push_code : 0, .text = text, .sha = sha
+	};
+
+	r->pushes += m->type == WIRE_PUSH ? 1 : 0;
+	rig_note(r, "%s", m->type == WIRE_PUSH ? "push" : "logs");
+	assert_int_equal(p->repo_id, RIG_REPO);
+	(void)msg_reply(r->peers[ROLE_COURIER], m->id,
+		&(struct msg_out){ .type = WIRE_PUSHED, .obj = &w }, NULL);
+}
+
+static void
+on_courier(void *ctx, struct msg_link *link, struct msg *m)
+{
+	(void)link;
+	if (m->type == WIRE_FACT)
+		courier_fact(ctx, m);
+	else if (m->type == WIRE_EFFECT)
+		courier_effect(ctx, m);
+	else
+		courier_push(ctx, m);
+}
+
+/* ---- runner ---- */
+
+static void
+on_taken(void *ctx, struct msg *m, const struct err *e)
+{
+	struct rig *r = ctx;
+
+	(void)e;
+	if (m)
+		r->taken++;
+}
+
+static void
+say_done(struct rig *r, const struct wire_alive *who)
+{
+	char reason[] = "because", sha[] = "c0ffee", base[] = "main", command[] = "make check";
+	char cast[] = "[0,\"o\",\"hello\"]", text[] = "hello";
+	auto_buf struct buf logs = BUF_INIT(4096);
+	const struct wire_logs as_sent = { .cast = cast, .text = text };
+	const struct wire_done d = {
+		.task = who->task,
+		.fence = who->fence,
+		.outcome = r->outcome,
+		.reason = reason,
+		.head_sha = r->outcome == OUTCOME_EMPTY ? NULL : sha,
+		.base_sha = sha,
+		.base_ref = base,
+		.gate_command = command,
+	};
+
+	assert_int_equal(row_pack(WIRE_LOGS_ROWS, &as_sent, &logs, NULL), 0);
+	(void)msg_call(r->peers[ROLE_RUNNER],
+		&(struct msg_out){
+			.type = WIRE_DONE, .obj = &d, .blob = logs.data, .blob_len = logs.len },
+		0, on_taken, r);
+}
+
+static void
+runner_turn(void *ctx)
+{
+	struct rig *r = ctx;
+	const struct wire_claim c = { .free_slots = r->slots - (int64_t)r->n_alive,
+		.alive = { r->alive, r->n_alive } };
+
+	r->runner_timer = loop_timer_add(r->loop, RUNNER_MS, runner_turn, r);
+	if (!r->is_silent)
+		(void)msg_send(r->peers[ROLE_RUNNER],
+			&(struct msg_out){ .type = WIRE_CLAIM, .obj = &c }, NULL);
+}
+
+static void
+runner_start(struct rig *r, const struct wire_start *s)
+{
+	const struct task *t = s->task.v;
+	struct wire_alive who = { .task = t->id, .fence = t->fence };
+	struct wire_progress p = { .task = t->id, .fence = t->fence, .state = TASK_RUNNING };
+	char name[] = "agent", tail[] = "last words";
+	struct task_step step = { .name = name, .started_ms = 1, .exit_code = -1 };
+
+	for (size_t i = 0; i < r->n_alive; i++) {
+		if (r->alive[i].task == t->id && r->alive[i].fence == t->fence)
+			return; /* said again before our CLAIM told that we have it */
+	}
+	r->last_fence = t->fence;
+	r->starts++;
+	assert_non_null(s->marker);
+	assert_true(str_starts(s->marker, "<!-- nightshift:task="));
+	if (r->forgets)
+		return;
+	p.step = (struct row_list){ &step, 1 };
+	p.tail = tail;
+	(void)msg_send(
+		r->peers[ROLE_RUNNER], &(struct msg_out){ .type = WIRE_PROGRESS, .obj = &p }, NULL);
+	if (r->outcome == OUTCOME_NONE) {
+		r->alive[r->n_alive++] = who; /* works until it is told to stop */
+		return;
+	}
+	say_done(r, &who);
+}
+
+static void
+runner_stop(struct rig *r, const struct wire_stop *s)
+{
+	for (size_t i = 0; i < r->n_alive; i++) {
+		if (r->alive[i].task != s->task || r->alive[i].fence != s->fence)
+			continue;
+		struct wire_alive who = r->alive[i];
+
+		r->stops++;
+		r->alive[i] = r->alive[--r->n_alive];
+		r->outcome = OUTCOME_STOPPED;
+		say_done(r, &who);
+		return;
+	}
+}
+
+static void
+on_runner(void *ctx, struct msg_link *link, struct msg *m)
+{
+	(void)link;
+	if (m->type == WIRE_START)
+		runner_start(ctx, m->obj);
+	else if (m->type == WIRE_STOP)
+		runner_stop(ctx, m->obj);
+}
+
+/* ---- decoder, keeper, master, web ---- */
+
+static void
+on_decoder(void *ctx, struct msg_link *link, struct msg *m)
+{
+	struct rig *r = ctx;
+	const struct wire_verdict v = { .ok = true };
+
+	r->decodes++;
+	if (r->decoder_dies) {
+		rig_reconnect(r, ROLE_DECODER);
+		return;
+	}
+	(void)msg_reply(link, m->id,
+		&(struct msg_out){
+			.type = WIRE_EVENT, .obj = &v, .blob = m->blob, .blob_len = m->blob_len },
+		NULL);
+}
+
+static void
+on_keeper(void *ctx, struct msg_link *link, struct msg *m)
+{
+	const struct wire_verdict v = { .ok = true };
+
+	(void)ctx;
+	assert_int_equal(m->type, WIRE_MARKER);
+	(void)msg_reply(link, m->id,
+		&(struct msg_out){
+			.type = WIRE_SECRET, .obj = &v, .blob = "deadbeef", .blob_len = 8 },
+		NULL);
+}
+
+static void
+on_master(void *ctx, struct msg_link *link, struct msg *m)
+{
+	struct rig *r = ctx;
+
+	(void)link;
+	r->cuts += m->type == WIRE_CUT ? 1 : 0;
+}
+
+static void
+on_web(void *ctx, struct msg_link *link, struct msg *m)
+{
+	(void)ctx;
+	(void)link;
+	fail_msg("the queue said %u to the web", m->type);
+}
+
+static struct msg_link *
+peer_create(struct rig *r, enum role peer, msg_cb *cb)
+{
+	const struct msg_link_spec spec = {
+		.rules = WIRE_RULES,
+		.n_rules = WIRE_RULES_COUNT,
+		.self = peer,
+		.peer = ROLE_QUEUE,
+		.on_msg = cb,
+		.ctx = r,
+	};
+
+	return msg_link_create(r->loop, &spec);
+}
+
+void
+rig_peers_create(struct rig *r)
+{
+	r->peers[ROLE_COURIER] = peer_create(r, ROLE_COURIER, on_courier);
+	r->peers[ROLE_RUNNER] = peer_create(r, ROLE_RUNNER, on_runner);
+	r->peers[ROLE_DECODER] = peer_create(r, ROLE_DECODER, on_decoder);
+	r->peers[ROLE_KEEPER] = peer_create(r, ROLE_KEEPER, on_keeper);
+	r->peers[ROLE_MASTER] = peer_create(r, ROLE_MASTER, on_master);
+	r->peers[ROLE_WEB] = peer_create(r, ROLE_WEB, on_web);
+	runner_turn(r);
+}
+
+/* ---- what the web says ---- */
+
+static void
+on_stored(void *ctx, struct msg *m, const struct err *e)
+{
+	struct rig *r = ctx;
+	const struct wire_stored *s = m ? m->obj : NULL;
+
+	(void)e;
+	r->stored += s && s->ok && !s->is_duplicate ? 1 : 0;
+	r->duplicates += s && s->ok && s->is_duplicate ? 1 : 0;
+	r->refused += s && s->ok ? 0 : 1;
+}
+
+struct forge_event
+rig_event(int64_t kind, int64_t number)
+{
+	return (struct forge_event){
+		.kind = kind,
+		.name = mem_str("scripted"),
+		.repo_id = RIG_REPO,
+		.repo = mem_str("acme/widget"),
+		.number = number,
+		.title = mem_str("It crashes"),
+		.body = mem_str("On empty input."),
+		.author = mem_str("stranger"),
+		.author_id = 6,
+		.actor = mem_str("writer"),
+		.actor_id = 5,
+	};
+}
+
+void
+rig_deliver(struct rig *r, const char *guid, struct forge_event *take_ev)
+{
+	auto_buf struct buf body = BUF_INIT(1 << 20);
+	auto_free char *id = mem_str(guid);
+	char forge[] = "gh", event[] = "scripted";
+	const struct forge_delivery d = { .forge = forge, .guid = id, .event = event };
+
+	assert_int_equal(row_pack(FORGE_EVENT_ROWS, take_ev, &body, NULL), 0);
+	(void)msg_call(r->peers[ROLE_WEB],
+		&(struct msg_out){
+			.type = WIRE_DELIVERY, .obj = &d, .blob = body.data, .blob_len = body.len },
+		0, on_stored, r);
+	forge_event_finish(take_ev);
+}
+
+void
+rig_label(struct rig *r, const char *guid, int64_t number)
+{
+	struct forge_event ev = rig_event(EVENT_LABELS, number);
+
+	ev.label = mem_str("agent");
+	ev.label_added = true;
+	rig_deliver(r, guid, &ev);
+}
+
+void
+rig_command(struct rig *r, const char *guid, int64_t number, int64_t comment, const char *verb)
+{
+	struct forge_event ev = rig_event(EVENT_COMMENT, number);
+	struct forge_command *c = row_list_add(&ev.commands, sizeof(*c));
+
+	c->verb = mem_str(verb);
+	c->args = mem_str("");
+	ev.comment_id = comment;
+	ev.comment_body = mem_fmt("/agent %s", verb);
+	rig_deliver(r, guid, &ev);
+}
+
+static void
+on_page(void *ctx, struct msg *m, const struct err *e)
+{
+	struct rig *r = ctx;
+
+	(void)e;
+	row_finish(WIRE_PAGE_ROWS, &r->page);
+	free(r->page_blob);
+	r->page_blob = NULL;
+	if (m) {
+		r->page = *(struct wire_page *)m->obj;
+		*(struct wire_page *)m->obj = (struct wire_page){ 0 };
+		r->page_blob = mem_strn(m->blob ? m->blob : "", m->blob_len);
+	}
+}
+
+void
+rig_query(struct rig *r, int64_t kind, const char *page)
+{
+	auto_free char *name = mem_str(page);
+	const struct wire_query q = { .kind = kind, .page = name };
+
+	(void)msg_call(r->peers[ROLE_WEB], &(struct msg_out){ .type = WIRE_QUERY, .obj = &q }, 0,
+		on_page, r);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_queue_faults - somebody dies, and still there is one pull request and one comment. */
+#include "queue_rig.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+static bool
+is_working(struct rig *r)
+{
+	return rig_state(r) == TASK_RUNNING;
+}
+
+static bool
+is_with_runner(struct rig *r)
+{
+	return rig_state(r) == TASK_PREPARING;
+}
+
+static bool
+is_ended(struct rig *r)
+{
+	return rig_delivery_state(r, 1) > DELIVERY_NEW;
+}
+
+static bool
+is_stored(struct rig *r)
+{
+	return r->stored == 1;
+}
+
+static void
+assert_one_of_each(const struct rig *r)
+{
+	assert_int_equal(r->n_pulls, 1);
+	assert_int_equal(r->n_comments, 1);
+}
+
+/* ---- the courier ---- */
+
+static void
+a_courier_that_dies_after_each_kind_of_write(void **state)
+{
+	static const int64_t kinds[] = { OP_COMMENT_CREATE, OP_COMMENT_EDIT, OP_PULL_CREATE,
+		OP_STATUS_CREATE, OP_LABEL_ADD, OP_LABEL_REMOVE, OP_REACT };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		auto_free char *guid = mem_fmt("g%zu", i);
+
+		r->die_after_kind = kinds[i];
+		r->label_event++;
+		rig_label(r, guid, (int64_t)i + 1);
+		rig_run(r, 30);
+		rig_until(r, rig_is_quiet);
+		assert_int_equal(rig_state(r), TASK_SUCCEEDED);
+		assert_int_equal(r->n_pulls, i + 1);
+		assert_int_equal(r->n_comments, i + 1);
+	}
+	assert_int_equal(rig_count(r, "died"), 7);
+}
+
+static void
+a_write_that_fails_for_a_while_is_repeated(void **state)
+{
+	static const int64_t codes[] = { ERR_BUSY, ERR_TIMEOUT, ERR_PROTOCOL, ERR_SYSTEM };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		auto_free char *guid = mem_fmt("g%zu", i);
+
+		r->fail_kind = OP_PULL_CREATE;
+		r->fail_code = codes[i];
+		r->fail_times = 2;
+		r->label_event++;
+		rig_label(r, guid, (int64_t)i + 1);
+		rig_run(r, 30);
+		rig_until(r, rig_is_quiet);
+		assert_int_equal(r->n_pulls, i + 1);
+		assert_int_equal(r->fail_times, 0);
+	}
+}
+
+static void
+a_pull_request_that_the_forge_refuses_needs_a_human(void **state)
+{
+	struct rig *r = *state;
+
+	r->fail_kind = OP_PULL_CREATE;
+	r->fail_code = ERR_INVALID;
+	r->fail_times = 99;
+	rig_label(r, "g1", 3);
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_WAITING);
+	assert_int_equal(r->fail_times, 98);
+	assert_int_equal(rig_count(r, "+agent:needs-human"), 1);
+}
+
+static void
+a_push_over_somebody_elses_commits_needs_a_human(void **state)
+{
+	struct rig *r = *state;
+
+	r->push_code = ERR_CONFLICT;
+	rig_label(r, "g1", 3);
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(r->pushes, 1);
+	assert_int_equal(rig_state(r), TASK_WAITING);
+	assert_int_equal(r->n_pulls, 0);
+}
+
+static void
+a_comment_that_a_person_deleted_stays_deleted(void **state)
+{
+	struct rig *r = *state;
+
+	r->outcome = OUTCOME_NONE;
+	rig_label(r, "g1", 3);
+	rig_until(r, is_working);
+	rig_run(r, 50);
+	r->fail_kind = OP_COMMENT_EDIT;
+	r->fail_code = ERR_MISSING;
+	r->fail_times = 99;
+	rig_command(r, "g2", 3, 41, "stop");
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(r->n_comments, 1);
+	assert_int_equal(r->fail_times, 98);
+}
+
+/* ---- the queue ---- */
+
+static void
+a_queue_that_ends_at_any_moment_goes_on_where_it_was(void **state)
+{
+	struct rig *r = *state;
+
+	rig_label(r, "g1", 3);
+	/* Each turn of 2 ms is cut by a restart: all named states are met on the way. */
+	for (int i = 0; i < 200 && (i < 5 || !rig_is_quiet(r)); i++) {
+		rig_run(r, 1 + i % 7);
+		rig_restart(r);
+	}
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
+	assert_one_of_each(r);
+}
+
+static void
+a_stored_delivery_is_handled_after_a_restart(void **state)
+{
+	struct rig *r = *state;
+
+	rig_disconnect(r, ROLE_DECODER);
+	rig_run(r, 10);
+	rig_label(r, "g1", 3);
+	rig_until(r, is_stored);
+	assert_int_equal(rig_delivery_state(r, 1), DELIVERY_NEW);
+	rig_restart(r);
+	rig_until(r, rig_is_quiet);
+	assert_one_of_each(r);
+}
+
+static void
+an_effect_that_was_under_way_is_looked_for_first(void **state)
+{
+	struct rig *r = *state;
+
+	/* The courier does it, and the queue ends before it hears of it. */
+	r->die_after_kind = OP_PULL_CREATE;
+	rig_label(r, "g1", 3);
+	while (rig_count(r, "died") == 0)
+		rig_run(r, 1);
+	rig_restart(r);
+	rig_until(r, rig_is_quiet);
+	assert_one_of_each(r);
+}
+
+/* ---- the runner ---- */
+
+static void
+an_attempt_whose_runner_is_silent_is_lost_and_repeated(void **state)
+{
+	struct rig *r = *state;
+
+	r->forgets = true;
+	rig_label(r, "g1", 3);
+	rig_until(r, is_with_runner);
+	r->is_silent = true;
+	rig_run(r, 400); /* a lease is 300 ms */
+	assert_int_equal(rig_state(r), TASK_QUEUED);
+	r->is_silent = false;
+	r->forgets = false;
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
+
+	struct task t = rig_task(r);
+	assert_int_equal(t.attempt, 2);
+	assert_int_equal(t.fence, 2);
+	task_finish(&t);
+	assert_one_of_each(r);
+}
+
+static void
+start_is_said_again_until_the_runner_has_it(void **state)
+{
+	struct rig *r = *state;
+
+	r->forgets = true;
+	rig_label(r, "g1", 3);
+	rig_until(r, is_with_runner);
+	rig_run(r, 60);
+	assert_true(r->starts > 1);
+	r->forgets = false;
+	rig_until(r, rig_is_quiet);
+
+	struct task t = rig_task(r);
+	assert_int_equal(t.attempt, 1);
+	task_finish(&t);
+}
+
+static void
+a_task_that_always_gets_lost_is_put_aside(void **state)
+{
+	struct rig *r = *state;
+	struct row_list list = { 0 };
+
+	r->outcome = OUTCOME_INFRA;
+	rig_label(r, "g1", 3);
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_QUARANTINED);
+	assert_int_equal(r->starts, 3);
+	assert_int_equal(r->n_comments, 1);
+	assert_non_null(strstr(r->comments[0].body, "given up after 3 attempts"));
+	assert_int_equal(rig_count(r, "+agent:failed"), 1);
+	assert_int_equal(r->q->db->attempt_list(r->q->store, 1, &list, NULL), 0);
+	assert_int_equal(list.n, 3);
+	for (size_t i = 0; i < list.n; i++)
+		attempt_finish((struct attempt *)list.v + i);
+	free(list.v);
+}
+
+static void
+words_with_an_old_fence_are_not_believed(void **state)
+{
+	struct rig *r = *state;
+
+	r->outcome = OUTCOME_NONE;
+	rig_label(r, "g1", 3);
+	rig_until(r, is_working);
+	char sha[] = "bad", tail[] = "from the past";
+	const struct wire_done d = {
+		.task = 1, .fence = 0, .outcome = OUTCOME_GREEN, .head_sha = sha, .tail = tail
+	};
+	const struct wire_progress p = {
+		.task = 1, .fence = 7, .state = TASK_GATING, .tail = tail
+	};
+
+	(void)msg_send(
+		r->peers[ROLE_RUNNER], &(struct msg_out){ .type = WIRE_DONE, .obj = &d }, NULL);
+	(void)msg_send(
+		r->peers[ROLE_RUNNER], &(struct msg_out){ .type = WIRE_PROGRESS, .obj = &p }, NULL);
+	rig_run(r, 50);
+	assert_int_equal(rig_state(r), TASK_RUNNING);
+	struct task t = rig_task(r);
+	assert_string_equal(t.tail, "last words");
+	assert_null(t.head_sha);
+	task_finish(&t);
+}
+
+static void
+an_attempt_that_nobody_knows_is_stopped(void **state)
+{
+	struct rig *r = *state;
+
+	r->alive[0] = (struct wire_alive){ .task = 4711, .fence = 3 };
+	r->n_alive = 1;
+	rig_run(r, 50);
+	assert_int_equal(r->stops, 1);
+	assert_int_equal(r->n_alive, 0);
+	rig_run(r, 50);
+	assert_int_equal(r->taken, 1);
+}
+
+/* ---- the decoder ---- */
+
+static void
+three_strikes_and_a_delivery_is_put_aside(void **state)
+{
+	struct rig *r = *state;
+
+	r->decoder_dies = true;
+	rig_label(r, "poison", 3);
+	rig_until(r, is_ended);
+	assert_int_equal(rig_delivery_state(r, 1), DELIVERY_QUARANTINED);
+	assert_int_equal(r->decodes, LIMIT_DELIVERY_STRIKES);
+	r->decoder_dies = false;
+	rig_label(r, "good", 4);
+	rig_until(r, rig_is_quiet);
+	assert_one_of_each(r);
+	assert_int_equal(r->cuts, 0);
+}
+
+static void
+a_decoder_that_is_away_is_nobodys_strike(void **state)
+{
+	struct rig *r = *state;
+
+	rig_disconnect(r, ROLE_DECODER);
+	rig_run(r, 10);
+	rig_label(r, "g1", 3);
+	rig_until(r, is_stored);
+	rig_run(r, 50);
+	assert_int_equal(r->decodes, 0);
+	rig_reconnect(r, ROLE_DECODER);
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(r->decodes, 1);
+
+	struct delivery d;
+	assert_int_equal(r->q->db->delivery_get(r->q->store, 1, &d, NULL), 0);
+	assert_int_equal(d.strikes, 0);
+	delivery_finish(&d);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_courier_that_dies_after_each_kind_of_write),
+		T(a_write_that_fails_for_a_while_is_repeated),
+		T(a_pull_request_that_the_forge_refuses_needs_a_human),
+		T(a_push_over_somebody_elses_commits_needs_a_human),
+		T(a_comment_that_a_person_deleted_stays_deleted),
+		T(a_queue_that_ends_at_any_moment_goes_on_where_it_was),
+		T(a_stored_delivery_is_handled_after_a_restart),
+		T(an_effect_that_was_under_way_is_looked_for_first),
+		T(an_attempt_whose_runner_is_silent_is_lost_and_repeated),
+		T(start_is_said_again_until_the_runner_has_it),
+		T(a_task_that_always_gets_lost_is_put_aside),
+		T(words_with_an_old_fence_are_not_believed),
+		T(an_attempt_that_nobody_knows_is_stopped),
+		T(three_strikes_and_a_delivery_is_put_aside),
+		T(a_decoder_that_is_away_is_nobodys_strike),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
