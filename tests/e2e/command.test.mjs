@@ -3,6 +3,7 @@
 // may write are heard, only in plain paragraphs, only once.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tasks } from './lib/store.mjs';
 import { settled, sticky, TASK_MS } from './lib/tasks.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { inWorld } from './lib/world.mjs';
@@ -59,6 +60,33 @@ for (const [name, wish] of Object.entries(FORGES)) {
         await fetch(`${forge.url}/${repo}/raw/${issue.pull.head_sha}/add.sh`)
       ).text();
       assert.match(text, /\+/);
+    }));
+
+  test(`${wish.dialect}: a fork's pull request is left alone`, () =>
+    inWorld({ name: 'fork', forges: { [name]: wish } }, async (w) => {
+      const forge = w.forges[name],
+        repo = await makeRepo(forge);
+      await forge.do('repos', { owner: 'mallory', ownerType: 'User', name: 'add', forkOf: repo });
+      const files = { 'add.sh': 'echo stolen\n' };
+      await forge.do('commit', { repo: 'mallory/add', branch: 'topic', files, as: 'mallory' });
+      const { number } = await forge.do('pulls', {
+        repo,
+        head: 'topic',
+        head_repo: 'mallory/add',
+        base: 'main',
+        title: 'Nice',
+        as: 'mallory',
+      });
+      await forge.do('comment', { repo, number, body: '/agent fix', as: 'alice' });
+      await forge.until('alice is told why not', ({ repos, bot }) =>
+        repos
+          .find((r) => r.full_name === repo)
+          .issues.find((i) => i.number === number)
+          .comments.some((c) => c.user === bot && /fork/.test(c.body)),
+      );
+      const pushes = (await forge.effects('push')).filter((p) => p.actor !== 'mallory');
+      assert.deepEqual(pushes, []);
+      assert.deepEqual(await tasks(w), []);
     }));
 
   test(`${wish.dialect}: who may not, and what is no command, starts nothing`, () =>

@@ -3,7 +3,7 @@
 // is written into the truth log and told to the webhooks.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { commitDirectory, commitFiles, createBare, readRefs } from './repo-git.mjs';
+import { commitDirectory, commitFiles, copyBranches, createBare, readRefs } from './repo-git.mjs';
 
 export const LEVELS = ['none', 'read', 'triage', 'write', 'maintain', 'admin'];
 export const can = (level, wanted) => LEVELS.indexOf(level) >= LEVELS.indexOf(wanted);
@@ -130,6 +130,7 @@ export class Ground {
       who = ownerUser;
     if (from) await commitDirectory(repo.gitDir, { from, branch, message: 'Begin', who, at });
     if (files) await commitFiles(repo.gitDir, { branch, files, message: 'Begin', who, at });
+    if (repo.forkOf) await copyBranches(repo.gitDir, repo.forkOf.gitDir);
     repo.refs = await readRefs(repo.gitDir);
     this.repos.set(id, repo);
     for (const [login, level] of Object.entries(members)) this.setMember(repo, login, level);

@@ -124,6 +124,10 @@ export async function readRefs(gitDir) {
   );
 }
 
+// A fork begins with the branches of its origin.
+export const copyBranches = (gitDir, fromDir) =>
+  git(gitDir, ['fetch', '-q', '--no-tags', fromDir, '+refs/heads/*:refs/heads/*']);
+
 // Points ref at a commit, which is first copied when it lives in another repository (a fork).
 export async function takeRef(gitDir, ref, fromDir, sha) {
   if (fromDir !== gitDir) await git(gitDir, ['fetch', '-q', '--no-tags', fromDir, sha]);
