@@ -65,7 +65,7 @@ repo_mirror_create(const char *mirror, struct err *e)
 	if (rc == 0)
 		rc = make_file(mirror, "config", CONFIG, e);
 	if (rc == 0)
-		rc = make_file(mirror, "HEAD", "ref: refs/branch/none\n", e);
+		rc = make_file(mirror, "HEAD", "ref: refs/heads/none\n", e);
 	return rc;
 }
 

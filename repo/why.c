@@ -69,8 +69,13 @@ repo_command_why(const char *text, struct err *e)
 	for (size_t i = 0; i < sizeof(WHY) / sizeof(WHY[0]); i++) {
 		const char *at = strstr(text, WHY[i].words);
 
-		if (at)
-			return quote(e, WHY[i].code, text, at);
+		if (!at)
+			continue;
+		/* Which object and which rule is said in a line of its own. */
+		const char *more = strcmp(WHY[i].words, "fsck error") == 0
+					   ? strstr(text, "error: object ")
+					   : NULL;
+		return quote(e, WHY[i].code, text, more ? more : at);
 	}
 	const char *fatal = strstr(text, "fatal: ");
 	const char *error = strstr(text, "error: ");
