@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the benchmarks share: processes that tell where they listen, memory, tables.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
-export const build = process.env.NIGHTSHIFT_BUILD ?? 'build/release';
+export const build = resolve(process.env.NIGHTSHIFT_BUILD ?? 'build/release');
 export const nightshift = process.env.NIGHTSHIFT_BIN ?? join(build, 'nightshift');
 export const asJson = process.argv.includes('--json');
 
@@ -16,8 +16,12 @@ export function option(name, fallback) {
   return arg ? Number(arg.slice(name.length + 3)) : fallback;
 }
 
-/** On the disk of the build, not in a tmpfs: fsync must cost what it costs. */
-export const scratch = () => mkdtempSync(join(build, 'bench-'));
+/** On the disk of the build, not in a tmpfs: fsync must cost what it costs. Roles may enter it. */
+export function scratch() {
+  const dir = mkdtempSync(join(build, 'bench-'));
+  chmodSync(dir, 0o755);
+  return dir;
+}
 
 export const freePort = () =>
   new Promise((resolve, reject) => {
@@ -34,7 +38,10 @@ export function start(argv, ready, options = {}) {
   const ended = new Promise((resolve) => child.once('close', resolve));
   let text = '';
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${argv.join(' ')}: not ready in 20 s\n${text}`)), 20000);
+    const timer = setTimeout(() => {
+      child.kill();
+      reject(new Error(`${argv.join(' ')}: not ready in 20 s\n${text}`));
+    }, 20_000);
     const look = (chunk) => {
       text = (text + chunk).slice(-65536);
       const match = ready.exec(text);
