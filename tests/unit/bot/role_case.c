@@ -37,14 +37,19 @@ tick(void *ctx)
 }
 
 void
+role_case_wait(struct role_case *c)
+{
+	loop_timer_add(c->loop, 5, tick, c->loop);
+	assert_int_equal(loop_run(c->loop, NULL), 0);
+}
+
+void
 role_case_until(struct role_case *c, const int *flag)
 {
 	struct loop_timer *guard = loop_timer_add(c->loop, 20000, too_long, NULL);
 
-	while (!*flag) {
-		loop_timer_add(c->loop, 5, tick, c->loop);
-		assert_int_equal(loop_run(c->loop, NULL), 0);
-	}
+	while (!*flag)
+		role_case_wait(c);
 	loop_timer_remove(guard);
 }
 
@@ -102,7 +107,7 @@ on_gone(void *ctx)
 }
 
 static struct msg_link *
-make_link(struct role_case *c, enum role self, msg_cb *on_msg, loop_cb *gone)
+make_link(struct role_case *c, enum role self, msg_cb *on_msg, loop_cb *gone, void *ctx)
 {
 	struct msg_link_spec spec = {
 		.rules = WIRE_RULES,
@@ -111,7 +116,7 @@ make_link(struct role_case *c, enum role self, msg_cb *on_msg, loop_cb *gone)
 		.peer = c->role,
 		.on_msg = on_msg,
 		.on_gone = gone,
-		.ctx = c,
+		.ctx = ctx,
 	};
 
 	return msg_link_create(c->loop, &spec);
@@ -129,18 +134,27 @@ send_config(struct role_case *c, const struct config *config)
 	assert_int_equal(msg_send(c->master, &out, NULL), 0);
 }
 
+/* The role gets the other end of link. */
 static void
-send_peer(struct role_case *c, enum role peer)
+send_peer(struct role_case *c, enum role peer, struct msg_link *link)
 {
 	int fds[2];
 	struct wire_peer who = { .role = (int64_t)peer, .turn = 1 };
 
 	assert_int_equal(msg_pair(fds, NULL), 0);
-	c->peer = make_link(c, peer, on_peer_msg, on_gone);
-	assert_int_equal(msg_link_attach(c->peer, fds[0], NULL), 0);
+	assert_int_equal(msg_link_attach(link, fds[0], NULL), 0);
 	struct msg_out out = { .type = WIRE_PEER, .obj = &who, .fds = &fds[1], .n_fds = 1 };
 	assert_int_equal(msg_send(c->master, &out, NULL), 0);
 	(void)close(fds[1]);
+}
+
+struct msg_link *
+role_case_add_peer(struct role_case *c, enum role peer, msg_cb *on_msg, void *ctx)
+{
+	struct msg_link *link = make_link(c, peer, on_msg, NULL, ctx);
+
+	send_peer(c, peer, link);
+	return link;
 }
 
 /* ---- the process ---- */
@@ -186,13 +200,13 @@ role_case_start(struct role_case *c, const char *yaml, enum role peer)
 		_exit(role_main(c->name));
 	}
 	(void)close(fds[1]);
-	c->master = make_link(c, ROLE_MASTER, on_master_msg, NULL);
+	c->master = make_link(c, ROLE_MASTER, on_master_msg, NULL, c);
 	assert_int_equal(msg_link_attach(c->master, fds[0], NULL), 0);
 	send_config(c, &config);
-	send_peer(c, peer);
+	c->peer = make_link(c, peer, on_peer_msg, on_gone, c);
+	send_peer(c, peer, c->peer);
 	while (!c->is_ready) {
-		loop_timer_add(c->loop, 5, tick, c->loop);
-		assert_int_equal(loop_run(c->loop, NULL), 0);
+		role_case_wait(c);
 		if (waitpid(c->pid, NULL, WNOHANG) == c->pid)
 			fail_msg("the role ended at its start");
 	}

@@ -40,6 +40,9 @@ void role_case_init(struct role_case *c, enum role role);
 /* Starts it with the configuration and waits until it is ready. peer: whom the test plays. */
 void role_case_start(struct role_case *c, const char *yaml, enum role peer);
 
+/* Plays one more peer; what the role says to it comes to on_msg. The caller destroys the link. */
+struct msg_link *role_case_add_peer(struct role_case *c, enum role peer, msg_cb *on_msg, void *ctx);
+
 /* Ends it with SIGTERM; returns its exit code. */
 int role_case_stop(struct role_case *c);
 void role_case_finish(struct role_case *c);
@@ -50,6 +53,9 @@ void role_case_ask_name(struct role_case *c, uint16_t type, const char *name);
 
 /* Runs the loop until *flag is not 0; fails after 20 s. */
 void role_case_until(struct role_case *c, const int *flag);
+
+/* Runs the loop for a few milliseconds. */
+void role_case_wait(struct role_case *c);
 
 /* Writes a file of mode 0600 into dir; returns its path, valid until the next call. */
 const char *role_case_file(struct role_case *c, const char *name, const char *text);

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gateway, running and confined: a box on one side, a provider and a registry on the other, all
+ * played by the test.
+ */
+#include "base/clean.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "tests/unit/base/http_server.h"
+#include "tests/unit/bot/role_case.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define KEY     "sk-real-0123456789"
+#define TARBALL MIB(20)
+
+struct fixture {
+	struct role_case c;
+	struct http_server *upstream;
+	struct msg_link *keeper;
+	bool keeper_refuses;
+	int keys_asked;
+	int listener;
+	int port;
+
+	int requests; /* that reached the upstream */
+	char last[8192];
+};
+
+/* A program in the box: sends its bytes, reads to the end. */
+struct client {
+	struct fixture *f;
+	int fd;
+	struct loop_io *io;
+	struct buf in;
+	int done;
+};
+
+/* ---- upstream ---- */
+
+static enum http_server_next
+on_upstream(void *ctx, const char *raw, struct buf *out)
+{
+	struct fixture *f = ctx;
+
+	f->requests++;
+	(void)snprintf(f->last, sizeof(f->last), "%s", raw);
+	if (strstr(raw, "/v1/responses ")) {
+		(void)buf_adds(out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+				    "Set-Cookie: a=b\r\nTransfer-Encoding: chunked\r\n\r\n"
+				    "5\r\ndata:\r\n4\r\n one\r\n0\r\n\r\n");
+	} else if (strstr(raw, "/v1/chat/completions ")) {
+		/* It breaks off in the middle of a chunk. */
+		(void)buf_adds(
+			out, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nhalf");
+		return SERVER_CLOSE;
+	} else if (strstr(raw, "/v1/completions ")) {
+		return SERVER_SILENT;
+	} else if (strstr(raw, "/-/")) {
+		auto_free char *bytes = mem_zero(TARBALL);
+		(void)buf_addf(out, "HTTP/1.1 200 OK\r\nContent-Length: %ld\r\n\r\n", TARBALL);
+		(void)buf_add(out, bytes, TARBALL);
+	} else {
+		auto_free char *body = mem_fmt("{\"tarball\":\"http://127.0.0.1:%d/npm/x.tgz\"}",
+			http_server_port(f->upstream));
+		(void)buf_addf(out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
+			strlen(body), body);
+	}
+	return SERVER_KEEP;
+}
+
+/* ---- keeper ---- */
+
+static void
+on_keeper_msg(void *ctx, struct msg_link *link, struct msg *m)
+{
+	struct fixture *f = ctx;
+	struct wire_verdict v = { .ok = !f->keeper_refuses };
+	struct msg_out out = {
+		.type = WIRE_SECRET, .obj = &v, .blob = KEY, .blob_len = strlen(KEY)
+	};
+
+	assert_int_equal(m->type, WIRE_KEY);
+	assert_string_equal(((const struct wire_name *)m->obj)->name, "openai");
+	f->keys_asked++;
+	if (f->keeper_refuses)
+		out.blob_len = 0;
+	assert_int_equal(msg_reply(link, m->id, &out, NULL), 0);
+}
+
+/* ---- the box ---- */
+
+static int
+make_listener(int *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+static void
+box(struct fixture *f, uint16_t type, bool models, bool registries)
+{
+	struct wire_box b = { .task = 7, .fence = 3, .models = models, .registries = registries };
+	struct msg_out out = { .type = type, .obj = &b };
+
+	if (type == WIRE_BOX_OPEN) {
+		out.fds = &f->listener;
+		out.n_fds = 1;
+	}
+	role_case_ask(&f->c, &out);
+}
+
+static void
+on_client(void *ctx, int fd, uint32_t events)
+{
+	struct client *cl = ctx;
+	char chunk[65536];
+	ssize_t n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+
+	(void)events;
+	if (n > 0) {
+		assert_int_equal(buf_add(&cl->in, chunk, (size_t)n), 0);
+		return;
+	}
+	if (n < 0 && errno == EAGAIN)
+		return;
+	cl->done = n == 0 ? 1 : -1;
+	loop_io_set(cl->io, 0);
+	loop_io_remove(cl->io);
+	cl->io = NULL;
+	loop_stop(cl->f->c.loop);
+}
+
+static void
+client_open(struct fixture *f, struct client *cl, const char *request)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)f->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	*cl = (struct client){ .f = f };
+	buf_init(&cl->in, MIB(32));
+	cl->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(cl->fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(
+		send(cl->fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+	cl->io = loop_io_add(f->c.loop, cl->fd, EPOLLIN, on_client, cl);
+}
+
+static void
+client_close(struct client *cl)
+{
+	loop_io_remove(cl->io);
+	(void)close(cl->fd);
+	buf_finish(&cl->in);
+}
+
+/* One request from its first byte to the end of the answer. */
+static char *
+ask(struct fixture *f, const char *request)
+{
+	struct client cl;
+
+	client_open(f, &cl, request);
+	role_case_until(&f->c, &cl.done);
+	char *answer = buf_steal(&cl.in);
+	client_close(&cl);
+	return answer;
+}
+
+static char *
+post(const char *path, const char *body)
+{
+	return mem_fmt("POST %s HTTP/1.1\r\nHost: 127.0.0.1:3128\r\nAuthorization: Bearer dummy\r\n"
+		       "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		path, strlen(body), body);
+}
+
+static int
+setup(void **state)
+{
+	struct fixture *f = mem_zero(sizeof(*f));
+
+	role_case_init(&f->c, ROLE_GATEWAY);
+	f->upstream = http_server_create(f->c.loop, on_upstream, f);
+	auto_free char *yaml =
+		mem_fmt("forges:\n  gh: { kind: github, url: \"http://f.example\", token_file: /k, "
+			"webhook_secret_file: /k }\n"
+			"models:\n  openai: { url: \"http://127.0.0.1:%d/v1\", key_file: /k, "
+			"allow: [\"gpt-*\"] }\n"
+			"registries:\n  npm: { url: \"http://127.0.0.1:%d/npm\" }\n",
+			http_server_port(f->upstream), http_server_port(f->upstream));
+	role_case_start(&f->c, yaml, ROLE_RUNNER);
+	f->keeper = role_case_add_peer(&f->c, ROLE_KEEPER, on_keeper_msg, f);
+	f->listener = make_listener(&f->port);
+	box(f, WIRE_BOX_OPEN, true, true);
+	assert_int_equal(f->c.type, WIRE_BOX_OPENED);
+	assert_true(f->c.verdict.ok);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	http_server_destroy(f->upstream);
+	msg_link_destroy(f->keeper);
+	(void)close(f->listener);
+	role_case_finish(&f->c);
+	free(f);
+	return 0;
+}
+
+/* ---- models ---- */
+
+static void
+a_question_goes_out_with_our_key_and_streams_back(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *request = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
+	auto_free char *answer = ask(f, request);
+
+	assert_true(str_starts(answer, "HTTP/1.1 200 \r\n"));
+	assert_non_null(strstr(answer, "\r\ncontent-type: text/event-stream\r\n"));
+	assert_non_null(strstr(answer, "\r\ntransfer-encoding: chunked\r\n"));
+	assert_non_null(strstr(answer, "\r\nconnection: close\r\n"));
+	assert_null(strstr(answer, "ookie"));
+	assert_non_null(strstr(answer, "data:"));
+	assert_true(str_ends(answer, "0\r\n\r\n"));
+	assert_non_null(strstr(f->last, "\r\nauthorization: Bearer " KEY "\r\n"));
+	assert_null(strstr(f->last, "dummy"));
+	assert_null(strstr(f->last, "3128"));
+	assert_true(str_ends(f->last, "\r\n\r\n{\"model\":\"gpt-5\"}"));
+
+	auto_free char *again = ask(f, request);
+	assert_true(str_starts(again, "HTTP/1.1 200 "));
+	assert_int_equal(f->keys_asked, 1); /* remembered */
+}
+
+static void
+a_chunked_question_is_whole_when_it_leaves(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *answer =
+		ask(f, "POST /llm/openai/responses HTTP/1.1\r\nHost: localhost:3128\r\n"
+		       "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+		       "8\r\n{\"model\"\r\n9\r\n:\"gpt-5\"}\r\n0\r\n\r\n");
+
+	assert_true(str_starts(answer, "HTTP/1.1 200 "));
+	assert_non_null(strstr(f->last, "\r\nContent-Length: 17\r\n"));
+	assert_true(str_ends(f->last, "{\"model\":\"gpt-5\"}"));
+}
+
+static void
+what_must_not_leave_does_not(void **state)
+{
+	struct fixture *f = *state;
+	const struct {
+		const char *name;
+		char *request;
+		const char *status;
+	} rows[] = {
+		{ "a hosted tool",
+			post("/llm/openai/responses",
+				"{\"model\":\"gpt-5\",\"tools\":[{\"type\":\"web_search\"}]}"),
+			"403" },
+		{ "a model that is not allowed",
+			post("/llm/openai/responses", "{\"model\":\"o9\"}"), "403" },
+		{ "no model", post("/llm/openai/responses", "{}"), "403" },
+		{ "no JSON", post("/llm/openai/responses", "{model"), "400" },
+		{ "an endpoint that is not open", post("/llm/openai/files", "{}"), "403" },
+		{ "a packed body",
+			mem_str("POST /llm/openai/responses HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"
+				"Content-Type: application/json\r\nContent-Encoding: gzip\r\n"
+				"Content-Length: 2\r\n\r\n{}"),
+			"415" },
+		{ "a form",
+			mem_str("POST /llm/openai/responses HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"
+				"Content-Type: multipart/form-data\r\nContent-Length: 2\r\n\r\n{}"),
+			"415" },
+		{ "a body over the ceiling",
+			mem_str("POST /llm/openai/responses HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"
+				"Content-Type: application/json\r\nContent-Length: "
+				"33554433\r\n\r\n"),
+			"413" },
+		{ "two framings",
+			mem_str("POST /llm/openai/responses HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"
+				"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+			"400" },
+		{ "a bare line feed", mem_str("GET /npm/x HTTP/1.1\nHost: a\n\n"), "400" },
+		{ "a tunnel",
+			mem_str("CONNECT evil.example:443 HTTP/1.1\r\nHost: "
+				"evil.example:443\r\n\r\n"),
+			"403" },
+		{ "a proxy request",
+			mem_str("GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+			"403" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("  %s\n", rows[i].name);
+		auto_free char *answer = ask(f, rows[i].request);
+		assert_non_null(answer);
+		assert_memory_equal(answer + strlen("HTTP/1.1 "), rows[i].status, 3);
+		assert_non_null(strstr(answer, "\"message\":\""));
+		free(rows[i].request);
+	}
+	assert_int_equal(f->requests, 0);
+
+	box(f, WIRE_BOX_CLOSE, false, false);
+	assert_int_equal(f->c.type, WIRE_BOX_USAGE);
+	assert_true(f->c.usage.ok);
+	assert_non_null(f->c.usage.blocked);
+	assert_true(str_starts(f->c.usage.blocked, "evil.example:443 2"));
+	assert_non_null(strstr(f->c.usage.blocked, "\nevil.example 2"));
+}
+
+static void
+a_second_request_on_the_connection_is_ignored(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *one = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
+	auto_free char *two = mem_fmt("%s%s", one, one);
+	auto_free char *answer = ask(f, two);
+
+	assert_true(str_starts(answer, "HTTP/1.1 200 "));
+	assert_int_equal(f->requests, 1);
+}
+
+static void
+an_answer_that_breaks_off_is_not_taken_for_whole(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *request = post("/llm/openai/chat/completions", "{\"model\":\"gpt-5\"}");
+	auto_free char *answer = ask(f, request);
+
+	assert_true(str_starts(answer, "HTTP/1.1 200 "));
+	assert_non_null(strstr(answer, "half"));
+	assert_false(str_ends(answer, "0\r\n\r\n"));
+}
+
+static void
+without_key_or_upstream_it_says_so(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *request = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
+
+	f->keeper_refuses = true;
+	auto_free char *no_key = ask(f, request);
+	assert_true(str_starts(no_key, "HTTP/1.1 502 "));
+	f->keeper_refuses = false;
+	http_server_destroy(f->upstream);
+	f->upstream = NULL;
+	auto_free char *no_upstream = ask(f, request);
+	assert_true(str_starts(no_upstream, "HTTP/1.1 502 "));
+	assert_null(strstr(no_upstream, KEY));
+}
+
+/* ---- registries ---- */
+
+static void
+an_index_leads_back_and_a_tarball_comes_whole(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *index =
+		ask(f, "GET /npm/left-pad HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+
+	assert_true(str_starts(index, "HTTP/1.1 200 "));
+	assert_true(str_ends(index, "\r\n\r\n{\"tarball\":\"http://127.0.0.1:3128/npm/x.tgz\"}"));
+	assert_true(str_starts(f->last, "GET /npm/left-pad "));
+
+	struct client cl;
+	client_open(f, &cl, "GET /npm/x/-/x.tgz HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+	role_case_until(&f->c, &cl.done);
+	assert_int_equal(cl.done, 1);
+	assert_non_null(strstr(cl.in.data, "\r\ncontent-length: 20971520\r\n"));
+	assert_true(cl.in.len > TARBALL && cl.in.len < TARBALL + 1000);
+	client_close(&cl);
+	assert_int_equal(f->keys_asked, 0);
+
+	box(f, WIRE_BOX_CLOSE, false, false);
+	assert_int_equal(f->c.usage.requests, 2);
+	assert_true(f->c.usage.bytes_out > TARBALL);
+	assert_null(f->c.usage.blocked);
+}
+
+/* ---- the life of a box ---- */
+
+static void
+a_closed_box_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	struct client cl;
+
+	client_open(f, &cl, "GET /npm/x HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"); /* not complete */
+	box(f, WIRE_BOX_CLOSE, false, false);
+	role_case_until(&f->c, &cl.done);
+	assert_string_equal(buf_str(&cl.in), "");
+	client_close(&cl);
+	box(f, WIRE_BOX_CLOSE, false, false); /* asked again: the answer may have been lost */
+	assert_false(f->c.usage.ok);
+}
+
+static void
+a_step_without_models_has_none(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *request = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
+
+	box(f, WIRE_BOX_OPEN, false, true); /* the next step of the same attempt */
+	auto_free char *refused = ask(f, request);
+	assert_true(str_starts(refused, "HTTP/1.1 403 "));
+	auto_free char *index =
+		ask(f, "GET /npm/left-pad HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+	assert_true(str_starts(index, "HTTP/1.1 200 "));
+	assert_int_equal(f->keys_asked, 0);
+}
+
+static void
+when_the_box_hangs_up_the_upstream_is_left_too(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *request = post("/llm/openai/completions", "{\"model\":\"gpt-5\"}");
+	struct client cl;
+
+	client_open(f, &cl, request);
+	while (f->requests == 0)
+		role_case_wait(&f->c);
+	assert_int_equal(http_server_connections(f->upstream), 1);
+	client_close(&cl);
+	while (http_server_connections(f->upstream) > 0)
+		role_case_wait(&f->c);
+}
+
+static void
+sixteen_connections_are_served_and_the_next_waits(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *request = post("/llm/openai/completions", "{\"model\":\"gpt-5\"}");
+	struct client held[16];
+	struct client next;
+
+	for (int i = 0; i < 16; i++)
+		client_open(f, &held[i], request);
+	while (f->requests < 16)
+		role_case_wait(&f->c);
+	client_open(f, &next, "GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+	for (int i = 0; i < 20; i++)
+		role_case_wait(&f->c);
+	assert_int_equal(next.in.len, 0);
+	client_close(&held[0]);
+	role_case_until(&f->c, &next.done);
+	assert_true(str_starts(buf_str(&next.in), "HTTP/1.1 404 "));
+	client_close(&next);
+	for (int i = 1; i < 16; i++)
+		client_close(&held[i]);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_question_goes_out_with_our_key_and_streams_back),
+		T(a_chunked_question_is_whole_when_it_leaves),
+		T(what_must_not_leave_does_not),
+		T(a_second_request_on_the_connection_is_ignored),
+		T(an_answer_that_breaks_off_is_not_taken_for_whole),
+		T(without_key_or_upstream_it_says_so),
+		T(an_index_leads_back_and_a_tarball_comes_whole),
+		T(a_closed_box_is_closed),
+		T(a_step_without_models_has_none),
+		T(when_the_box_hangs_up_the_upstream_is_left_too),
+		T(sixteen_connections_are_served_and_the_next_waits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

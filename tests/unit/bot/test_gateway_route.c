@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unit tests of bot/gateway_route: where a box's request goes, or why it does not.
+ */
+#include "bot/gateway_route.h"
+
+#include "base/clean.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static const char YAML[] =
+	"public_url: http://127.0.0.1:1\n"
+	"forges:\n  gh: { kind: github, url: \"http://f.example\", token_file: /k, "
+	"webhook_secret_file: /k }\n"
+	"models:\n"
+	"  openai: { url: \"https://api.example/v1\", key_file: /k }\n"
+	"  claude: { kind: anthropic, url: \"https://claude.example\", key_file: /k }\n"
+	"  gemini: { url: \"https://gemini.example\", key_file: /k }\n"
+	"registries:\n"
+	"  npm: { url: \"https://npm.example/base\" }\n"
+	"  pypi: { url: \"https://pypi.example/simple\" }\n";
+
+static int
+setup(void **state)
+{
+	struct config *c = mem_zero(sizeof(*c));
+	struct err e = { 0 };
+
+	if (config_parse(YAML, strlen(YAML), "/t/nightshift.yaml", c, &e) < 0)
+		fail_msg("%s", e.text);
+	*state = c;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	config_finish(*state);
+	free(*state);
+	return 0;
+}
+
+/* "POST /llm/x" with a fitting Host; extra: more header lines. */
+static void
+route(const struct config *c, struct route_rights rights, const char *line, const char *extra,
+	struct route *r)
+{
+	static char text[4096];
+	struct http1_head h;
+	struct err e = { 0 };
+
+	(void)snprintf(text, sizeof(text), "%s HTTP/1.1\r\n%s%s\r\n", line,
+		strstr(extra, "Host:") ? "" : "Host: 127.0.0.1:3128\r\n", extra);
+	if (http1_head_parse(text, strlen(text), &h, &e) != 1)
+		fail_msg("%s: %s", line, e.text);
+	gateway_route(c, rights, &h, r);
+}
+
+static const struct route_rights ALL = { .models = true, .registries = true };
+
+static void
+open_routes_lead_to_their_upstream(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *url;
+	} rows[] = {
+		{ "POST /llm/openai/responses", "https://api.example/v1/responses" },
+		{ "POST /llm/openai/v1/responses", "https://api.example/v1/responses" },
+		{ "GET /llm/openai/models?limit=3", "https://api.example/v1/models?limit=3" },
+		{ "POST /llm/claude/v1/messages?beta=true",
+			"https://claude.example/v1/messages?beta=true" },
+		{ "POST /llm/gemini/v1beta/models/g:generateContent?key=dummy",
+			"https://gemini.example/v1beta/models/g:generateContent" },
+		{ "POST /llm/gemini/v1beta/models/g:streamGenerateContent?alt=sse&KEY=x&b=2",
+			"https://gemini.example/v1beta/models/"
+			"g:streamGenerateContent?alt=sse&b=2" },
+		{ "POST /llm/gemini/v1beta/models/g:streamGenerateContent?key=x&alt=sse",
+			"https://gemini.example/v1beta/models/g:streamGenerateContent?alt=sse" },
+		{ "GET /npm/left-pad", "https://npm.example/base/left-pad" },
+		{ "GET /npm/@types%2fnode", "https://npm.example/base/@types%2fnode" },
+		{ "HEAD /npm/left-pad/-/left-pad-1.0.0.tgz",
+			"https://npm.example/base/left-pad/-/left-pad-1.0.0.tgz" },
+		{ "GET /registry/npm/left-pad", "https://npm.example/base/left-pad" },
+		{ "GET /pypi/simple/requests/", "https://pypi.example/simple/requests/" },
+		{ "GET /pypi-files/packages/a/b.whl",
+			"https://files.pythonhosted.org/packages/a/b.whl" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct route r;
+
+		print_message("  %s\n", rows[i].line);
+		route(*state, ALL, rows[i].line, "", &r);
+		assert_int_not_equal(r.kind, ROUTE_REFUSED);
+		assert_string_equal(r.url, rows[i].url);
+		route_finish(&r);
+	}
+}
+
+static void
+everything_else_is_refused(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *extra;
+		int status;
+		const char *blocked;
+	} rows[] = {
+		{ "CONNECT example.com:443", "", 403, "example.com:443" },
+		{ "GET http://example.com/x", "", 403, "example.com" },
+		{ "GET http://user:pw@example.com:81/x", "", 403, "example.com:81" },
+		{ "GET http://example.com?x", "", 403, "example.com" },
+		{ "GET http://127.0.0.1:3128/npm/x", "", 403, "127.0.0.1:3128" },
+		{ "GET /npm/left-pad", "Host: registry.npmjs.org\r\n", 403, "registry.npmjs.org" },
+		{ "CONNECT a\"b:443", "", 403, "a?b:443" },
+		{ "DELETE /llm/openai/responses", "", 405, NULL },
+		{ "OPTIONS *", "", 405, NULL },
+		{ "GET /", "", 404, NULL },
+		{ "GET /unknown/x", "", 404, NULL },
+		{ "POST /npm/-/npm/v1/security/audits", "", 405, NULL },
+		{ "GET /npm/x", "Content-Length: 5\r\n", 405, NULL },
+		{ "POST /llm/other/responses", "", 404, NULL },
+		{ "POST /llm/openai/files", "", 403, NULL },
+		{ "GET /llm/openai/responses/resp_123", "", 403, NULL },
+		{ "POST /llm/openai", "", 403, NULL },
+		{ "POST /llm/openai/../claude/v1/messages", "", 400, NULL },
+		{ "GET /npm/..%2f..%2fsecret", "", 400, NULL },
+		{ "GET /npm/%2e%2e/secret", "", 400, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct route r;
+
+		print_message("  %s\n", rows[i].line);
+		route(*state, ALL, rows[i].line, rows[i].extra, &r);
+		assert_int_equal(r.kind, ROUTE_REFUSED);
+		assert_int_equal(r.status, rows[i].status);
+		assert_true(str_eq(r.blocked, rows[i].blocked));
+		assert_null(r.url);
+		route_finish(&r);
+	}
+}
+
+static void
+a_step_has_only_its_rights(void **state)
+{
+	const struct route_rights none = { 0 };
+	struct route r;
+
+	route(*state, none, "POST /llm/openai/responses", "", &r);
+	assert_int_equal(r.status, 403);
+	route_finish(&r);
+	route(*state, none, "GET /npm/left-pad", "", &r);
+	assert_int_equal(r.status, 403);
+	route_finish(&r);
+	route(*state, (struct route_rights){ .registries = true }, "GET /npm/left-pad", "", &r);
+	assert_int_equal(r.kind, ROUTE_REGISTRY);
+	route_finish(&r);
+}
+
+static void
+headers_go_on_without_credentials(void **state)
+{
+	struct route r;
+
+	route(*state, ALL, "POST /llm/claude/v1/messages",
+		"X-Api-Key: dummy\r\nAuthorization: Bearer x\r\nCookie: a=b\r\n"
+		"Anthropic-Version: 2023-06-01\r\nConnection: keep-alive\r\n"
+		"Content-Type: application/json\r\nContent-Length: 2\r\n",
+		&r);
+	assert_int_equal(r.kind, ROUTE_MODEL);
+	assert_int_equal(r.api, EGRESS_ANTHROPIC);
+	assert_int_equal(r.headers.n, 2);
+	assert_string_equal(r.headers.v[0], "Anthropic-Version: 2023-06-01");
+	assert_string_equal(r.headers.v[1], "Content-Type: application/json");
+	route_finish(&r);
+}
+
+static void
+addresses_of_an_index_lead_back(void **state)
+{
+	static const char npm[] =
+		"{\"dist\":{\"integrity\":\"sha512-https://npm.example/base/x\",\"tarball\": "
+		"\"https://npm.example/base/left-pad/-/left-pad-1.0.0.tgz\"},"
+		"\"homepage\":\"https://other.example/\",\"readme\":\"see "
+		"https://npm.example/base/\"}";
+	static const char npm_want[] =
+		"{\"dist\":{\"integrity\":\"sha512-https://npm.example/base/x\",\"tarball\": "
+		"\"http://127.0.0.1:3128/npm/left-pad/-/left-pad-1.0.0.tgz\"},"
+		"\"homepage\":\"https://other.example/\",\"readme\":\"see "
+		"https://npm.example/base/\"}";
+	static const char pypi[] =
+		"<a href=\"https://files.pythonhosted.org/packages/a.whl#sha256=1\">a</a>"
+		"<a href='https://pypi.example/b'>b</a>";
+	static const char pypi_want[] =
+		"<a href=\"http://127.0.0.1:3128/pypi-files/packages/a.whl#sha256=1\">a</a>"
+		"<a href='http://127.0.0.1:3128/pypi/b'>b</a>";
+	auto_buf struct buf out = BUF_INIT(KIB(4));
+	struct route r;
+
+	route(*state, ALL, "GET /npm/left-pad", "", &r);
+	assert_int_equal(route_rewrite(&r, npm, strlen(npm), &out), 0);
+	assert_string_equal(buf_str(&out), npm_want);
+	route_finish(&r);
+	buf_reset(&out);
+	route(*state, ALL, "GET /pypi/simple/a/", "", &r);
+	assert_int_equal(route_rewrite(&r, pypi, strlen(pypi), &out), 0);
+	assert_string_equal(buf_str(&out), pypi_want);
+	auto_buf struct buf small = BUF_INIT(10);
+	assert_int_equal(route_rewrite(&r, pypi, strlen(pypi), &small), ERR_LIMIT);
+	assert_int_equal(route_rewrite(&r, "", 0, &small), ERR_LIMIT);
+	route_finish(&r);
+	/* A tarball is bytes, whatever it holds. */
+	route(*state, ALL, "GET /npm/x/-/x-1.0.0.tgz", "", &r);
+	assert_null(r.rewrites[0].from);
+	route_finish(&r);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test(name)
+	const struct CMUnitTest tests[] = {
+		T(open_routes_lead_to_their_upstream),
+		T(everything_else_is_refused),
+		T(a_step_has_only_its_rights),
+		T(headers_go_on_without_credentials),
+		T(addresses_of_an_index_lead_back),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
