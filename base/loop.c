@@ -28,6 +28,7 @@
 struct loop_io {
 	struct loop *l;
 	int fd;
+	uint32_t events;
 	bool is_removed;
 	loop_io_cb *cb;
 	void *ctx;
@@ -190,6 +191,7 @@ loop_io_add(struct loop *l, int fd, uint32_t events, loop_io_cb *cb, void *ctx)
 
 	io->l = l;
 	io->fd = fd;
+	io->events = events;
 	io->cb = cb;
 	io->ctx = ctx;
 	rc = epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
@@ -206,8 +208,10 @@ loop_io_set(struct loop_io *io, uint32_t events)
 	struct epoll_event ev = { .events = events, .data.ptr = io };
 	int rc;
 
-	if (io->is_removed)
+	/* Said before; but saying it again arms an edge anew. */
+	if (io->is_removed || (events == io->events && !(events & EPOLLET)))
 		return;
+	io->events = events;
 	rc = epoll_ctl(io->l->epoll_fd, EPOLL_CTL_MOD, io->fd, &ev);
 	if (rc < 0)
 		abort();

@@ -18,7 +18,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define CONNECTION_MEMORY_BYTES KIB(40)
+/* More than 32 KiB would be a mmap and a munmap for each connection. */
+#define CONNECTION_MEMORY_BYTES KIB(32)
 #define IDLE_S_MAX              15
 #define REQUEST_MS_MAX          60000
 
