@@ -106,7 +106,7 @@ on_whoami(struct queue *q, void *ctx, struct fact *fact)
 	auto_free char *name = ctx;
 	struct queue_forge *f = queue_forge_find(q, name);
 
-	if (!f)
+	if (!f || !fact)
 		return;
 	f->is_asking = false;
 	if (fact->code == 0)
@@ -328,8 +328,8 @@ queue_stop(struct role_ctx *r)
 	queue_round_finish(q);
 	loop_timer_remove(q->tick_timer);
 	queue_outbox_finish(q);
-	queue_case_finish(q);
 	queue_fact_finish(q);
+	queue_case_finish(q);
 	queue_poll_finish(q);
 	queue_dispatch_finish(q);
 	queue_marker_finish(q);

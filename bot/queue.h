@@ -78,6 +78,7 @@ struct queue_bucket {
 struct queue_marker {
 	char *name;
 	char *text; /* NULL: not answered yet */
+	struct queue_asking *asking;
 };
 
 struct queue {
@@ -180,7 +181,8 @@ int queue_apply(struct queue *q, const struct delivery *d, const struct handler_
 	struct intents *intents, struct err *e);
 
 /* ---- queue_fact.c ---- */
-/* f is the callback's to take from. Comes once, after as many repetitions as it takes. */
+/* f is the callback's to take from. Comes once, after as many repetitions as it takes; f is NULL
+ * when the role ends before. */
 typedef void queue_fact_cb(struct queue *q, void *ctx, struct fact *f);
 void queue_fact_ask(
 	struct queue *q, const struct forge_op *op, int64_t tries, queue_fact_cb *cb, void *ctx);

@@ -79,6 +79,8 @@ on_fact(struct queue *q, void *ctx, struct fact *f)
 {
 	struct queue_case *c = ctx;
 
+	if (!f)
+		return;
 	c->facts.v = mem_grow(c->facts.v, c->facts.n + 1, sizeof(*c->facts.v));
 	c->facts.v[c->facts.n++] = *f;
 	f->user = NULL;

@@ -137,8 +137,11 @@ void
 queue_fact_finish(struct queue *q)
 {
 	while (q->facts) {
-		if (q->facts->call)
-			msg_call_cancel(role_link(q->role, ROLE_COURIER), q->facts->call);
-		fact_destroy(q->facts);
+		struct queue_fact *f = q->facts;
+
+		if (f->call)
+			msg_call_cancel(role_link(q->role, ROLE_COURIER), f->call);
+		f->cb(q, f->ctx, NULL);
+		fact_destroy(f);
 	}
 }

@@ -13,9 +13,10 @@
 #define MARKERS_MAX 256
 #define ANSWER_MS   10000
 
-struct asking {
+struct queue_asking {
 	struct queue *q;
 	char *name;
+	uint64_t call;
 };
 
 static struct queue_marker *
@@ -29,8 +30,19 @@ find(struct queue *q, const char *name)
 }
 
 static void
+asking_end(struct queue_asking *a)
+{
+	if (!a)
+		return;
+	msg_call_cancel(role_link(a->q->role, ROLE_KEEPER), a->call);
+	free(a->name);
+	free(a);
+}
+
+static void
 forget(struct queue *q, size_t i)
 {
+	asking_end(q->markers[i].asking);
 	free(q->markers[i].name);
 	free(q->markers[i].text);
 	q->markers[i] = q->markers[--q->n_markers];
@@ -39,23 +51,23 @@ forget(struct queue *q, size_t i)
 static void
 on_secret(void *ctx, struct msg *m, const struct err *e)
 {
-	struct asking *a = ctx;
-	struct queue_marker *marker = find(a->q, a->name);
+	struct queue_asking *a = ctx;
+	struct queue *q = a->q;
+	struct queue_marker *marker = find(q, a->name);
 	const struct wire_verdict *v = m ? m->obj : NULL;
 
-	if (v && v->ok && marker) {
+	if (v && v->ok) {
 		marker->text = mem_fmt("<!-- nightshift:%s:%.*s -->", a->name, (int)m->blob_len,
 			m->blob_len ? m->blob : "");
-		queue_wake(a->q, WAKE_OUTBOX | WAKE_DISPATCH);
-	} else if (marker) {
+		asking_end(steal_ptr(&marker->asking));
+		queue_wake(q, WAKE_OUTBOX | WAKE_DISPATCH);
+	} else {
 		log_warn(NULL, "marker.unknown", "name=%s error=\"%s\"", a->name,
 			v && v->text ? v->text
 			: e          ? e->text
 				     : "refused");
-		forget(a->q, (size_t)(marker - a->q->markers));
+		forget(q, (size_t)(marker - q->markers));
 	}
-	free(a->name);
-	free(a);
 }
 
 const char *
@@ -67,13 +79,14 @@ queue_marker(struct queue *q, const char *name)
 		return marker->text;
 	if (q->n_markers == MARKERS_MAX)
 		forget(q, 0);
-	q->markers = mem_grow(q->markers, q->n_markers + 1, sizeof(*q->markers));
-	q->markers[q->n_markers++] = (struct queue_marker){ .name = mem_str(name) };
 
-	struct asking *a = mem_zero(sizeof(*a));
-	struct wire_name ask = { .name = a->name = mem_str(name) };
+	struct queue_asking *a = mem_zero(sizeof(*a));
+	struct wire_name ask = { .name = mem_str(name) };
+	q->markers = mem_grow(q->markers, q->n_markers + 1, sizeof(*q->markers));
+	q->markers[q->n_markers++] = (struct queue_marker){ .name = mem_str(name), .asking = a };
 	a->q = q;
-	(void)msg_call(role_link(q->role, ROLE_KEEPER),
+	a->name = ask.name;
+	a->call = msg_call(role_link(q->role, ROLE_KEEPER),
 		&(struct msg_out){ .type = WIRE_MARKER, .obj = &ask }, ANSWER_MS, on_secret, a);
 	return NULL;
 }

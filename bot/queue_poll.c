@@ -160,14 +160,28 @@ found_one_less(struct found *f)
 	one_less(p);
 }
 
+/* The role ends before the answer came. */
+static void
+found_give_up(struct found *f)
+{
+	if (--f->n_missing > 0)
+		return;
+	forge_event_finish(&f->ev);
+	free(f);
+}
+
 /* The issue as it is now: what a webhook would have brought along. */
 static void
 on_issue(struct queue *q, void *ctx, struct fact *fact)
 {
 	struct found *f = ctx;
-	struct forge_answer *a = &fact->answer;
+	struct forge_answer *a = fact ? &fact->answer : NULL;
 
 	(void)q;
+	if (!fact) {
+		found_give_up(f);
+		return;
+	}
 	f->has_failed = f->has_failed || (fact->code != 0 && fact->code != ERR_MISSING);
 	mem_set(&f->ev.title, a->title);
 	mem_set(&f->ev.body, a->body);
@@ -190,6 +204,10 @@ on_label_event(struct queue *q, void *ctx, struct fact *fact)
 	struct found *f = ctx;
 
 	(void)q;
+	if (!fact) {
+		found_give_up(f);
+		return;
+	}
 	if (fact->code == 0 && fact->answer.user) {
 		mem_set(&f->ev.actor, fact->answer.user);
 		f->ev.actor_id = fact->answer.user_id;
@@ -266,9 +284,11 @@ static void
 on_items(struct queue *q, void *ctx, struct fact *f)
 {
 	struct queue_poll *p = ctx;
-	const struct forge_item *v = f->answer.items.v;
+	const struct forge_item *v = f ? f->answer.items.v : NULL;
 
 	(void)q;
+	if (!f)
+		return;
 	if (f->code != 0)
 		p->has_failed = true;
 	for (size_t i = 0; i < f->answer.items.n; i++) {
@@ -314,6 +334,8 @@ on_repo(struct queue *q, void *ctx, struct fact *f)
 	struct log_ctx log = { .repo = p->repo };
 
 	(void)q;
+	if (!f)
+		return;
 	if (f->code != 0 || f->answer.repo_id == 0) {
 		log_warn(&log, "poll.repo", "code=%s", err_name((int)f->code));
 		next_look(p);

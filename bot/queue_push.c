@@ -107,6 +107,14 @@ is_same_text(const struct check *c)
 }
 
 static void
+check_destroy(struct check *c)
+{
+	facts_finish(&c->facts);
+	task_finish(&c->task);
+	free(c);
+}
+
+static void
 finish(struct check *c, int64_t code, const char *text)
 {
 	struct log_ctx log = { .task = c->task.id, .repo = c->task.repo };
@@ -114,9 +122,7 @@ finish(struct check *c, int64_t code, const char *text)
 	if (code != 0)
 		log_warn(&log, "push.refused", "code=%s why=\"%s\"", err_name((int)code), text);
 	c->cb(c->q, c->effect, code, text);
-	facts_finish(&c->facts);
-	task_finish(&c->task);
-	free(c);
+	check_destroy(c);
 }
 
 /* A question without an answer: ask all again later. */
@@ -180,6 +186,11 @@ on_fact(struct queue *q, void *ctx, struct fact *f)
 	struct check *c = ctx;
 
 	(void)q;
+	if (!f) {
+		if (--c->n_missing == 0)
+			check_destroy(c);
+		return;
+	}
 	c->facts.v = mem_grow(c->facts.v, c->facts.n + 1, sizeof(*c->facts.v));
 	c->facts.v[c->facts.n++] = *f;
 	f->user = NULL;

@@ -138,6 +138,8 @@ queue_round_finish(struct queue *q)
 	q->round_timer = NULL;
 	if (q->is_open)
 		q->db->rollback(q->store);
+	for (size_t i = 0; i < q->n_after; i++)
+		q->after[i].cb(q, q->after[i].ctx, false);
 	free(q->after);
 	q->after = NULL;
 	q->after_cap = 0;

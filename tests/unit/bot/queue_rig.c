@@ -177,6 +177,7 @@ rig_setup(void **state)
 	r->body = mem_str("On empty input.");
 	r->label_is_there = true;
 	r->label_event = 1000;
+	r->new_permission = -1;
 	r->fail_kind = -1;
 	r->die_after_kind = -1;
 	r->slots = 4;
@@ -218,6 +219,8 @@ rig_teardown(void **state)
 	free(r->page_blob);
 	free(r->title);
 	free(r->body);
+	free(r->comment);
+	free(r->new_body);
 	free_config(r);
 	free(r);
 	return 0;

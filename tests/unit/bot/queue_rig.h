@@ -43,7 +43,11 @@ struct rig {
 	char *body;
 	bool label_is_there;
 	int64_t label_event;
-	int64_t fact_code; /* not 0: the answer to every question */
+	char *comment;              /* of OP_COMMENT; NULL: it is gone */
+	char *new_body;             /* what the body is from the end of the attempt on */
+	int64_t new_permission;     /* of "writer" from then on; -1: the same */
+	struct forge_item items[2]; /* of labels, of comments; number 0: none */
+	int64_t fact_code;          /* not 0: the answer to every question */
 
 	/* What happened to the forge. */
 	struct rig_thing comments[RIG_THINGS];
@@ -65,6 +69,8 @@ struct rig {
 	int64_t outcome; /* of what it runs */
 	struct wire_alive alive[8];
 	size_t n_alive;
+	struct wire_alive begun[RIG_THINGS];
+	size_t n_begun;
 	int starts;
 	int stops;
 	int taken;

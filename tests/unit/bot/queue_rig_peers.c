@@ -150,6 +150,17 @@ courier_effect(struct rig *r, struct msg *m)
 }
 
 static void
+answer_items(struct rig *r, struct msg *m, struct forge_item *item)
+{
+	struct forge_answer none = { 0 };
+	const struct wire_answer w = { .answer = { &none, 1 },
+		.items = { item, item->number > 0 ? 1 : 0 } };
+
+	(void)msg_reply(r->peers[ROLE_COURIER], m->id,
+		&(struct msg_out){ .type = WIRE_ANSWER, .obj = &w }, NULL);
+}
+
+static void
 courier_fact(struct rig *r, struct msg *m)
 {
 	const struct forge_op *op = m->obj;
@@ -181,6 +192,16 @@ courier_fact(struct rig *r, struct msg *m)
 		a.user = mem_str("writer");
 		a.user_id = 5;
 		break;
+	case OP_COMMENT:
+		a.body = mem_str(r->comment);
+		a.author = mem_str("writer");
+		answer(r, m, r->comment ? 0 : ERR_MISSING, &a);
+		forge_answer_finish(&a);
+		return;
+	case OP_ISSUES_LABELED:
+	case OP_COMMENTS_SINCE:
+		answer_items(r, m, &r->items[op->kind == OP_COMMENTS_SINCE ? 1 : 0]);
+		return;
 	case OP_REPO:
 		a.repo_id = RIG_REPO;
 		a.ref = mem_str("main");
@@ -250,6 +271,10 @@ say_done(struct rig *r, const struct wire_alive *who)
 		.gate_command = command,
 	};
 
+	if (r->new_body)
+		mem_set(&r->body, r->new_body);
+	if (r->new_permission >= 0)
+		r->permission = r->new_permission;
 	assert_int_equal(row_pack(WIRE_LOGS_ROWS, &as_sent, &logs, NULL), 0);
 	(void)msg_call(r->peers[ROLE_RUNNER],
 		&(struct msg_out){
@@ -279,9 +304,11 @@ runner_start(struct rig *r, const struct wire_start *s)
 	char name[] = "agent", tail[] = "last words";
 	struct task_step step = { .name = name, .started_ms = 1, .exit_code = -1 };
 
-	for (size_t i = 0; i < r->n_alive; i++) {
-		if (r->alive[i].task == t->id && r->alive[i].fence == t->fence)
-			return; /* said again before our CLAIM told that we have it */
+	/* It may be said again before our CLAIM told that we have it, or before our DONE was read.
+	 */
+	for (size_t i = 0; i < r->n_begun; i++) {
+		if (r->begun[i].task == t->id && r->begun[i].fence == t->fence)
+			return;
 	}
 	r->last_fence = t->fence;
 	r->starts++;
@@ -289,6 +316,8 @@ runner_start(struct rig *r, const struct wire_start *s)
 	assert_true(str_starts(s->marker, "<!-- nightshift:task="));
 	if (r->forgets)
 		return;
+	assert_true(r->n_begun < RIG_THINGS);
+	r->begun[r->n_begun++] = who;
 	p.step = (struct row_list){ &step, 1 };
 	p.tail = tail;
 	(void)msg_send(

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_queue_poll - what is found by looking goes the way of what was told. */
+#include "queue_rig.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "bot/decoder.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define T(f) cmocka_unit_test_setup_teardown(f, poll_setup, poll_teardown)
+
+static int
+poll_setup(void **state)
+{
+	if (rig_setup(state) < 0)
+		return -1;
+
+	struct rig *r = *state;
+	mem_set(&r->config.intake, "poll");
+	strs_add(&r->forge_conf.repos, "acme/widget");
+	strs_add(&r->forge_conf.repos, "acme/*");
+	rig_restart(r);
+	return 0;
+}
+
+static int
+poll_teardown(void **state)
+{
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < 2; i++)
+		row_finish(FORGE_ITEM_ROWS, &r->items[i]);
+	return rig_teardown(state);
+}
+
+static void
+put_label(struct rig *r, int64_t number, int64_t updated_ms)
+{
+	r->items[0].number = number;
+	r->items[0].updated_ms = updated_ms;
+	mem_set(&r->items[0].title, "It crashes");
+}
+
+static void
+put_comment(struct rig *r, const char *user, const char *body)
+{
+	r->items[1].number = 3;
+	r->items[1].id = 41;
+	r->items[1].user_id = str_eq(user, "writer") ? 5 : 6;
+	r->items[1].updated_ms = clock_wall_ms();
+	mem_set(&r->items[1].user, user);
+	mem_set(&r->items[1].body, body);
+}
+
+static void
+a_label_that_is_seen_becomes_one_task(void **state)
+{
+	struct rig *r = *state;
+
+	put_label(r, 3, 1000);
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
+	/* Seen again and again, with its label still there. */
+	put_label(r, 3, 2000);
+	rig_run(r, 300);
+
+	struct task t = rig_task(r);
+	assert_int_equal(t.id, 1);
+	assert_string_equal(t.actor, "writer");
+	task_finish(&t);
+	assert_int_equal(r->n_pulls, 1);
+	assert_int_equal(r->n_comments, 1);
+}
+
+static void
+what_was_seen_is_remembered_over_a_restart(void **state)
+{
+	struct rig *r = *state;
+
+	put_label(r, 3, 1000);
+	rig_until(r, rig_is_quiet);
+	rig_restart(r);
+	rig_run(r, 300);
+	assert_int_equal(r->n_pulls, 1);
+	assert_int_equal(rig_delivery_state(r, 2), -1);
+}
+
+static bool
+is_ignored(struct rig *r)
+{
+	return rig_delivery_state(r, 1) == DELIVERY_IGNORED;
+}
+
+static void
+a_strangers_comment_starts_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	put_comment(r, "stranger", "/agent fix");
+	rig_until(r, is_ignored);
+	assert_int_equal(rig_state(r), -1);
+}
+
+static void
+comments_that_are_not_for_us_are_not_even_stored(void **state)
+{
+	struct rig *r = *state;
+
+	put_comment(r, "writer", "Thank you!");
+	rig_run(r, 300);
+	assert_int_equal(rig_delivery_state(r, 1), -1);
+}
+
+static void
+a_forge_that_is_away_is_looked_at_later(void **state)
+{
+	struct rig *r = *state;
+
+	r->fact_code = ERR_BUSY;
+	put_label(r, 3, 1000);
+	rig_run(r, 300);
+	assert_int_equal(rig_state(r), -1);
+	r->fact_code = 0;
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(r->n_pulls, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_label_that_is_seen_becomes_one_task),
+		T(what_was_seen_is_remembered_over_a_restart),
+		T(a_strangers_comment_starts_nothing),
+		T(comments_that_are_not_for_us_are_not_even_stored),
+		T(a_forge_that_is_away_is_looked_at_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
