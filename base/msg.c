@@ -406,8 +406,8 @@ msg_link_attach(struct msg_link *k, int take_fd, struct err *e)
 	if (type != SOCK_SEQPACKET)
 		return err_set(
 			e, ERR_INVALID, "link to role %u: socket type %d", k->spec.peer, type);
-	/* The new end may come before we saw the old one close: it is gone all the same, and calls of
-	 * which the outcome is unknown must not be sent again unless their owner was told. */
+	/* The new end may come before we saw the old one close: it is gone all the same, and calls
+	 * of which the outcome is unknown must not be sent again unless their owner was told. */
 	if (k->fd >= 0)
 		socket_ended(k);
 	struct msg_frame *waiting = k->queue;

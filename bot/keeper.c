@@ -27,9 +27,14 @@
 
 /* ---- answers ---- */
 
+struct asker {
+	struct role_ctx *r;
+	enum role role;
+	uint64_t id;
+};
+
 static void
-reply(struct role_ctx *r, enum role to, const struct msg *m, uint16_t type, int code,
-	const struct buf *blob, const char *text)
+reply(const struct asker *to, uint16_t type, int code, const struct buf *blob, const char *text)
 {
 	char *copy = mem_str(text);
 	struct wire_verdict v = { .ok = code == 0, .code = code, .text = copy };
@@ -40,23 +45,23 @@ reply(struct role_ctx *r, enum role to, const struct msg *m, uint16_t type, int 
 		out.blob = blob->data;
 		out.blob_len = blob->len;
 	}
-	if (msg_reply(role_link(r, to), m->id, &out, &e) < 0)
+	if (msg_reply(role_link(to->r, to->role), to->id, &out, &e) < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "keeper.reply_lost", &e);
 	free(copy);
 }
 
 static void
-refuse(struct role_ctx *r, enum role to, const struct msg *m, const struct err *e)
+refuse(const struct asker *to, const struct err *e)
 {
 	log_err(LOG_LEVEL_WARN, NULL, "keeper.refused", e);
-	reply(r, to, m, WIRE_SECRET, e->code, NULL, e->text);
+	reply(to, WIRE_SECRET, e->code, NULL, e->text);
 }
 
 /* Wipes what it sends. */
 static void
-give(struct role_ctx *r, enum role to, const struct msg *m, struct buf *secret)
+give(const struct asker *to, struct buf *secret)
 {
-	reply(r, to, m, WIRE_SECRET, 0, secret, NULL);
+	reply(to, WIRE_SECRET, 0, secret, NULL);
 	mem_wipe(secret->data, secret->len);
 }
 
@@ -106,12 +111,12 @@ verify(const struct keeper *k, const struct msg *m, const char **why)
 }
 
 static void
-on_verify(struct role_ctx *r, enum role from, struct msg *m)
+on_verify(const struct asker *to, const struct msg *m)
 {
 	const char *why;
-	int code = verify(r->own, m, &why);
+	int code = verify(to->r->own, m, &why);
 
-	reply(r, from, m, WIRE_VERIFIED, code, NULL, code ? why : NULL);
+	reply(to, WIRE_VERIFIED, code, NULL, code ? why : NULL);
 }
 
 /* ---- tokens and keys ---- */
@@ -125,9 +130,9 @@ asked_name(const struct msg *m)
 }
 
 static void
-on_sign_jwt(struct role_ctx *r, enum role from, struct msg *m)
+on_sign_jwt(const struct asker *to, const struct msg *m)
 {
-	const struct keeper_forge *f = keeper_forge_find(r->own, asked_name(m));
+	const struct keeper_forge *f = keeper_forge_find(to->r->own, asked_name(m));
 	auto_buf struct buf jwt = BUF_INIT(JWT_BYTES_MAX);
 	int64_t now_s = clock_wall_ms() / 1000;
 	char claims[160];
@@ -135,50 +140,50 @@ on_sign_jwt(struct role_ctx *r, enum role from, struct msg *m)
 
 	if (!f || !f->app_key) {
 		(void)err_set(&e, ERR_MISSING, "forge \"%s\" has no App key", asked_name(m));
-		refuse(r, from, m, &e);
+		refuse(to, &e);
 		return;
 	}
 	(void)snprintf(claims, sizeof(claims),
 		"{\"iat\":%" PRId64 ",\"exp\":%" PRId64 ",\"iss\":\"%" PRId64 "\"}",
 		now_s - JWT_BACKDATE_S, now_s + JWT_LIFE_S, f->app_id);
 	if (crypto_jwt(f->app_key, claims, &jwt, &e) < 0)
-		refuse(r, from, m, &e);
+		refuse(to, &e);
 	else
-		give(r, from, m, &jwt);
+		give(to, &jwt);
 }
 
 static void
-on_token(struct role_ctx *r, enum role from, struct msg *m)
+on_token(const struct asker *to, const struct msg *m)
 {
-	const struct keeper_forge *f = keeper_forge_find(r->own, asked_name(m));
+	const struct keeper_forge *f = keeper_forge_find(to->r->own, asked_name(m));
 	struct err e = { 0 };
 
 	if (!f || f->token.len == 0) {
 		(void)err_set(&e, ERR_MISSING, "forge \"%s\" has no token", asked_name(m));
-		refuse(r, from, m, &e);
+		refuse(to, &e);
 		return;
 	}
-	reply(r, from, m, WIRE_SECRET, 0, &f->token, NULL);
+	reply(to, WIRE_SECRET, 0, &f->token, NULL);
 }
 
 static void
-on_key(struct role_ctx *r, enum role from, struct msg *m)
+on_key(const struct asker *to, const struct msg *m)
 {
-	const struct keeper_model *model = keeper_model_find(r->own, asked_name(m));
+	const struct keeper_model *model = keeper_model_find(to->r->own, asked_name(m));
 	struct err e = { 0 };
 
 	if (!model || model->key.len == 0) {
 		(void)err_set(&e, ERR_MISSING, "model provider \"%s\" has no key", asked_name(m));
-		refuse(r, from, m, &e);
+		refuse(to, &e);
 		return;
 	}
-	reply(r, from, m, WIRE_SECRET, 0, &model->key, NULL);
+	reply(to, WIRE_SECRET, 0, &model->key, NULL);
 }
 
 static void
-on_ssh_sign(struct role_ctx *r, enum role from, struct msg *m)
+on_ssh_sign(const struct asker *to, const struct msg *m)
 {
-	const struct keeper *k = r->own;
+	const struct keeper *k = to->r->own;
 	auto_buf struct buf signature = BUF_INIT(SIGNATURE_BYTES);
 	struct err e = { 0 };
 
@@ -187,23 +192,23 @@ on_ssh_sign(struct role_ctx *r, enum role from, struct msg *m)
 	else
 		(void)crypto_ssh_sign(k->sign_key, "git", m->blob, m->blob_len, &signature, &e);
 	if (e.code)
-		refuse(r, from, m, &e);
+		refuse(to, &e);
 	else
-		give(r, from, m, &signature);
+		give(to, &signature);
 }
 
 /* Ties a comment's hidden marker to us: without the key nobody can forge the marker of a task. */
 static void
-on_marker(struct role_ctx *r, enum role from, struct msg *m)
+on_marker(const struct asker *to, const struct msg *m)
 {
-	const struct keeper *k = r->own;
+	const struct keeper *k = to->r->own;
 	const char *task = asked_name(m);
 	auto_buf struct buf hex = BUF_INIT(MARKER_HEX_DIGITS);
 	uint8_t mac[CRYPTO_SHA256_BYTES];
 
 	crypto_hmac_sha256(k->marker_key, sizeof(k->marker_key), task, strlen(task), mac);
 	(void)str_hex(&hex, mac, MARKER_HEX_DIGITS / 2);
-	reply(r, from, m, WIRE_SECRET, 0, &hex, NULL);
+	reply(to, WIRE_SECRET, 0, &hex, NULL);
 }
 
 /* ---- the role ---- */
@@ -213,7 +218,7 @@ on_msg(struct role_ctx *r, enum role from, struct msg *m)
 {
 	static const struct {
 		uint16_t type;
-		void (*answer)(struct role_ctx *r, enum role from, struct msg *m);
+		void (*answer)(const struct asker *to, const struct msg *m);
 	} rows[] = {
 		{ WIRE_KEY, on_key },
 		{ WIRE_MARKER, on_marker },
@@ -223,9 +228,11 @@ on_msg(struct role_ctx *r, enum role from, struct msg *m)
 		{ WIRE_VERIFY, on_verify },
 	};
 
+	const struct asker to = { r, from, m->id };
+
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (rows[i].type == m->type && m->id)
-			rows[i].answer(r, from, m);
+			rows[i].answer(&to, m);
 	}
 }
 

@@ -12,8 +12,9 @@
 #include <strings.h>
 
 #define DEPTH_MAX 128
-#define TEXT_MAX  256 /* of a key, a type or a model's name; longer ones are cut, none of ours is  \
-		       */
+#define TEXT_MAX                                                                                   \
+	256 /* of a key, a type or a model's name; longer ones are cut, none of ours is            \
+	     */
 
 /* "type" of a tool that the provider runs; each is a prefix (web_search_preview,
  * web_search_20250305). */
