@@ -15,7 +15,6 @@
 
 #define STOP_MS_MAX  5000
 #define STOP_LOOK_MS 50
-#define RESENT_MS    1000 /* what comes this soon after a link came up may have been asked before */
 
 /* ---- Forges ---- */
 
@@ -164,14 +163,13 @@ on_fact(struct courier *c, struct msg *m)
 		courier_fact(c, &work, on_answer, question_new(c, m->id, op));
 }
 
-/* A courier that was killed asked the forge and told nobody; the queue's question is then sent
- * again as it was. */
+/* When we die the queue says itself that what it had sent us is unknown. */
 static int64_t
-unknown_since(const struct courier *c, const struct wire_effect *w)
+unknown_since(const struct wire_effect *w)
 {
-	if (w->was_unknown)
-		return w->unknown_ms > 0 ? w->unknown_ms : clock_wall_ms();
-	return loop_now_ms(c->role->loop) < c->resent_until_ms ? clock_wall_ms() : 0;
+	if (!w->was_unknown)
+		return 0;
+	return w->unknown_ms > 0 ? w->unknown_ms : clock_wall_ms();
 }
 
 static void
@@ -190,7 +188,7 @@ on_effect(struct courier *c, struct msg *m)
 	struct courier_effect effect = {
 		.work = { .op = op, .bytes = m->blob, .n_bytes = m->blob_len },
 		.id = w->effect,
-		.unknown_ms = unknown_since(c, w),
+		.unknown_ms = unknown_since(w),
 	};
 	struct question *q;
 
@@ -226,15 +224,6 @@ courier_on_msg(struct role_ctx *r, enum role from, struct msg *m)
 		(void)courier_git_msg(c, from, m); /* the permit table lets nothing else in */
 }
 
-static void
-courier_on_peer(struct role_ctx *r, enum role peer, bool is_up)
-{
-	struct courier *c = r->own;
-
-	if (peer == ROLE_QUEUE && is_up)
-		c->resent_until_ms = loop_now_ms(r->loop) + RESENT_MS;
-}
-
 static int
 courier_start(struct role_ctx *r, struct err *e)
 {
@@ -243,7 +232,6 @@ courier_start(struct role_ctx *r, struct err *e)
 
 	r->own = c;
 	c->role = r;
-	c->resent_until_ms = loop_now_ms(r->loop) + RESENT_MS;
 	courier_on_config(r);
 	rc = http_create(r->loop, &c->http, e);
 	return rc < 0 ? rc : courier_git_start(c, e);
@@ -280,7 +268,6 @@ const struct role_spec ROLE_SPEC_COURIER = {
 	.writes = WRITES,
 	.start = courier_start,
 	.on_msg = courier_on_msg,
-	.on_peer = courier_on_peer,
 	.on_config = courier_on_config,
 	.stop = courier_stop,
 };

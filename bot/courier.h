@@ -39,7 +39,6 @@ struct courier {
 	struct courier_git *git; /* courier_git.c's own */
 	struct ensure *ensures;  /* effects under way, oldest first */
 	size_t calls_open;       /* operations under way */
-	int64_t resent_until_ms; /* boot clock: until then a question may be a repeated one */
 	int64_t stop_until_ms;
 };
 

@@ -99,16 +99,16 @@ int
 github_make_token(const struct forge_op *op, struct http_request *out, struct err *e)
 {
 	struct buf *b = &out->body;
-	const char *name = op->repo ? strchr(op->repo, '/') : NULL;
+	const char *name = forge_repo_ok(op->repo) ? strchr(op->repo, '/') + 1 : NULL;
 
-	if (op->repo_id <= 0 && !forge_repo_ok(op->repo))
+	if (op->repo_id <= 0 && !name)
 		return err_set(e, ERR_INVALID, "a token for no repository");
 	strs_add(&out->headers, "Content-Type: application/json");
 	if (op->repo_id > 0) {
 		(void)buf_addf(b, "{\"repository_ids\":[%" PRId64 "]", op->repo_id);
 	} else {
 		(void)buf_adds(b, "{\"repositories\":[");
-		(void)json_quote(b, name + 1, strlen(name + 1));
+		(void)json_quote(b, name, strlen(name));
 		(void)buf_addc(b, ']');
 	}
 	return buf_adds(b,
