@@ -3,12 +3,12 @@
  * main - the program: finds the subcommand and runs it.
  */
 #include "base/str.h"
+#include "bot/check.h"
 #include "bot/command.h"
 #include "bot/git_child.h"
 #include "bot/role.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <sysexits.h>
 
 static int
@@ -35,6 +35,7 @@ static const struct command commands[] = {
 	{ "--help", NULL, NULL, run_help },
 	{ "--role", NULL, NULL, run_role },
 	{ "--version", NULL, NULL, run_version },
+	{ "check", "[-c FILE] [--json]", "what is wrong here, and how to mend it", check_main },
 	{ "help", "", "this text", run_help },
 	{ "serve", "[-c FILE]", "run the bot in the foreground", command_serve },
 	{ "version", "", "name and number of this version", run_version },
@@ -56,19 +57,6 @@ run_help(int argc, char **argv)
 	(void)printf("\nThe configuration is nightshift.yaml in this directory, or -c FILE.\n"
 		     "Exit codes are those of sysexits.h.\n");
 	return EX_OK;
-}
-
-int
-command_usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)fprintf(stderr, "nightshift: ");
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fprintf(stderr, "\nTry: nightshift help\n");
-	return EX_USAGE;
 }
 
 static int

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check - each question with a good and a bad answer; forges are in test_check_forge.c. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "tests/unit/bot/check_case.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sysexits.h>
+
+static void
+git_versions(void **state)
+{
+	static const struct {
+		const char *version;
+		bool ok;
+	} rows[] = {
+		{ "2.39.5", true },
+		{ "2.39.4", true },
+		{ "2.39.3", false },
+		{ "2.38.9", false },
+		{ "2.40.1", false },
+		{ "2.40.2", true },
+		{ "2.45.0", false },
+		{ "2.45.1", true },
+		{ "2.46.0", true },
+		{ "2.47.1 (Apple Git-100)", true },
+		{ "2.50.0.rc1", true },
+		{ "3.0.0", true },
+		{ "1.9.1", false },
+		{ "2.39", false },
+		{ "", false },
+		{ "x", false },
+		{ "2", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if ((check_git_version(rows[i].version) == NULL) != rows[i].ok)
+			fail_msg("%s", rows[i].version);
+	}
+}
+
+static void
+secrets_are_read_and_keys_parsed(void **state)
+{
+	auto_config struct config c = { 0 };
+	struct check_report r = { 0 };
+
+	(void)state;
+	check_case_put("good", "0123456789abcdef0123456789abcdef\n", 0600);
+	check_case_put("open", "0123456789abcdef0123456789abcdef\n", 0644);
+	check_case_put("short", "hunter2\n", 0600);
+	check_case_parse(
+		"public_url: http://127.0.0.1\n"
+		"forges:\n"
+		"  a: { kind: github, token_file: good, webhook_secret_file: open }\n"
+		"  b: { kind: github, app_id: 1, app_key_file: good, webhook_secret_file: short }\n"
+		"models: { openai: { key_file: absent } }\n",
+		&c);
+	check_secrets(&r, &c);
+	assert_int_equal(r.items.n, 5);
+	check_case_has(&r, "forges.a.token", "ok", "good");
+	check_case_has(&r, "forges.a.webhook_secret", "failure", "chmod 600");
+	check_case_has(&r, "forges.b.app_key", "failure", "private key");
+	check_case_has(&r, "forges.b.webhook_secret", "failure", "less than 16 bytes");
+	check_case_has(&r, "models.openai.key", "failure", "No such file");
+	assert_int_equal(r.exit_code, EX_CONFIG);
+	assert_null(check_case_find(&r, "forges.b.webhook_secret", "hunter2"));
+	check_report_finish(&r);
+}
+
+static void
+addresses_for_deliveries(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *public_url;
+		const char *forge;
+		const char *want;
+	} rows[] = {
+		{ "a public address with TLS", "https://bot.example.org", "https://github.com",
+			"ok" },
+		{ "both at home", "http://192.168.1.2:8080", "http://git.local:3000", "ok" },
+		{ "both on this machine", "http://127.0.0.1:8080", "http://127.0.0.1:3000", "ok" },
+		{ "a forge far away, a bot at home", "http://192.168.1.2:8080",
+			"https://github.com", "warning" },
+		{ "localhost by name", "https://localhost:8080", "https://github.com", "warning" },
+		{ "localhost in IPv6", "https://[::1]:8080", "https://github.com", "warning" },
+		{ "no TLS over the internet", "http://bot.example.org", "https://github.com",
+			"warning" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_free char *text =
+			mem_fmt("public_url: %s\nforges: { f: { kind: gitea, url: \"%s\", "
+				"token_file: t, webhook_secret_file: w } }\n",
+				rows[i].public_url, rows[i].forge);
+		auto_config struct config c = { 0 };
+		struct check_report r = { 0 };
+		const struct check_item *item;
+
+		check_case_parse(text, &c);
+		check_hooks(&r, &c);
+		assert_int_equal(r.items.n, 1);
+		item = r.items.v;
+		if (!str_eq(item->state, rows[i].want))
+			fail_msg("%s: %s", rows[i].name, item->text);
+		check_report_finish(&r);
+	}
+}
+
+/* ---- The machine and the subcommand ---- */
+
+static void
+the_machine_is_asked_for_everything(void **state)
+{
+	auto_config struct config c = { 0 };
+	auto_free char *text = NULL;
+	struct check_report r = { 0 };
+
+	(void)state;
+	check_case_put("agent", "#!/bin/sh\n", 0755);
+	check_case_put("file", "", 0600);
+	text = mem_fmt(
+		"intake: poll\nlisten: 203.0.113.7:80\nstate_dir: file\nagent: mine\n"
+		"forges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n"
+		"agents: { mine: { command: [%s/agent] }, other: { command: [/nothing/here] } }\n"
+		"sandbox: { tools: [/nothing/there] }\n",
+		check_case_dir);
+	check_case_parse(text, &c);
+	check_machine(&r, &c);
+	check_case_has(&r, "state_dir", "failure", "is no directory");
+	check_case_has(&r, "listen", "failure", "203.0.113.7:80");
+	check_case_has(&r, "git", "ok", "git 2.");
+	check_case_has(&r, "agents.mine", "failure", "not seen by a box");
+	check_case_has(&r, "agents.other", "failure", "not found by a box");
+	check_case_has(&r, "sandbox.tools", "warning", "/nothing/there");
+	assert_non_null(check_case_find(&r, "sandbox.tier_min", ""));
+	check_report_finish(&r);
+}
+
+/* Runs the subcommand with its standard output in out. */
+static int
+run(struct buf *out, char *const words[])
+{
+	auto_fd int said = memfd_create("stdout", MFD_CLOEXEC);
+	auto_fd int saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	char *argv[8] = { NULL };
+	char chunk[4096];
+	int argc = 0, code;
+	ssize_t n;
+	off_t at = 0;
+
+	while (words[argc]) {
+		argv[argc] = words[argc];
+		argc++;
+	}
+	(void)fflush(stdout);
+	assert_true(dup2(said, STDOUT_FILENO) >= 0);
+	optind = 0; /* getopt starts anew */
+	code = check_main(argc, argv);
+	(void)fflush(stdout);
+	assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+	while ((n = pread(said, chunk, sizeof(chunk), at)) > 0) {
+		assert_int_equal(buf_add(out, chunk, (size_t)n), 0);
+		at += n;
+	}
+	return code;
+}
+
+static char CHECK[] = "check", DOCS[] = "--print-docs", CONFIG[] = "--print-config",
+	    AS_JSON[] = "--json", OFFLINE[] = "--offline", DASH_C[] = "-c",
+	    NOTHING[] = "nothing.yaml", WRONG[] = "extra";
+
+static void
+documentation_needs_no_configuration(void **state)
+{
+	auto_buf struct buf out = BUF_INIT(1000000);
+	auto_buf struct buf want = BUF_INIT(1000000);
+	char *const words[] = { CHECK, DOCS, NULL };
+
+	(void)state;
+	assert_int_equal(run(&out, words), EX_OK);
+	assert_int_equal(config_docs(&want), 0);
+	assert_string_equal(buf_str(&out), buf_str(&want));
+}
+
+static void
+exits_say_what_is_wrong(void **state)
+{
+	auto_buf struct buf out = BUF_INIT(1000000);
+	char *const missing[] = { CHECK, DASH_C, NOTHING, NULL };
+	char *const plain[] = { CHECK, OFFLINE, NULL };
+	char *const config[] = { CHECK, CONFIG, NULL };
+
+	(void)state;
+	assert_int_equal(run(&out, missing), EX_NOINPUT);
+	assert_non_null(strstr(buf_str(&out), "mend: write one"));
+	check_case_put("nightshift.yaml", "lisen: x\n", 0600);
+	assert_int_equal(run(&out, plain), EX_CONFIG);
+	assert_non_null(strstr(buf_str(&out), "did you mean \"listen\"?"));
+	buf_reset(&out);
+	check_case_put("nightshift.yaml",
+		"intake: poll\nforges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n",
+		0600);
+	assert_int_equal(run(&out, config), EX_OK);
+	assert_non_null(strstr(buf_str(&out), "api_url: http://h/api/v1\n"));
+	assert_int_equal(run(&out, plain), EX_CONFIG);
+	assert_non_null(strstr(buf_str(&out), "FAIL  forges.t.token"));
+}
+
+static void
+json_is_one_object(void **state)
+{
+	auto_buf struct buf out = BUF_INIT(1000000);
+	char *const words[] = { CHECK, AS_JSON, OFFLINE, NULL };
+	auto_json struct json *j = NULL;
+
+	(void)state;
+	check_case_put("nightshift.yaml",
+		"intake: poll\nforges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n",
+		0600);
+	assert_int_equal(run(&out, words), EX_CONFIG);
+	assert_int_equal(json_parse(out.data, out.len, &JSON_LIMITS_REPLY, &j, NULL), 0);
+	assert_false(json_bool(j, "ok"));
+	assert_true(json_len(j, "checks") > 8);
+	assert_string_equal(json_str(json_at(j, "checks", 0), "name"), "configuration");
+	assert_string_equal(json_str(json_at(j, "checks", 1), "state"), "failure");
+}
+
+static void
+unknown_words_are_refused(void **state)
+{
+	auto_buf struct buf out = BUF_INIT(1000);
+	char *const words[] = { CHECK, WRONG, NULL };
+
+	(void)state;
+	assert_int_equal(run(&out, words), EX_USAGE);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(git_versions),
+		CHECK_TEST(secrets_are_read_and_keys_parsed),
+		CHECK_TEST(addresses_for_deliveries),
+		CHECK_TEST(the_machine_is_asked_for_everything),
+		CHECK_TEST(documentation_needs_no_configuration),
+		CHECK_TEST(exits_say_what_is_wrong),
+		CHECK_TEST(json_is_one_object),
+		CHECK_TEST(unknown_words_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

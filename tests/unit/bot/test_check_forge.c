@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check_forge - what forges say of the bot, played by a scripted server in a child. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "tests/unit/base/http_server.h"
+#include "tests/unit/bot/check_case.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+struct line {
+	const char *to; /* "GET /user" */
+	const char *reply;
+};
+
+static const struct line *script;
+
+#define OK   "HTTP/1.1 200 OK\r\n"
+#define JSON "Content-Type: application/json\r\n"
+
+static enum http_server_next
+answer(void *ctx, const char *raw, struct buf *out)
+{
+	(void)ctx;
+	for (const struct line *l = script; l->to; l++) {
+		size_t n = strlen(l->to);
+		const char *body;
+
+		if (strncmp(raw, l->to, n) != 0 || (raw[n] != ' ' && raw[n] != '?'))
+			continue;
+		body = strstr(l->reply, "\n\n") + 2;
+		(void)buf_add(out, l->reply, (size_t)(body - l->reply) - 1);
+		(void)buf_addf(out, JSON "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+			strlen(body), body);
+		return SERVER_CLOSE;
+	}
+	(void)buf_adds(
+		out, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+	return SERVER_CLOSE;
+}
+
+/* Asks the forge that the rows play; yaml has %d where its port belongs. */
+static void
+ask(const struct line *rows, const char *yaml, struct check_report *r)
+{
+	auto_config struct config c = { 0 };
+	auto_buf struct buf text = BUF_INIT(4096);
+	struct http_server *server;
+	struct loop *loop = NULL;
+	pid_t pid;
+
+	script = rows;
+	assert_int_equal(loop_create(&loop, NULL), 0);
+	server = http_server_create(loop, answer, NULL);
+	for (const char *p = yaml; *p; p++) {
+		if (*p == '#')
+			(void)buf_addf(&text, "http://127.0.0.1:%d", http_server_port(server));
+		else
+			(void)buf_addc(&text, *p);
+	}
+	check_case_put("t", "0123456789abcdef0123456789abcdef\n", 0600);
+	check_case_parse(buf_str(&text), &c);
+	pid = fork();
+	if (pid == 0) {
+		(void)loop_run(loop, NULL);
+		_exit(0);
+	}
+	check_forges(r, &c);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	http_server_destroy(server);
+	loop_destroy(loop);
+}
+
+#define GITHUB                                                                                     \
+	"intake: poll\nforges: { gh: { kind: github, url: \"#\", api_url: \"#\", token_file: t, "  \
+	"repos: [acme/widget, \"acme/*\", \"!acme/x\"] } }\n"
+#define GITEA "intake: poll\nforges: { tea: { kind: gitea, url: \"#\", token_file: t } }\n"
+
+static void
+a_good_token_is_known_by_name(void **state)
+{
+	static const struct line rows[] = {
+		{ "GET /user",
+			OK "X-OAuth-Scopes: repo, workflow\r\n\n{\"login\":\"bot\",\"id\":7}" },
+		{ "GET /repos/acme/widget/collaborators/bot/permission",
+			OK "\n{\"permission\":\"write\",\"role_name\":\"write\",\"user\":{"
+			   "\"login\":\"bot\",\"id\":7}}" },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+
+	(void)state;
+	ask(rows, GITHUB, &r);
+	check_case_has(&r, "forges.gh", "ok", "knows the bot as bot");
+	check_case_has(&r, "forges.gh.scopes", "ok", "repo, workflow");
+	check_case_has(&r, "forges.gh.repos", "ok", "acme/widget");
+	assert_int_equal(r.exit_code, EX_OK);
+	assert_int_equal(r.items.n, 3);
+	check_report_finish(&r);
+}
+
+static void
+a_weak_token_is_told(void **state)
+{
+	static const struct line rows[] = {
+		{ "GET /user", OK "X-OAuth-Scopes: read:user, "
+				  "public_repo\r\n\n{\"login\":\"bot\",\"id\":7}" },
+		{ "GET /repos/acme/widget/collaborators/bot/permission",
+			OK "\n{\"permission\":\"read\",\"role_name\":\"read\",\"user\":{\"login\":"
+			   "\"bot\",\"id\":7}}" },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+
+	(void)state;
+	ask(rows, GITHUB, &r);
+	check_case_has(&r, "forges.gh.scopes", "failure", "public_repo");
+	check_case_has(&r, "forges.gh.repos", "failure", "may not push");
+	assert_int_equal(r.exit_code, EX_NOPERM);
+	check_report_finish(&r);
+}
+
+static void
+a_refused_token_is_told(void **state)
+{
+	static const struct line rows[] = {
+		{ "GET /api/v1/user",
+			"HTTP/1.1 401 Unauthorized\r\n\n{\"message\":\"user does not exist\"}" },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+	const struct check_item *i;
+
+	(void)state;
+	ask(rows, GITEA, &r);
+	assert_int_equal(r.items.n, 1);
+	i = r.items.v;
+	assert_string_equal(i->state, "failure");
+	assert_non_null(strstr(i->mend, "make a new token"));
+	assert_int_equal(r.exit_code, EX_NOPERM);
+	check_report_finish(&r);
+}
+
+static void
+another_program_is_no_forge(void **state)
+{
+	static const struct line rows[] = {
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+	const struct check_item *i;
+
+	(void)state;
+	ask(rows, GITEA, &r);
+	i = r.items.v;
+	assert_string_equal(i->state, "failure");
+	assert_non_null(strstr(i->mend, "compare kind, url and api_url"));
+	assert_int_equal(r.exit_code, EX_UNAVAILABLE);
+	check_report_finish(&r);
+}
+
+static void
+a_hostile_name_does_not_move_the_cursor(void **state)
+{
+	static const struct line rows[] = {
+		{ "GET /api/v1/user", OK "\n{\"login\":\"bot\\u001b[2J\\n\",\"id\":7}" },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+
+	(void)state;
+	ask(rows, GITEA, &r);
+	for (size_t i = 0; i < r.items.n; i++) {
+		const struct check_item *items = r.items.v;
+
+		assert_null(strpbrk(items[i].text, "\x1b\n"));
+	}
+	check_report_finish(&r);
+}
+
+#define APP                                                                                        \
+	"public_url: http://127.0.0.1\nforges: { gh: { kind: github, url: \"#\", api_url: \"#\", " \
+	"app_id: 5, app_key_file: key, webhook_secret_file: t, repos: [acme/widget] } }\n"
+
+static void
+make_app_key(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execlp("ssh-keygen", "ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "",
+			"-m", "PEM", "-f", "key", (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+an_apps_rights_and_events_are_compared(void **state)
+{
+	static const struct line rows[] = {
+		{ "GET /app", OK "Date: Sun, 22 Nov 2020 09:19:17 "
+				 "GMT\r\n\n{\"id\":5,\"slug\":\"ns\",\"permissions\":{\"checks\":"
+				 "\"write\",\"contents\":\"read\",\"issues\":\"write\","
+				 "\"metadata\":\"read\"},\"events\":"
+				 "[\"issues\"]}" },
+		{ "GET /users/ns%5Bbot%5D",
+			OK "\n{\"login\":\"ns[bot]\",\"id\":9,\"type\":\"Bot\"}" },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+
+	(void)state;
+	make_app_key();
+	ask(rows, APP, &r);
+	check_case_has(&r, "forges.gh", "ok", "ns[bot]");
+	check_case_has(
+		&r, "forges.gh.permissions", "failure", "contents: write, pull_requests: write");
+	check_case_has(&r, "forges.gh.permissions", "warning", "issue_comment, pull_request");
+	check_case_has(&r, "forges.gh.repos", "failure", "acme/widget: the bot does not see it");
+	check_case_has(&r, "forges.gh", "warning", "clocks differ");
+	assert_int_equal(r.exit_code, EX_NOPERM);
+	check_report_finish(&r);
+}
+
+static void
+an_app_that_may_all_is_well(void **state)
+{
+	static const struct line rows[] = {
+		{ "GET /app", OK "\n{\"id\":5,\"slug\":\"ns\",\"permissions\":{\"checks\":"
+				 "\"write\",\"contents\":\"write\","
+				 "\"issues\":\"write\",\"metadata\":\"read\",\"pull_requests\":"
+				 "\"write\"},\"events\":[\"issues\","
+				 "\"issue_comment\",\"pull_request\"]}" },
+		{ "GET /users/ns%5Bbot%5D",
+			OK "\n{\"login\":\"ns[bot]\",\"id\":9,\"type\":\"Bot\"}" },
+		{ "GET /repos/acme/widget/installation", OK "\n{\"id\":77}" },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+
+	(void)state;
+	make_app_key();
+	ask(rows, APP, &r);
+	check_case_has(&r, "forges.gh.permissions", "ok", "may do what the bot does");
+	check_case_has(&r, "forges.gh.repos", "ok", "acme/widget");
+	assert_int_equal(r.exit_code, EX_OK);
+	check_report_finish(&r);
+}
+
+static void
+nobody_there_is_told(void **state)
+{
+	auto_config struct config c = { 0 };
+	struct check_report r = { 0 };
+
+	(void)state;
+	check_case_put("t", "0123456789abcdef0123456789abcdef\n", 0600);
+	check_case_parse("intake: poll\nforges: { tea: { kind: gitea, url: \"http://127.0.0.1:1\", "
+			 "token_file: t } }\n",
+		&c);
+	check_forges(&r, &c);
+	check_case_has(&r, "forges.tea", "failure", "http://127.0.0.1:1");
+	assert_int_equal(r.exit_code, EX_UNAVAILABLE);
+	check_report_finish(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CHECK_TEST(a_good_token_is_known_by_name),
+		CHECK_TEST(a_weak_token_is_told),
+		CHECK_TEST(a_refused_token_is_told),
+		CHECK_TEST(another_program_is_no_forge),
+		CHECK_TEST(a_hostile_name_does_not_move_the_cursor),
+		CHECK_TEST(an_apps_rights_and_events_are_compared),
+		CHECK_TEST(an_app_that_may_all_is_well),
+		CHECK_TEST(nobody_there_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
