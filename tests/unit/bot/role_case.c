@@ -264,7 +264,9 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 		c->verdict = *(struct wire_verdict *)m->obj;
 		((struct wire_verdict *)m->obj)->text = NULL;
 	}
-	c->blob = mem_strn(m->blob ? m->blob : "", m->blob_len);
+	c->blob = mem_zero(m->blob_len + 1);
+	if (m->blob_len > 0)
+		memcpy(c->blob, m->blob, m->blob_len);
 	c->blob_len = m->blob_len;
 	c->n_answers++;
 	loop_stop(c->loop);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_queue_bucket - talk makes room for results. */
+#include "bot/queue.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define NOW 1000000
+
+static void
+progress_leaves_a_third_to_results(void **state)
+{
+	struct queue q = { .speed = 1 };
+
+	(void)state;
+	for (int i = 0; i < BUDGET_MINUTE_MAX * 2 / 3; i++)
+		assert_int_equal(queue_bucket_take(&q, "gh/1", false, NOW), 0);
+	assert_true(queue_bucket_take(&q, "gh/1", false, NOW) > 0);
+	for (int i = 0; i < BUDGET_MINUTE_MAX / 3; i++)
+		assert_int_equal(queue_bucket_take(&q, "gh/1", true, NOW), 0);
+	assert_true(queue_bucket_take(&q, "gh/1", true, NOW) > 0);
+	assert_int_equal(queue_bucket_take(&q, "gh/1", false, NOW + 60001), 0);
+	queue_bucket_finish(&q);
+}
+
+static void
+an_hour_is_counted_too(void **state)
+{
+	struct queue q = { .speed = 1 };
+	int64_t now = NOW;
+	int n = 0;
+
+	(void)state;
+	for (; n < 1000 && queue_bucket_take(&q, "gh/1", false, now) == 0; n++)
+		now += 2000;
+	assert_in_range(n, BUDGET_HOUR_MAX * 2 / 3, BUDGET_HOUR_MAX * 2 / 3 + 1);
+	assert_int_equal(queue_bucket_take(&q, "gh/1", true, now), 0);
+	queue_bucket_finish(&q);
+}
+
+static void
+installations_do_not_share(void **state)
+{
+	struct queue q = { .speed = 1 };
+
+	(void)state;
+	for (int i = 0; i < BUDGET_MINUTE_MAX; i++)
+		assert_int_equal(queue_bucket_take(&q, "gh/1", true, NOW), 0);
+	assert_true(queue_bucket_take(&q, "gh/1", true, NOW) > 0);
+	assert_int_equal(queue_bucket_take(&q, "gh/2", true, NOW), 0);
+	queue_bucket_finish(&q);
+}
+
+static void
+what_the_forge_closed_stays_closed(void **state)
+{
+	struct queue q = { .speed = 1 };
+
+	(void)state;
+	queue_bucket_close(&q, "gh/1", NOW + 5000);
+	queue_bucket_close(&q, "gh/1", NOW + 1000);
+	assert_true(queue_bucket_take(&q, "gh/1", true, NOW + 4999) > 0);
+	assert_int_equal(queue_bucket_take(&q, "gh/1", true, NOW + 5001), 0);
+	queue_bucket_finish(&q);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(progress_leaves_a_third_to_results),
+		cmocka_unit_test(an_hour_is_counted_too),
+		cmocka_unit_test(installations_do_not_share),
+		cmocka_unit_test(what_the_forge_closed_stays_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
