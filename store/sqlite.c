@@ -121,17 +121,18 @@ check(struct sqlite *s, struct err *e)
 	return 0;
 }
 
+/* The directory's own name is the business of whoever made it; a confined role could not even open
+ * what it lies in. */
 static int
-make_durable(const char *dir, const char *path, struct err *e)
+make_durable(const char *dir, const char *path, bool made_dir, struct err *e)
 {
 	auto_free char *parent = mem_fmt("%s/..", dir);
 	int rc = fsync_path(path, 0, e);
 
 	if (rc == 0)
 		rc = fsync_path(dir, O_DIRECTORY, e);
-	/* A role may not open what lies above its own directory; who made that made it durable. */
-	if (rc == 0 && fsync_path(parent, O_DIRECTORY, e) < 0 && e && e->code != ERR_DENIED)
-		rc = e->code;
+	if (rc == 0 && made_dir)
+		rc = fsync_path(parent, O_DIRECTORY, e);
 	return rc;
 }
 
@@ -167,8 +168,6 @@ open_steps(struct sqlite *s, const struct store_conf *c, const char *path, struc
 		rc = sqlite_migrate(s, e);
 	if (rc == 0)
 		rc = check(s, e);
-	if (rc == 0 && c->is_durable)
-		rc = make_durable(c->dir, path, e);
 	return rc;
 }
 
@@ -176,7 +175,8 @@ static int
 sqlite_open(const struct store_conf *c, struct store **out, struct err *e)
 {
 	auto_free char *path = mem_fmt("%s/nightshift.db", c->dir);
-	int rc = fs_mkdirs(c->dir, 0700, e);
+	bool made_dir = access(c->dir, F_OK) < 0;
+	int rc = made_dir ? fs_mkdirs(c->dir, 0700, e) : 0;
 	if (rc < 0)
 		return rc;
 
@@ -185,6 +185,8 @@ sqlite_open(const struct store_conf *c, struct store **out, struct err *e)
 	s->lock_fd = -1;
 	s->pack = pack_create();
 	rc = open_steps(s, c, path, e);
+	if (rc == 0 && c->is_durable)
+		rc = make_durable(c->dir, path, made_dir, e);
 	if (rc < 0) {
 		sqlite_close(&s->base);
 		return err_wrap(e, rc, "%s", path);
