@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define STOP_MS_MAX 10000
@@ -57,13 +58,6 @@ anyone_runs(const struct master *m)
 	return false;
 }
 
-void
-master_on_end(struct master *m)
-{
-	if (!anyone_runs(m))
-		loop_stop(m->loop);
-}
-
 static void
 signal_all(const struct master *m, int signo)
 {
@@ -81,13 +75,17 @@ on_stop_timeout(void *ctx)
 }
 
 static void
-on_stop(void *ctx, int signo)
+stop_if_empty(struct master *m)
 {
-	struct master *m = ctx;
+	if (m->is_stopping && !anyone_runs(m))
+		loop_stop(m->loop);
+}
 
+static void
+begin_stop(struct master *m)
+{
 	if (m->is_stopping)
 		return;
-	log_info(NULL, "serve.stopping", "signal=%d", signo);
 	notify_send(m->notify_fd, "STOPPING=1");
 	m->is_stopping = true;
 	for (int i = 0; i < ROLE_COUNT; i++) {
@@ -98,7 +96,43 @@ on_stop(void *ctx, int signo)
 	}
 	signal_all(m, SIGTERM);
 	(void)loop_timer_add(m->loop, STOP_MS_MAX, on_stop_timeout, m);
-	master_on_end(m);
+	stop_if_empty(m);
+}
+
+static void
+on_stop(void *ctx, int signo)
+{
+	struct master *m = ctx;
+
+	if (!m->is_stopping)
+		log_info(NULL, "serve.stopping", "signal=%d", signo);
+	begin_stop(m);
+}
+
+/* What trying again does not mend: a file that is missing, unreadable or wrong. */
+static bool
+is_permanent(int code)
+{
+	static const int codes[] = { EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_NOPERM, EX_CONFIG };
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		if (codes[i] == code)
+			return true;
+	}
+	return false;
+}
+
+/* A role that has worked once is started again whatever happens; a bot that has never worked should
+ * rather say so and end, than try for ever what a person must mend. */
+void
+master_on_end(struct master *m, struct loop_exit how)
+{
+	if (!m->was_ready && !m->is_stopping && !how.signo && is_permanent(how.code)) {
+		log_error(NULL, "serve.gives_up", "code=%d", how.code);
+		m->exit_code = how.code;
+		begin_stop(m);
+	}
+	stop_if_empty(m);
 }
 
 /* ---- reload ---- */
@@ -214,7 +248,7 @@ finish(struct master *m)
 }
 
 int
-master_run(const char *config_path, struct err *e)
+master_run(const char *config_path, int *exit_code, struct err *e)
 {
 	struct master m = {
 		.config_path = config_path,
@@ -237,6 +271,7 @@ master_run(const char *config_path, struct err *e)
 		rc = loop_run(m.loop, e);
 	if (rc == 0)
 		log_info(NULL, "serve.stopped", "pid=%d", (int)getpid());
+	*exit_code = m.exit_code;
 	finish(&m);
 	return rc;
 }

@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 
-/* `nightshift serve`: runs until SIGTERM or SIGINT and every role has ended. config_path is read
- * again on SIGHUP. */
-int master_run(const char *config_path, struct err *e);
+/* `nightshift serve`: runs until SIGTERM or SIGINT and every role has ended, or until a role cannot
+ * start: *exit_code is that role's then, else 0. config_path is read again on SIGHUP. */
+int master_run(const char *config_path, int *exit_code, struct err *e);
 
 #endif

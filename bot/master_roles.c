@@ -177,10 +177,9 @@ on_end(void *ctx, pid_t pid, struct loop_exit how)
 		"role=%s pid=%d code=%d signal=%d lived_ms=%lld", role_name(c->spec->role),
 		(int)pid, how.code, how.signo, (long long)lived_ms);
 	forget(c);
-	if (c->m->is_stopping) {
-		master_on_end(c->m);
+	master_on_end(c->m, how);
+	if (c->m->is_stopping)
 		return;
-	}
 	c->delay_ms = c->ends_by_request ? 0 : restart_delay(c->delay_ms, lived_ms);
 	c->timer = loop_timer_add(c->m->loop, c->delay_ms, on_restart, c);
 }

@@ -38,6 +38,7 @@ struct master {
 	int notify_fd;
 	bool is_stopping;
 	bool was_ready;
+	int exit_code;
 	int64_t turn; /* counts pairs of sockets handed out */
 	int64_t turns[ROLE_COUNT][ROLE_COUNT];
 	struct crew crew[ROLE_COUNT];
@@ -51,7 +52,8 @@ int crew_send_config(const struct crew *c, const struct config *config, struct e
 
 /* master.c: told by the crew */
 void master_on_ready(struct master *m, enum role role, const char *address);
-void master_on_end(struct master *m);
+/* Before a restart is thought of: the bot may be stopping, or begin to. */
+void master_on_end(struct master *m, struct loop_exit how);
 
 /* master_dirs.c: makes state_dir and what is below it, and takes the lock that keeps a second
  * master out (ERR_BUSY). */

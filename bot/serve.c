@@ -18,6 +18,7 @@ command_serve(int argc, char **argv)
 	};
 	const char *config = "nightshift.yaml";
 	struct err e = { 0 };
+	int exit_code = EX_OK;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
@@ -27,9 +28,9 @@ command_serve(int argc, char **argv)
 	}
 	if (optind < argc)
 		return command_usage("serve: what is \"%s\"?", argv[optind]);
-	int rc = master_run(config, &e);
+	int rc = master_run(config, &exit_code, &e);
 	if (rc == 0)
-		return EX_OK;
+		return exit_code;
 	(void)fprintf(stderr, "nightshift: %s\n", e.text);
 	return err_exit(rc);
 }

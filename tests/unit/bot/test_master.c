@@ -88,12 +88,14 @@ keeper_on_msg(struct role_ctx *r, enum role from, struct msg *m)
 		&(struct msg_out){ .type = WIRE_VERIFIED, .obj = &v }, NULL);
 }
 
+#define BOXES_BROKEN 14 /* no role can start */
+
 static int
 start(struct role_ctx *r, struct err *e)
 {
-	(void)r;
-	(void)e;
 	say_environment();
+	if (r->config->boxes == BOXES_BROKEN)
+		return err_set(e, ERR_DENIED, "test: cannot read");
 	return 0;
 }
 
@@ -174,10 +176,11 @@ start_master(struct fixture *f)
 		struct err e = { 0 };
 
 		(void)dup3(ends[1], 2, 0);
-		int rc = master_run(f->config, &e);
+		int code = 0;
+		int rc = master_run(f->config, &code, &e);
 		if (rc < 0)
 			log_err(LOG_LEVEL_ERROR, NULL, "test.master_failed", &e);
-		_exit(rc < 0 ? err_exit(rc) : 0);
+		_exit(rc < 0 ? err_exit(rc) : code);
 	}
 	(void)close(ends[1]);
 	f->log = ends[0];
@@ -339,6 +342,18 @@ a_reload_is_checked_first(void **state)
 }
 
 static void
+what_a_person_must_mend_ends_the_first_start(void **state)
+{
+	struct fixture *f = *state;
+
+	write_config(f, "boxes: 14\n");
+	start_master(f);
+	wait_for(f, "role.failed error=\"test: cannot read\"");
+	wait_for(f, "serve.stopped");
+	assert_int_equal(wait_master(f), EX_NOPERM);
+}
+
+static void
 nothing_outlives_a_killed_master(void **state)
 {
 	struct fixture *f = *state;
@@ -397,6 +412,7 @@ main(int argc, char **argv)
 		T(a_killed_role_comes_back_and_is_introduced_again),
 		T(a_peer_that_is_complained_of_is_ended_once),
 		T(a_reload_is_checked_first),
+		T(what_a_person_must_mend_ends_the_first_start),
 		T(nothing_outlives_a_killed_master),
 		T(a_second_master_is_kept_out),
 		T(systemd_is_told),
