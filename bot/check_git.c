@@ -111,7 +111,7 @@ void
 check_git(struct check_report *r)
 {
 	static const char mend[] = "install git 2.39.4 or a later one with the repairs of May 2024";
-	auto_cleanup(repo_command_finish) struct repo_command c = { .lock_fd = -1 };
+	auto_cleanup(repo_command_finish) struct repo_command c = { 0 };
 	auto_buf struct buf said = BUF_INIT(256);
 	const char *version, *wrong;
 	struct err e = { 0 };

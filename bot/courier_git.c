@@ -245,7 +245,6 @@ work_free(struct work *w)
 		http_cancel(w->call);
 	if (w->sign_id)
 		msg_call_cancel(role_link(w->git->courier->role, ROLE_KEEPER), w->sign_id);
-	loop_timer_remove(w->timer);
 	free(w);
 }
 

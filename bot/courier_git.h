@@ -65,7 +65,6 @@ struct work {
 	child_cb *on_child;
 	struct http_call *call;
 	uint64_t sign_id; /* of the call to the keeper */
-	struct loop_timer *timer;
 
 	struct courier_forge *forge;
 	char *token; /* wiped */
@@ -87,7 +86,7 @@ struct work {
 	int bundle_fd;
 	int lock_fd;
 	bool has_fetched;
-	int tries;
+	bool has_retried;
 };
 
 struct work_type {

@@ -17,12 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOCK_TRIES   50 /* what a killed courier left ends with its children, at once */
-#define LOCK_WAIT_MS 100
-#define REPLY_MAX    KIB(64)
-#define ASK_MS_MAX   20000
-
-static void look(struct work *w);
+#define REPLY_MAX  KIB(64)
+#define ASK_MS_MAX 20000
 
 static void
 refuse(struct work *w, const struct err *e)
@@ -90,7 +86,6 @@ repack(struct work *w)
 		work_end(w);
 		return;
 	}
-	order.command.lock_fd = w->lock_fd;
 	work_child(w, &order, on_repacked);
 }
 
@@ -178,20 +173,10 @@ order_fetch(struct work *w, const char *mirror, struct child_order *order, struc
 	if (rc < 0)
 		return rc;
 	work_userinfo(w, &userinfo);
-	order->command.lock_fd = w->lock_fd;
 	rc = repo_command_auth(&order->command, w->url, buf_str(&userinfo), e);
 	if (userinfo.data)
 		mem_wipe(userinfo.data, userinfo.len);
 	return rc;
-}
-
-static void
-on_lock_timer(void *ctx)
-{
-	struct work *w = ctx;
-
-	w->timer = NULL;
-	look(w);
 }
 
 static void
@@ -206,11 +191,6 @@ fetch(struct work *w)
 		rc = repo_mirror_set_default(mirror, w->remote.default_branch, &e);
 	if (rc == 0)
 		rc = repo_mirror_lock(mirror, &w->lock_fd, &e);
-	if (rc == ERR_BUSY && ++w->tries < LOCK_TRIES) {
-		w->timer =
-			loop_timer_add(work_courier(w)->role->loop, LOCK_WAIT_MS, on_lock_timer, w);
-		return;
-	}
 	if (rc == 0)
 		rc = repo_mirror_sweep(mirror, &e);
 	if (rc == 0)
@@ -277,7 +257,8 @@ on_refs(void *ctx, struct http_reply *r, const struct err *why)
 	w->call = NULL;
 	/* Once more with a fresh token: it may have ended, or be too young
 	 * (octokit/auth-app.js#65). */
-	if (r->status == 401 && w->tries++ == 0) {
+	if (r->status == 401 && !w->has_retried) {
+		w->has_retried = true;
 		credentials(w);
 		return;
 	}
@@ -290,7 +271,6 @@ on_refs(void *ctx, struct http_reply *r, const struct err *why)
 		return;
 	}
 	w->sha = mem_str(branch ? w->remote.branch_sha : w->remote.default_sha);
-	w->tries = 0;
 	work_enter(w, mem_fmt("m/%s/%" PRId64, w->ask.prepare.forge, w->ask.prepare.repo_id), look);
 }
 

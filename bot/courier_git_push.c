@@ -9,6 +9,7 @@
 #include "bot/courier_git.h"
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
@@ -44,7 +45,7 @@ on_pushed(void *ctx, struct child_end *end)
 }
 
 static void
-push(struct work *w)
+push_now(struct work *w)
 {
 	const struct wire_push *p = &w->ask.push;
 	auto_free char *quarantine = repo_quarantine_path(work_config(w)->state_dir, w->task);
@@ -72,6 +73,28 @@ push(struct work *w)
 		return;
 	}
 	work_child(w, &order, on_pushed);
+}
+
+/* What would have been pushed, for whoever tries the bot out. */
+static bool
+is_dry(struct work *w)
+{
+	const struct log_ctx ctx = { .task = w->task, .repo = w->repo };
+	struct wire_pushed out = { .sha = w->sha };
+
+	if (!work_config(w)->dry_run)
+		return false;
+	log_info(&ctx, "git.dry_run", "ref=%s sha=%s", w->ref, w->sha);
+	work_answer(w, WIRE_PUSHED, &out, NULL, 0);
+	work_end(w);
+	return true;
+}
+
+static void
+push(struct work *w)
+{
+	if (!is_dry(w))
+		push_now(w);
 }
 
 /* ---- The transcript ---- */
@@ -129,8 +152,6 @@ credentials(struct work *w, work_step *then)
 	const struct wire_push *p = &w->ask.push;
 	struct work_repo r = { p->forge, p->installation_id, p->repo_id, p->repo };
 
-	w->task = p->task;
-	w->repo = p->repo;
 	work_credentials(w, &r, then);
 }
 
@@ -158,6 +179,8 @@ start_push(struct work *w, const struct msg *m)
 	int rc;
 
 	(void)m;
+	w->task = p->task;
+	w->repo = p->repo;
 	if (!courier_forge_find(work_courier(w), p->forge))
 		rc = err_set(&e, ERR_MISSING, "no forge \"%s\" is configured", p->forge);
 	else
@@ -176,6 +199,8 @@ start_logs(struct work *w, const struct msg *m)
 {
 	struct err e = { 0 };
 
+	w->task = w->ask.push.task;
+	w->repo = w->ask.push.repo;
 	if (row_unpack(WIRE_LOGS_ROWS, &w->logs, m->blob, m->blob_len, &e) < 0) {
 		work_fail(w, &e);
 		return;

@@ -114,25 +114,27 @@ command(struct repo_command *c, const char *git_dir, const char *tree, const cha
 	return 0;
 }
 
-/* The whole history of a small repository; of a large one what fits in a moment. */
+/* The whole history of a small repository; of a large one what fits in a moment. The mirror is only
+ * read: git would put its temporary file into the repository that it works in. */
 static int
 copy_objects(const struct repo_checkout *c, const char *git_dir, struct err *e)
 {
 	static const char *const args[] = { "pack-objects", "--revs", "-q", "--delta-base-offset",
 		NULL };
-	auto_repo_command struct repo_command cmd = { .lock_fd = -1 };
+	auto_repo_command struct repo_command cmd = { 0 };
 	auto_buf struct buf revs = BUF_INIT(KIB(64));
 	auto_buf struct buf name = BUF_INIT(KIB(1));
 	bool is_shallow = false;
 	int rc = checkout_history(c, &revs, &is_shallow, git_dir, e);
 
 	if (rc == 0)
-		rc = command(&cmd, c->mirror, NULL, args, e);
+		rc = command(&cmd, git_dir, NULL, args, e);
 	if (rc < 0)
 		return rc;
 	if (is_shallow)
 		repo_command_arg(&cmd, "--shallow");
 	strs_addf(&cmd.argv, "%s/objects/pack/pack", git_dir);
+	strs_addf(&cmd.env, "GIT_ALTERNATE_OBJECT_DIRECTORIES=%s/objects", c->mirror);
 	return repo_command_run(&cmd, &revs, &name, e);
 }
 
@@ -140,7 +142,7 @@ static int
 write_tree(const char *git_dir, const char *tree, const char *sha, struct err *e)
 {
 	const char *const args[] = { "read-tree", "-u", "--reset", sha, NULL };
-	auto_repo_command struct repo_command cmd = { .lock_fd = -1 };
+	auto_repo_command struct repo_command cmd = { 0 };
 	int rc = command(&cmd, git_dir, tree, args, e);
 
 	if (rc < 0)
@@ -156,7 +158,7 @@ static int
 refresh_index(const char *git_dir, const char *tree, struct err *e)
 {
 	static const char *const args[] = { "update-index", "-q", "--refresh", NULL };
-	auto_repo_command struct repo_command cmd = { .lock_fd = -1 };
+	auto_repo_command struct repo_command cmd = { 0 };
 	int rc = command(&cmd, git_dir, tree, args, e);
 
 	return rc < 0 ? rc : repo_command_run(&cmd, NULL, NULL, e);

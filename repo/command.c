@@ -65,7 +65,7 @@ static const char *const CONFIG[][2] = {
 	{ "gc.auto", "0" },
 	{ "http.followRedirects", "false" },
 	{ "http.lowSpeedLimit", "1000" },
-	{ "http.lowSpeedTime", "60" },
+	{ "http.lowSpeedTime", "30" },
 	{ "http.userAgent", "nightshift" },
 	{ "index.threads", "1" },
 	{ "maintenance.auto", "false" },
@@ -92,7 +92,6 @@ repo_command_init(struct repo_command *c, struct err *e)
 		.wall_ms = LIMIT_CHECKOUT_MS,
 		.data_bytes_max = LIMIT_GIT_MEMORY_BYTES,
 		.file_bytes_max = LIMIT_FETCH_BYTES,
-		.lock_fd = -1,
 	};
 	for (size_t i = 0; i < N(GIT_PATHS) && c->argv.n == 0; i++) {
 		if (access(GIT_PATHS[i], X_OK) == 0)
@@ -118,7 +117,7 @@ repo_command_finish(struct repo_command *c)
 	strs_finish(&c->env);
 	strs_finish(&c->argv);
 	free(c->cwd);
-	*c = (struct repo_command){ .lock_fd = -1 };
+	*c = (struct repo_command){ 0 };
 }
 
 void
@@ -204,7 +203,5 @@ repo_command_start(
 		.file_bytes_max = c->file_bytes_max,
 	};
 
-	if (c->lock_fd >= 0)
-		s.fds[s.n_fds++] = c->lock_fd;
 	return spawn_start(&s, pid, pidfd, e);
 }

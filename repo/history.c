@@ -63,7 +63,7 @@ int
 checkout_history(const struct repo_checkout *c, struct buf *revs, bool *is_shallow,
 	const char *git_dir, struct err *e)
 {
-	auto_repo_command struct repo_command cmd = { .lock_fd = -1 };
+	auto_repo_command struct repo_command cmd = { 0 };
 	auto_buf struct buf list = BUF_INIT(KIB(512));
 	auto_buf struct buf shallow = BUF_INIT(KIB(64));
 	auto_free char *path = mem_fmt("%s/shallow", git_dir);

@@ -58,7 +58,6 @@ struct repo_command {
 	int64_t cpu_s_max;
 	int64_t data_bytes_max;
 	int64_t file_bytes_max;
-	int lock_fd; /* >= 0: stays open in the child and its children; borrowed */
 };
 
 /* The program, the environment of a stranger (no home, no system or user settings, no prompts,
@@ -122,7 +121,8 @@ int repo_mirror_create(const char *mirror, struct err *e);
 int repo_mirror_set_default(const char *mirror, const char *branch, struct err *e);
 int repo_mirror_default(const char *mirror, char **out, struct err *e);
 
-/* An exclusive lock that is held as long as any process has the descriptor. ERR_BUSY. */
+/* An exclusive lock, held by the descriptor (closed on exec: git dies with whoever started it, and
+ * what its helpers do then touches no ref). ERR_BUSY. */
 int repo_mirror_lock(const char *mirror, int *out_fd, struct err *e);
 
 /* Removes what a killed git left: lock files and half-written packs. Only with the lock. */

@@ -4,7 +4,7 @@
  *
  * One request a connection, a process for each connection, so that a stalled one holds up nobody.
  */
-#include "backend.h"
+#include "tests/unit/repo/backend.h"
 
 #include "base/buf.h"
 #include "base/clean.h"

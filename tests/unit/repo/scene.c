@@ -2,7 +2,7 @@
 /*
  * scene - see scene.h.
  */
-#include "scene.h"
+#include "tests/unit/repo/scene.h"
 
 #include "base/clean.h"
 #include "base/fs.h"

@@ -3,7 +3,7 @@
  * Bundles whose bytes lie: heads, counts, sizes, deltas. Each is refused quickly, within a small
  * memory limit.
  */
-#include "scene.h"
+#include "tests/unit/repo/scene.h"
 
 #include "repo/bundle.h"
 

@@ -2,7 +2,7 @@
 /*
  * A checkout is whole or absent, looks as git wants it, and shows a box nothing but its commit.
  */
-#include "scene.h"
+#include "tests/unit/repo/scene.h"
 
 #include "base/clean.h"
 #include "base/clock.h"

@@ -2,7 +2,7 @@
 /*
  * What an honest agent did comes out: one commit of ours, its numbers, a layer for the gate.
  */
-#include "scene.h"
+#include "tests/unit/repo/scene.h"
 
 #include "base/clean.h"
 #include "base/fs.h"

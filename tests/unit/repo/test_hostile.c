@@ -3,7 +3,7 @@
  * Whatever a box can put into a bundle: each is refused, with its rule, and leaves nothing behind
  * that could be pushed or shown to a gate.
  */
-#include "scene.h"
+#include "tests/unit/repo/scene.h"
 
 #include "base/clean.h"
 #include "base/fs.h"
