@@ -19,13 +19,13 @@
 #define RUN_MS_MAX 20000
 
 static void
-record(struct forge_case *f, const char *raw)
+record(struct forge_script *s, const char *raw)
 {
 	const char *auth = strcasestr(raw, "\r\nAuthorization: ");
 	const char *body = strstr(raw, "\r\n\r\n") + 4;
 	size_t n = auth ? strcspn(auth + 17, "\r") : 0;
 
-	strs_addf(&f->requests, "%.*s %.*s %s",
+	strs_addf(&s->requests, "%.*s %.*s %s",
 		(int)(strcspn(raw, " ") + 1 + strcspn(strchr(raw, ' ') + 1, " ")), raw, (int)n,
 		auth ? auth + 17 : "", body);
 }
@@ -33,11 +33,11 @@ record(struct forge_case *f, const char *raw)
 static enum http_server_next
 serve(void *ctx, const char *raw, struct buf *out)
 {
-	struct forge_case *f = ctx;
+	struct forge_script *s = ctx;
 	const char *body;
 
-	record(f, raw);
-	for (struct forge_line *line = f->script; line->to; line++) {
+	record(s, raw);
+	for (struct forge_line *line = s->lines; line->to; line++) {
 		if (line->times < 0 || !str_starts(raw, line->to))
 			continue;
 		if (line->times > 0 && --line->times == 0)
@@ -56,6 +56,28 @@ serve(void *ctx, const char *raw, struct buf *out)
 	print_error("unexpected: %.*s\n", (int)strcspn(raw, "\r"), raw);
 	(void)buf_adds(out, "HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n");
 	return SERVER_KEEP;
+}
+
+void
+forge_script_init(struct forge_script *s, struct loop *l, const struct forge_line *script)
+{
+	*s = (struct forge_script){ 0 };
+	for (size_t i = 0; script[i].to; i++)
+		s->lines[i] = script[i];
+	s->server = http_server_create(l, serve, s);
+}
+
+void
+forge_script_finish(struct forge_script *s)
+{
+	http_server_destroy(s->server);
+	strs_finish(&s->requests);
+}
+
+char *
+forge_script_url(const struct forge_script *s)
+{
+	return mem_fmt("http://127.0.0.1:%d", http_server_port(s->server));
 }
 
 static void
@@ -94,8 +116,6 @@ forge_case_init(struct forge_case *f, bool app, const struct forge_line *script)
 	int fds[2];
 
 	*f = (struct forge_case){ 0 };
-	for (size_t i = 0; script[i].to; i++)
-		f->script[i] = script[i];
 	assert_int_equal(loop_create(&f->loop, NULL), 0);
 	f->role.loop = f->loop;
 	f->role.links[ROLE_KEEPER] = link_make(f, ROLE_COURIER, ROLE_KEEPER);
@@ -103,15 +123,14 @@ forge_case_init(struct forge_case *f, bool app, const struct forge_line *script)
 	assert_int_equal(msg_pair(fds, NULL), 0);
 	assert_int_equal(msg_link_attach(f->role.links[ROLE_KEEPER], fds[0], NULL), 0);
 	assert_int_equal(msg_link_attach(f->keeper, fds[1], NULL), 0);
-	f->server = http_server_create(f->loop, serve, f);
+	forge_script_init(&f->script, f->loop, script);
 	f->courier.role = &f->role;
 	assert_int_equal(http_create(f->loop, &f->courier.http, NULL), 0);
 	f->forge = mem_zero(sizeof(*f->forge));
 	f->forge->app_id = app ? 7 : 0;
 	f->forge->conf.kind = app ? FORGE_GITHUB : FORGE_GITEA;
 	f->forge->conf.name = "forge";
-	f->forge->conf.url = f->forge->conf.api_url =
-		mem_fmt("http://127.0.0.1:%d", http_server_port(f->server));
+	f->forge->conf.url = f->forge->conf.api_url = forge_script_url(&f->script);
 	f->forge->driver = forge_driver_get(f->forge->conf.kind);
 	f->forge->bot_user = mem_str("bot");
 	f->forge->bot_user_id = 99;
@@ -124,14 +143,13 @@ forge_case_finish(struct forge_case *f)
 	http_destroy(f->courier.http);
 	courier_auth_destroy(&f->courier);
 	courier_budgets_destroy(&f->courier);
-	http_server_destroy(f->server);
+	forge_script_finish(&f->script);
 	msg_link_destroy(f->role.links[ROLE_KEEPER]);
 	msg_link_destroy(f->keeper);
 	loop_destroy(f->loop);
 	free((char *)(uintptr_t)f->forge->conf.api_url);
 	free(f->forge->bot_user);
 	free(f->forge);
-	strs_finish(&f->requests);
 	forge_answer_finish(&f->answer);
 }
 
@@ -171,7 +189,7 @@ forge_case_count(const struct forge_case *f, const char *to)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < f->requests.n; i++)
-		n += str_starts(f->requests.v[i], to);
+	for (size_t i = 0; i < f->script.requests.n; i++)
+		n += str_starts(f->script.requests.v[i], to);
 	return n;
 }

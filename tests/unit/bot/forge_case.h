@@ -16,15 +16,25 @@ struct forge_line {
 	int times; /* 0: always */
 };
 
+/* A forge that plays a script. */
+struct forge_script {
+	struct http_server *server;
+	struct forge_line lines[16];
+	struct strs requests; /* "METHOD /path auth body" as they came */
+};
+
+/* script ends with a zeroed row. */
+void forge_script_init(struct forge_script *s, struct loop *l, const struct forge_line *script);
+void forge_script_finish(struct forge_script *s);
+char *forge_script_url(const struct forge_script *s); /* the caller's */
+
 struct forge_case {
 	struct loop *loop;
 	struct role_ctx role;
 	struct courier courier;
 	struct courier_forge *forge;
 	struct msg_link *keeper; /* the keeper's end */
-	struct http_server *server;
-	struct forge_line script[16];
-	struct strs requests; /* "METHOD /path auth body" as they came */
+	struct forge_script script;
 	int keeper_asked;
 	bool keeper_refuses;
 	/* of the last answer */

@@ -55,7 +55,7 @@ one_token_for_twenty_askers(void **state)
 	assert_int_equal(f.keeper_asked, 1);
 	assert_int_equal(forge_case_count(&f, "POST"), 1);
 	assert_int_equal(forge_case_count(&f, GET_ISSUE " Bearer ghs_1"), 20);
-	assert_string_equal(f.requests.v[0],
+	assert_string_equal(f.script.requests.v[0],
 		"POST /app/installations/5/access_tokens Bearer jwt-1 {\"repository_ids\":[6],"
 		"\"permissions\":{\"contents\":\"write\",\"issues\":\"write\","
 		"\"pull_requests\":\"write\",\"checks\":\"write\",\"metadata\":\"read\"}}");
@@ -124,7 +124,7 @@ an_unknown_installation_is_looked_up(void **state)
 	ask(&f, &op);
 	forge_case_run(&f, 1);
 	assert_int_equal(f.rc, 0);
-	assert_int_equal(f.requests.n, 3);
+	assert_int_equal(f.script.requests.n, 3);
 	forge_case_finish(&f);
 }
 
@@ -146,7 +146,7 @@ an_installation_that_is_gone_is_looked_up_once(void **state)
 	forge_case_run(&f, 1);
 	assert_int_equal(f.rc, ERR_MISSING);
 	assert_string_equal(f.e.text, "token: status 404: gone");
-	assert_int_equal(f.requests.n, 3);
+	assert_int_equal(f.script.requests.n, 3);
 	forge_case_finish(&f);
 }
 
@@ -188,11 +188,11 @@ a_refused_token_is_asked_for_once_more(void **state)
 	ask(&f, &op);
 	forge_case_run(&f, 1);
 	assert_int_equal(f.rc, 0);
-	assert_string_equal(f.requests.v[1], GET_ISSUE " token pat-2 ");
+	assert_string_equal(f.script.requests.v[1], GET_ISSUE " token pat-2 ");
 	ask(&f, &op);
 	forge_case_run(&f, 2);
 	assert_int_equal(f.rc, ERR_DENIED);
-	assert_int_equal(f.requests.n, 4);
+	assert_int_equal(f.script.requests.n, 4);
 	assert_int_equal(f.keeper_asked, 3);
 	forge_case_finish(&f);
 }
@@ -210,7 +210,7 @@ without_a_secret_nothing_is_sent(void **state)
 	ask(&f, &op);
 	forge_case_run(&f, 1);
 	assert_int_equal(f.rc, ERR_DENIED);
-	assert_int_equal(f.requests.n, 0);
+	assert_int_equal(f.script.requests.n, 0);
 	forge_case_finish(&f);
 }
 
@@ -232,11 +232,11 @@ a_read_is_repeated_a_little(void **state)
 	ask(&f, &op);
 	forge_case_run(&f, 1);
 	assert_int_equal(f.rc, 0);
-	assert_int_equal(f.requests.n, 3);
+	assert_int_equal(f.script.requests.n, 3);
 	ask(&f, &op);
 	forge_case_run(&f, 2);
 	assert_int_equal(f.rc, ERR_BUSY); /* never "unknown": nothing was written */
-	assert_int_equal(f.requests.n, 6);
+	assert_int_equal(f.script.requests.n, 6);
 	forge_case_finish(&f);
 }
 
@@ -255,7 +255,7 @@ a_missing_thing_is_not_asked_for_again(void **state)
 	ask(&f, &op);
 	forge_case_run(&f, 1);
 	assert_int_equal(f.rc, ERR_MISSING);
-	assert_int_equal(f.requests.n, 1);
+	assert_int_equal(f.script.requests.n, 1);
 	forge_case_finish(&f);
 }
 
@@ -279,7 +279,7 @@ a_limit_holds_for_the_whole_installation(void **state)
 	forge_case_run(&f, 2);
 	assert_int_equal(f.rc, ERR_BUSY);
 	assert_in_range(f.answer.retry_after_ms, 60000, 70000);
-	assert_int_equal(f.requests.n, 1);
+	assert_int_equal(f.script.requests.n, 1);
 	forge_case_finish(&f);
 }
 
@@ -299,7 +299,7 @@ sixty_writes_a_minute(void **state)
 		assert_int_equal(f.rc, i < 60 ? 0 : ERR_BUSY);
 	}
 	assert_in_range(f.answer.retry_after_ms, 30000, 60000);
-	assert_int_equal(f.requests.n, 60);
+	assert_int_equal(f.script.requests.n, 60);
 	forge_case_finish(&f);
 }
 

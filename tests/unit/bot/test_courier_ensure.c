@@ -68,7 +68,7 @@ a_comment_that_is_not_there_is_made(void **state)
 	play(&f, false, script, &op, 0);
 	assert_int_equal(f.rc, 0);
 	assert_int_equal(f.answer.id, 70);
-	assert_int_equal(f.requests.n, 2);
+	assert_int_equal(f.script.requests.n, 2);
 	forge_case_finish(&f);
 }
 
@@ -87,7 +87,7 @@ a_comment_that_is_there_is_adopted(void **state)
 	play(&f, false, script, &op, 0);
 	assert_int_equal(f.rc, 0);
 	assert_int_equal(f.answer.id, 69);
-	assert_int_equal(f.requests.n, 1);
+	assert_int_equal(f.script.requests.n, 1);
 	forge_case_finish(&f);
 }
 
@@ -107,7 +107,7 @@ an_adopted_comment_is_made_right(void **state)
 	play(&f, false, script, &op, 0);
 	assert_int_equal(f.rc, 0);
 	assert_int_equal(f.answer.id, 69);
-	assert_string_equal(f.requests.v[1],
+	assert_string_equal(f.script.requests.v[1],
 		"PATCH /repos/acme/widget/issues/comments/69 token pat-1 "
 		"{\"body\":\"" MARK "\\nworking\"}");
 	forge_case_finish(&f);
@@ -185,7 +185,7 @@ an_unknown_outcome_is_said_and_not_repeated(void **state)
 
 		play(&f, false, script, &op, 0);
 		assert_int_equal(f.rc, ERR_TIMEOUT);
-		assert_int_equal(f.requests.n, 2);
+		assert_int_equal(f.script.requests.n, 2);
 		forge_case_finish(&f);
 	}
 }
@@ -208,7 +208,7 @@ after_an_unknown_outcome_the_list_may_be_stale(void **state)
 	play(&f, false, script, &op, clock_wall_ms() - SETTLED_MS + 300);
 	assert_int_equal(f.answer.id, 69);
 	assert_true(clock_boot_ms() - start >= 250);
-	assert_int_equal(f.requests.n, 2);
+	assert_int_equal(f.script.requests.n, 2);
 	forge_case_finish(&f);
 }
 
@@ -226,7 +226,7 @@ after_an_unknown_outcome_it_is_made_when_it_is_surely_not_there(void **state)
 	(void)state;
 	play(&f, false, script, &op, clock_wall_ms() - SETTLED_MS);
 	assert_int_equal(f.answer.id, 70);
-	assert_int_equal(f.requests.n, 3);
+	assert_int_equal(f.script.requests.n, 3);
 	forge_case_finish(&f);
 }
 
