@@ -7,6 +7,7 @@
 #include "bot/command.h"
 #include "bot/git_child.h"
 #include "bot/role.h"
+#include "bot/shim.h"
 
 #include <errno.h>
 #include <sysexits.h>
@@ -16,7 +17,9 @@ run_role(int argc, char **argv)
 {
 	if (argc == 2 && str_eq(argv[1], GIT_CHILD_ROLE))
 		return git_child_main();
-	return argc == 2 ? role_main(argv[1]) : command_usage("--role needs a name");
+	if (argc != 2)
+		return command_usage("--role needs a name");
+	return str_eq(argv[1], "shim") ? shim_main() : role_main(argv[1]);
 }
 
 static int

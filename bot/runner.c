@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner - the role that lets attempts happen, each in the hands of its shim.
+ *
+ * It keeps root if it was started so, because boxes need it, and gives its network away instead: it
+ * parses nothing that an agent wrote. It says once a second how many slots are free and which
+ * attempts live here; the queue answers with START and STOP.
+ */
+#include "bot/runner.h"
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bot/roles.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CLAIM_EVERY_MS 1000
+
+struct log_ctx
+runner_log(const struct attempt *a)
+{
+	return (struct log_ctx){
+		.task = a->task.id, .attempt = a->task.attempt, .repo = a->task.repo
+	};
+}
+
+/* ---- CLAIM ---- */
+
+static int64_t
+free_slots(const struct runner *r)
+{
+	int64_t n = r->role->config->boxes;
+
+	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
+		n -= r->slots[i];
+	return n > 0 && !r->is_stopping ? n : 0;
+}
+
+static void
+claim(struct runner *r)
+{
+	struct wire_claim c = { .free_slots = free_slots(r) };
+	struct wire_alive alive[LIMIT_BOXES];
+	struct err e = { 0 };
+
+	c.alive.v = alive;
+	for (const struct attempt *a = r->attempts; a && c.alive.n < LIMIT_BOXES; a = a->next)
+		alive[c.alive.n++] =
+			(struct wire_alive){ .task = a->task.id, .fence = a->task.fence };
+	if (msg_send(role_link(r->role, ROLE_QUEUE),
+		    &(struct msg_out){ .type = WIRE_CLAIM, .obj = &c }, &e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "runner.claim_unsent", &e);
+}
+
+static void
+on_claim_time(void *ctx)
+{
+	struct runner *r = ctx;
+
+	r->claim = loop_timer_add(r->role->loop, CLAIM_EVERY_MS, on_claim_time, r);
+	if (msg_link_is_up(role_link(r->role, ROLE_QUEUE)))
+		claim(r);
+}
+
+void
+runner_claim_soon(struct runner *r)
+{
+	loop_timer_remove(r->claim);
+	r->claim = loop_timer_add(r->role->loop, 0, on_claim_time, r);
+}
+
+/* ---- attempts ---- */
+
+static void
+attempt_free(struct attempt *a)
+{
+	shim_forget(a);
+	clean_fd(&a->checkout_lock);
+	clean_fd(&a->layer_lock);
+	row_finish(WIRE_PREPARED_ROWS, &a->base);
+	row_finish(WIRE_HARVESTED_ROWS, &a->harvest);
+	row_finish(WIRE_DONE_ROWS, &a->done);
+	row_finish(TASK_STEP_ROWS, &a->step);
+	agent_settings_finish(&a->settings);
+	task_finish(&a->task);
+	free(a->agent_text);
+	free(a->pack_tail);
+	free(a->layer);
+	free(a->layer_key);
+	free(a->dir);
+	free(a);
+}
+
+void
+runner_end_if_empty(struct runner *r)
+{
+	if (r->is_stopping && !r->attempts && !r->sweeps)
+		role_done(r->role);
+}
+
+void
+runner_forget(struct attempt *a)
+{
+	struct runner *r = a->r;
+	struct attempt **at = &r->attempts;
+	struct log_ctx log = runner_log(a);
+	struct err e = { 0 };
+
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	r->slots[a->slot] = false;
+	if (!a->shim_cleaned)
+		sweep_dir(r, steal_ptr(&a->dir), a->slot);
+	else if (fs_remove_tree(a->dir, &e) < 0)
+		log_err(LOG_LEVEL_WARN, &log, "attempt.not_removed", &e);
+	attempt_free(a);
+	runner_claim_soon(r);
+	runner_end_if_empty(r);
+}
+
+static struct attempt *
+find(const struct runner *r, int64_t task, int64_t fence)
+{
+	struct attempt *a = r->attempts;
+
+	while (a && (a->task.id != task || (fence >= 0 && a->task.fence != fence)))
+		a = a->next;
+	return a;
+}
+
+/* The same START may come twice. An older attempt of the task that still lives is of no use to
+ * anybody any more. */
+static void
+on_start(struct runner *r, const struct wire_start *w)
+{
+	const struct task *t = w->task.n == 1 ? w->task.v : NULL;
+	struct task copy = { 0 };
+	struct log_ctx log = { .task = t ? t->id : 0 };
+	struct attempt *old;
+
+	if (!t || find(r, t->id, t->fence))
+		return;
+	if (free_slots(r) == 0) {
+		log_warn(&log, "attempt.no_slot", "fence=%" PRId64, t->fence);
+		return;
+	}
+	old = find(r, t->id, -1);
+	if (old)
+		attempt_stop(old);
+	row_copy(TASK_ROWS, &copy, t);
+	log_info(&log, "attempt.started", "attempt=%" PRId64 " fence=%" PRId64, t->attempt,
+		t->fence);
+	attempt_start(r, &copy);
+	runner_claim_soon(r);
+}
+
+static void
+on_msg(struct role_ctx *ctx, enum role from, struct msg *m)
+{
+	struct runner *r = ctx->own;
+
+	(void)from;
+	if (m->type == WIRE_START) {
+		if (!r->is_stopping)
+			on_start(r, m->obj);
+	} else if (m->type == WIRE_STOP) {
+		const struct wire_stop *stop = m->obj;
+		struct attempt *a = find(r, stop->task, stop->fence);
+
+		if (a)
+			attempt_stop(a);
+	}
+}
+
+static void
+on_peer(struct role_ctx *ctx, enum role peer, bool is_up)
+{
+	struct runner *r = ctx->own;
+
+	if (!is_up)
+		return;
+	if (peer == ROLE_QUEUE)
+		runner_claim_soon(r);
+	for (struct attempt *a = r->attempts; a && peer == ROLE_GATEWAY; a = a->next)
+		shim_gateway_up(a);
+}
+
+/* ---- the role ---- */
+
+static int
+check_tier(struct runner *r, struct err *e)
+{
+	const char *name = r->role->config->sandbox_tier_min;
+	int least = sandbox_tier_parse(name ? name : "userns");
+	auto_buf struct buf line = BUF_INIT(512);
+
+	sandbox_probe(r->dir, &r->probe);
+	for (size_t i = 0; i < r->probe.n; i++) {
+		const struct sandbox_feature *f = &r->probe.v[i];
+
+		if (!f->ok)
+			log_write(f->is_needed ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, NULL,
+				"sandbox.lacks", "feature=%s why=\"%s\" mend=\"%s\"", f->name,
+				f->text, f->mend ? f->mend : "");
+	}
+	sandbox_describe(&r->probe, &line);
+	r->tier = mem_str(buf_str(&line));
+	if (r->probe.tier == TIER_NONE)
+		return err_set(e, ERR_DENIED,
+			"this machine cannot build a box; `nightshift check` says why");
+	if (least < 0 || (int)r->probe.tier < least)
+		return err_set(e, ERR_DENIED, "sandbox.tier_min is %s, this machine has %s", name,
+			sandbox_tier_name(r->probe.tier));
+	log_info(NULL, "sandbox.tier", "tier=\"%s\"", r->tier);
+	return 0;
+}
+
+/* Root has a network to lose: boxes make their own, and we need none. */
+static int
+prepare(struct role_ctx *ctx, struct err *e)
+{
+	(void)ctx;
+	if (geteuid() == 0 && unshare(CLONE_NEWNET) < 0)
+		return err_sys(e, "a network namespace without a network");
+	return 0;
+}
+
+static int
+start(struct role_ctx *ctx, struct err *e)
+{
+	struct runner *r = mem_zero(sizeof(*r));
+	auto_free char *dir = role_path(ctx->config, "boxes");
+	auto_free char *run = mem_fmt("%s/run", dir);
+	auto_free char *layers = mem_fmt("%s/layers", dir);
+	int rc;
+
+	ctx->own = r;
+	r->role = ctx;
+	r->dir = steal_ptr(&dir);
+	(void)umask(077);
+	rc = fs_mkdirs(run, 0700, e);
+	if (rc == 0)
+		rc = fs_mkdirs(layers, 0700, e);
+	if (rc == 0)
+		rc = check_tier(r, e);
+	if (rc < 0)
+		return rc;
+	sweep_all(r);
+	runner_claim_soon(r);
+	return 0;
+}
+
+/* Each shim sees the end of its link and ends its box; who is interrupted is done again. The role
+ * ends with the last of them, so that nothing of ours runs on behind it. */
+static void
+stop(struct role_ctx *ctx)
+{
+	struct runner *r = ctx->own;
+	struct attempt *next;
+
+	r->is_stopping = true;
+	for (struct attempt *a = r->attempts; a; a = next) {
+		next = a->next;
+		if (a->call)
+			msg_call_cancel(role_link(ctx, a->call_to), a->call);
+		a->call = 0;
+		a->phase = PHASE_END;
+		a->is_silent = true;
+		shim_abandon(a);
+		if (!a->child)
+			runner_forget(a);
+	}
+	runner_end_if_empty(r);
+}
+
+static const char *const WRITES[] = { "boxes", NULL };
+
+const struct role_spec ROLE_SPEC_RUNNER = {
+	.role = ROLE_RUNNER,
+	.net = CONFINE_NET_ALL, /* of the boxes, which inherit the filter */
+	.may_exec = true,
+	.may_mount = true,
+	.files_all = true, /* Landlock would forbid every mount */
+	.writes = WRITES,
+	.files_max = 8192,
+	.prepare = prepare,
+	.start = start,
+	.on_msg = on_msg,
+	.on_peer = on_peer,
+	.stop = stop,
+};

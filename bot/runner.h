@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner - the parts of the role that lets attempts happen.
+ *
+ * An attempt is a line of phases, each an errand (a call to the courier) or a box (a step of its
+ * shim). runner_attempt.c knows the order, runner_spec.c what is in each box, runner_shim.c how to
+ * talk to a shim, runner_layer.c which setup was done before, runner_end.c how it is told.
+ * Phases, boxes and layers live in <state_dir>/boxes:
+ *
+ *	run/<slot>.<task>.<fence>/   one attempt: its shim's directory
+ *	layers/<key>/{ws,home}/      what a setup wrote, read-only and shared
+ *	gone.<n>/                    being removed
+ */
+#ifndef BOT_RUNNER_H
+#define BOT_RUNNER_H
+
+#include "bot/role.h"
+#include "sandbox/sandbox.h"
+
+struct runner {
+	struct role_ctx *role;
+	struct sandbox_probe probe;
+	char *tier; /* one line for the pull request */
+	char *dir;  /* <state_dir>/boxes */
+	struct attempt *attempts;
+	bool slots[BOX_SLOTS_MAX]; /* taken */
+	struct loop_timer *claim;
+	struct sweep *sweeps;
+	bool is_stopping;
+	int64_t serial; /* for gone.<n> */
+};
+
+enum phase {
+	PHASE_PREPARE,
+	PHASE_SETUP,
+	PHASE_AGENT,
+	PHASE_PACK,    /* box: the changes become a bundle */
+	PHASE_HARVEST, /* courier: the bundle becomes a commit */
+	PHASE_GATE,
+	PHASE_END,
+	PHASE_COUNT,
+};
+
+struct attempt {
+	struct runner *r;
+	struct attempt *next;
+	struct task task;
+	int64_t slot;
+	char *dir;
+	enum phase phase;
+	bool is_stopping;
+
+	/* From the courier. */
+	struct wire_prepared base;
+	struct agent_settings settings;
+	struct wire_harvested harvest;
+	int checkout_lock; /* held as long as boxes look at the tree */
+	uint64_t call;     /* under way */
+	enum role call_to;
+
+	/* The shim. */
+	struct msg_link *link;
+	struct loop_child *child;
+	int child_pidfd; /* a dup, to kill with; -1 */
+	bool is_in_step;
+	int listen_fd; /* of the box under way, for gateways to come; -1 */
+	bool models, registries;
+	bool has_gateway; /* it has counted something for us: ask at the end */
+	uint64_t open_call;
+	struct loop_timer *patience;
+
+	/* The setup layer. */
+	size_t setup_next;
+	char *layer;     /* directory with ws and home, or NULL */
+	char *layer_key; /* NULL: not to be kept */
+	int layer_lock;
+
+	/* What will be told. */
+	struct task_step step; /* under way; name is a literal */
+	int64_t agent_exit;
+	int64_t agent_end; /* enum box_end */
+	char *agent_text;
+	char *pack_tail; /* last words of the pack, for when it fails */
+	struct wire_done done;
+	bool is_told;        /* DONE was taken */
+	bool is_silent;      /* nothing is to be told: the role is ending */
+	bool has_transcript; /* the shim has ended or closed its link */
+	bool shim_cleaned;   /* it ended well: what is left is small */
+	bool is_asked;       /* DONE was said */
+};
+
+/* ---- runner.c ---- */
+
+struct log_ctx runner_log(const struct attempt *a);
+void runner_claim_soon(struct runner *r);
+void runner_end_if_empty(struct runner *r);
+void runner_forget(struct attempt *a); /* off the list, its slot free, freed */
+
+/* ---- runner_attempt.c ---- */
+
+void attempt_start(struct runner *r, struct task *take_task);
+void attempt_stop(struct attempt *a);
+void attempt_step_done(struct attempt *a, const struct wire_step_done *d);
+void attempt_tail(struct attempt *a, const char *tail, size_t len);
+
+/* The next box; runner_courier.c for the two errands between them. */
+void attempt_begin_prepare(struct attempt *a);
+void attempt_begin_setup(struct attempt *a);
+void attempt_begin_agent(struct attempt *a);
+void attempt_begin_harvest(struct attempt *a);
+void attempt_begin_gate(struct attempt *a);
+
+/* Fills in whose it is, and says it. */
+void attempt_progress(struct attempt *a, struct wire_progress *p);
+
+/* A step row for the queue: begins, ends. */
+void attempt_step_begin(struct attempt *a, const char *name);
+void attempt_step_end(struct attempt *a, int64_t exit_code, const char *note);
+
+/* Ends it with this outcome; reason is one sentence for people. */
+void attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- runner_spec.c: what is in each box. ERR_INVALID: the agent cannot be run so. ---- */
+
+int spec_setup(struct attempt *a, struct box_spec *s, struct err *e);
+int spec_agent(struct attempt *a, struct box_spec *s, struct err *e);
+int spec_pack(struct attempt *a, struct box_spec *s, struct err *e);
+int spec_gate(struct attempt *a, struct box_spec *s, struct err *e);
+
+/* dir/name, made if absent; the caller's to free. */
+char *attempt_path(const struct attempt *a, const char *name);
+int attempt_mkdir(const struct attempt *a, const char *name, struct err *e);
+
+/* ---- runner_layer.c ---- */
+
+/* Computes the key; true if a layer is there: it is in use now. */
+bool layer_find(struct attempt *a);
+
+/* The setup went well: from now on everybody may use what it wrote. Best effort. */
+void layer_keep(struct attempt *a);
+
+/* ---- runner_shim.c ---- */
+
+int shim_start(struct attempt *a, struct err *e);
+
+/* Takes the descriptors (-1 = none). The end comes as attempt_step_done. */
+int shim_run(struct attempt *a, const struct box_spec *s, int take_stdin, int take_stdout,
+	struct err *e);
+void shim_stop_step(struct attempt *a);
+
+/* The gateway is another one: it needs the listener again. */
+void shim_gateway_up(struct attempt *a);
+
+/* Lets it complete the transcript and clean up; attempt_transcript_ready follows, then
+ * attempt_shim_gone. */
+void shim_end(struct attempt *a);
+/* The link ends, and with it the box; only the shim's exit is still of interest. */
+void shim_abandon(struct attempt *a);
+void shim_forget(struct attempt *a);
+
+/* ---- runner_end.c ---- */
+
+/* From attempt_end on: the gateway's account, the transcript, DONE, then nothing is left of it. */
+void attempt_wind_up(struct attempt *a);
+void attempt_transcript_ready(struct attempt *a);
+void attempt_shim_gone(struct attempt *a);
+
+/* ---- runner_sweep.c: directories that may be large go in a process of their own ---- */
+
+/* Takes path, which lies in run/ or is a gone.<n>. slot >= 0 stays taken until it is over. */
+void sweep_dir(struct runner *r, char *take_path, int64_t slot);
+void sweep_all(struct runner *r); /* what an earlier life left */
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_attempt - one attempt from START to its outcome: which phase follows on which, and what
+ * each end means.
+ *
+ * The outcome is computed from facts: exit codes of boxes that the bot chose to run, and what the
+ * courier found in the bundle. What the agent says of itself is kept as a quotation.
+ */
+#include "bot/runner.h"
+
+#include "base/clean.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "bot/runner_text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- what the queue hears ---- */
+
+void
+attempt_progress(struct attempt *a, struct wire_progress *p)
+{
+	struct log_ctx log = runner_log(a);
+	struct err e = { 0 };
+
+	p->task = a->task.id;
+	p->fence = a->task.fence;
+	if (msg_send(role_link(a->r->role, ROLE_QUEUE),
+		    &(struct msg_out){ .type = WIRE_PROGRESS, .obj = p }, &e) < 0)
+		log_err(LOG_LEVEL_WARN, &log, "attempt.progress_unsent", &e);
+}
+
+static void
+progress_step(struct attempt *a)
+{
+	struct wire_progress p = { .state = -1, .step = { &a->step, 1 } };
+
+	attempt_progress(a, &p);
+}
+
+void
+attempt_step_begin(struct attempt *a, const char *name)
+{
+	row_finish(TASK_STEP_ROWS, &a->step);
+	a->step.name = mem_str(name);
+	a->step.attempt = a->task.attempt;
+	a->step.started_ms = clock_wall_ms();
+	a->step.ended_ms = 0;
+	a->step.exit_code = -1;
+	progress_step(a);
+}
+
+void
+attempt_step_end(struct attempt *a, int64_t exit_code, const char *note)
+{
+	if (!a->step.name || a->step.ended_ms)
+		return;
+	a->step.ended_ms = clock_wall_ms();
+	a->step.exit_code = exit_code;
+	mem_set(&a->step.note, note);
+	progress_step(a);
+}
+
+void
+attempt_tail(struct attempt *a, const char *tail, size_t len)
+{
+	auto_free char *text = mem_strn(tail ? tail : "", len);
+	struct wire_progress p = { .state = -1, .tail = text };
+
+	if (a->phase == PHASE_PACK) {
+		mem_set(&a->pack_tail, text);
+		return;
+	}
+	mem_set(&a->done.tail, text);
+	if (a->phase != PHASE_END)
+		attempt_progress(a, &p);
+}
+
+void
+attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
+{
+	auto_buf struct buf reason = BUF_INIT(LIMIT_SUMMARY_BYTES);
+	va_list ap;
+
+	if (a->phase == PHASE_END)
+		return;
+	va_start(ap, fmt);
+	(void)buf_addv(&reason, fmt, ap);
+	va_end(ap);
+	a->phase = PHASE_END;
+	a->done.outcome = outcome;
+	a->done.reason = mem_str(buf_str(&reason));
+	attempt_wind_up(a);
+}
+
+/* ---- boxes ---- */
+
+/* Prompt and bundle travel as files: agents that inherit an open pipe as standard input wait for
+ * ever. */
+static int
+open_stdio(const struct attempt *a, int *in, int *out, struct err *e)
+{
+	auto_free char *bundle = attempt_path(a, "bundle");
+	const char *prompt = a->task.prompt ? a->task.prompt : "";
+	int rc;
+
+	if (a->phase == PHASE_AGENT)
+		return fs_memfd("prompt", prompt, strlen(prompt), in, e);
+	if (a->phase != PHASE_PACK)
+		return 0;
+	rc = fs_memfd("empty", "", 0, in, e);
+	if (rc < 0)
+		return rc;
+	*out = open(bundle, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return *out < 0 ? err_sys(e, "create %s", bundle) : 0;
+}
+
+static int
+run_box(struct attempt *a, int (*make)(struct attempt *, struct box_spec *, struct err *),
+	struct err *e)
+{
+	auto_box_spec struct box_spec spec = { 0 };
+	auto_fd int in = -1;
+	auto_fd int out = -1;
+	int rc = make(a, &spec, e);
+
+	if (rc == 0)
+		rc = open_stdio(a, &in, &out, e);
+	if (rc == 0)
+		rc = shim_run(a, &spec, steal_fd(&in), steal_fd(&out), e);
+	return rc;
+}
+
+void
+attempt_begin_agent(struct attempt *a)
+{
+	struct err e = { 0 };
+	int rc;
+
+	a->phase = PHASE_AGENT;
+	attempt_step_begin(a, "agent");
+	rc = run_box(a, spec_agent, &e);
+	if (rc == ERR_INVALID)
+		attempt_end(a, OUTCOME_AGENT, "the agent cannot be started: %s", e.text);
+	else if (rc < 0)
+		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
+}
+
+void
+attempt_begin_setup(struct attempt *a)
+{
+	struct err e = { 0 };
+
+	if (a->setup_next == 0)
+		attempt_step_begin(a, "setup");
+	a->phase = PHASE_SETUP;
+	if (run_box(a, spec_setup, &e) < 0)
+		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
+}
+
+static void
+begin_pack(struct attempt *a)
+{
+	struct wire_progress p = { .state = TASK_GATING };
+	struct err e = { 0 };
+
+	attempt_progress(a, &p);
+	attempt_step_begin(a, "harvest");
+	a->phase = PHASE_PACK;
+	if (run_box(a, spec_pack, &e) < 0)
+		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
+}
+
+void
+attempt_begin_gate(struct attempt *a)
+{
+	struct err e = { 0 };
+
+	a->phase = PHASE_GATE;
+	attempt_step_begin(a, "gate");
+	if (run_box(a, spec_gate, &e) < 0)
+		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
+}
+
+/* ---- how each box ended ---- */
+
+static void
+setup_ended(struct attempt *a, const struct wire_step_done *d)
+{
+	char command[TEXT_COMMAND_BYTES];
+	char time[32];
+
+	text_command(a->settings.setup.v[a->setup_next], command);
+	if (d->ended_by != BOX_END_ITSELF) {
+		text_duration(a->r->role->config->limit_setup_ms, time);
+		attempt_end(a, OUTCOME_SETUP, "setup: `%s` was stopped after %s", command, time);
+	} else if (d->exit_code != 0) {
+		attempt_end(a, OUTCOME_SETUP, "setup: `%s` ended with exit code %" PRId64, command,
+			d->exit_code);
+	} else if (++a->setup_next < a->settings.setup.n) {
+		attempt_begin_setup(a);
+	} else {
+		attempt_step_end(a, 0, NULL);
+		a->layer = attempt_path(a, "setup");
+		layer_keep(a);
+		attempt_begin_agent(a);
+	}
+}
+
+static void
+agent_ended(struct attempt *a, const struct wire_step_done *d)
+{
+	a->agent_exit = d->exit_code;
+	a->agent_end = d->ended_by;
+	mem_set(&a->agent_text, d->text);
+	attempt_step_end(a, d->exit_code, d->text);
+	if (d->ended_by == BOX_END_START)
+		attempt_end(a, OUTCOME_AGENT, "the agent cannot be started: %s",
+			d->text ? d->text : "");
+	else
+		begin_pack(a);
+}
+
+static void
+pack_ended(struct attempt *a, const struct wire_step_done *d)
+{
+	if (d->ended_by == BOX_END_ITSELF && d->exit_code == 0) {
+		attempt_begin_harvest(a);
+		return;
+	}
+	attempt_step_end(a, d->exit_code, a->pack_tail);
+	attempt_end(a, OUTCOME_REFUSED, "the changes could not be taken out of the box: %s",
+		d->ended_by != BOX_END_ITSELF ? "git took too long"
+		: a->pack_tail                ? a->pack_tail
+					      : "git failed");
+}
+
+static void
+gate_ended(struct attempt *a, const struct wire_step_done *d)
+{
+	char command[TEXT_COMMAND_BYTES];
+	char time[32];
+
+	text_command(a->settings.gate_test, command);
+	a->done.gate_exit = d->exit_code;
+	attempt_step_end(a, d->exit_code, NULL);
+	if (d->ended_by != BOX_END_ITSELF) {
+		text_duration(a->r->role->config->limit_gate_ms, time);
+		attempt_end(a, OUTCOME_RED, "the tests did not end: `%s` was stopped after %s",
+			command, time);
+	} else if (d->exit_code != 0) {
+		attempt_end(a, OUTCOME_RED, "the tests failed: `%s` ended with exit code %" PRId64,
+			command, d->exit_code);
+	} else {
+		attempt_end(a, OUTCOME_GREEN, "the tests passed");
+	}
+}
+
+typedef void ended_fn(struct attempt *a, const struct wire_step_done *d);
+static ended_fn *const ENDED[PHASE_COUNT] = {
+	[PHASE_SETUP] = setup_ended,
+	[PHASE_AGENT] = agent_ended,
+	[PHASE_PACK] = pack_ended,
+	[PHASE_GATE] = gate_ended,
+};
+
+/* The agent's program is a setting, so its absence is for the person who set it; all else that
+ * keeps a box from starting is ours. */
+static bool
+is_ours(const struct attempt *a, const struct wire_step_done *d)
+{
+	if (d->ended_by == BOX_END_START)
+		return a->phase != PHASE_AGENT || d->stage != BOX_STAGE_EXEC;
+	return d->ended_by == BOX_END_INFRA || d->ended_by == BOX_END_STOP;
+}
+
+void
+attempt_step_done(struct attempt *a, const struct wire_step_done *d)
+{
+	if (a->phase == PHASE_END || !ENDED[a->phase])
+		return;
+	if (a->is_stopping)
+		attempt_end(a, OUTCOME_STOPPED, "stopped");
+	else if (is_ours(a, d))
+		attempt_end(a, OUTCOME_INFRA, "the box ended by itself (stage %" PRId64 "): %s",
+			d->stage, d->text ? d->text : box_end_name(d->ended_by));
+	else
+		ENDED[a->phase](a, d);
+}
+
+/* ---- start and stop ---- */
+
+void
+attempt_stop(struct attempt *a)
+{
+	struct log_ctx log = runner_log(a);
+
+	if (a->phase == PHASE_END || a->is_stopping)
+		return;
+	log_info(&log, "attempt.stop", "phase=%d", (int)a->phase);
+	a->is_stopping = true;
+	if (a->is_in_step)
+		shim_stop_step(a);
+	else
+		attempt_end(a, OUTCOME_STOPPED, "stopped");
+}
+
+void
+attempt_start(struct runner *r, struct task *take_task)
+{
+	struct attempt *a = mem_zero(sizeof(*a));
+	struct err e = { 0 };
+	int rc;
+
+	a->r = r;
+	a->task = *take_task;
+	a->checkout_lock = a->listen_fd = a->layer_lock = a->child_pidfd = -1;
+	a->done.gate_exit = -1;
+	while (r->slots[a->slot])
+		a->slot++;
+	r->slots[a->slot] = true;
+	a->dir = mem_fmt("%s/run/%" PRId64 ".%" PRId64 ".%" PRId64, r->dir, a->slot, a->task.id,
+		a->task.fence);
+	a->next = r->attempts;
+	r->attempts = a;
+	rc = fs_mkdirs(a->dir, 0700, &e);
+	if (rc == 0)
+		rc = shim_start(a, &e);
+	if (rc < 0)
+		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
+	else
+		attempt_begin_prepare(a);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_courier - the two errands of an attempt: the repository before it, the changes behind it.
+ */
+#include "bot/runner.h"
+
+#include "base/clean.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "bot/runner_text.h"
+#include "handlers/handlers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* ---- the courier prepares ---- */
+
+static int
+hold_checkout(struct attempt *a, struct err *e)
+{
+	auto_fd int fd = open(a->base.checkout_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return err_sys(e, "hold %s", a->base.checkout_dir);
+	a->checkout_lock = steal_fd(&fd);
+	return 0;
+}
+
+static int
+take_prepared(struct attempt *a, struct msg *m, struct err *e)
+{
+	int rc;
+
+	row_copy(WIRE_PREPARED_ROWS, &a->base, m->obj);
+	if (a->base.code < 0)
+		return err_set(e, (int)a->base.code, "%s",
+			a->base.text ? a->base.text : "no reason given");
+	rc = row_unpack(AGENT_SETTINGS_ROWS, &a->settings, m->blob, m->blob_len, e);
+	if (rc == 0)
+		rc = hold_checkout(a, e);
+	if (rc < 0)
+		return rc;
+	mem_set(&a->done.base_sha, a->base.base_sha);
+	mem_set(&a->done.base_ref, a->base.base_ref);
+	mem_set(&a->done.gate_command, a->settings.gate_test);
+	if (a->base.settings_text)
+		a->done.notes = mem_fmt(
+			"%s; the repository's settings were not used", a->base.settings_text);
+	return 0;
+}
+
+static void
+on_prepared(void *ctx, struct msg *m, const struct err *why)
+{
+	struct attempt *a = ctx;
+	struct err e = { 0 };
+	int rc;
+
+	a->call = 0;
+	rc = m ? take_prepared(a, m, &e) : err_set(&e, ERR_TIMEOUT, "%s", why->text);
+	attempt_step_end(a, rc < 0 ? 1 : 0, rc < 0 ? e.text : NULL);
+	if (rc < 0) {
+		attempt_end(a, OUTCOME_INFRA, "the repository could not be prepared: %s", e.text);
+		return;
+	}
+	struct wire_progress p = {
+		.state = TASK_RUNNING, .base_sha = a->base.base_sha, .base_ref = a->base.base_ref
+	};
+	attempt_progress(a, &p);
+	if (a->settings.setup.n == 0 || layer_find(a))
+		attempt_begin_agent(a);
+	else
+		attempt_begin_setup(a);
+}
+
+static void
+ask_courier(struct attempt *a, const struct msg_out *out, msg_reply_cb *cb)
+{
+	a->call_to = ROLE_COURIER;
+	a->call = msg_call(role_link(a->r->role, ROLE_COURIER), out, 0, cb, a);
+}
+
+void
+attempt_begin_prepare(struct attempt *a)
+{
+	struct wire_prepare ask = {
+		.task = a->task.id,
+		.attempt = a->task.attempt,
+		.forge = a->task.forge,
+		.installation_id = a->task.installation_id,
+		.repo_id = a->task.repo_id,
+		.repo = a->task.repo,
+		.base_ref = a->task.base_ref,
+	};
+
+	a->phase = PHASE_PREPARE;
+	attempt_step_begin(a, "prepare");
+	ask_courier(a, &(struct msg_out){ .type = WIRE_PREPARE, .obj = &ask }, on_prepared);
+}
+
+/* ---- the courier harvests ---- */
+
+/* Nothing to push: then, and only then, how the agent ended decides. */
+static void
+end_without_change(struct attempt *a)
+{
+	char time[32];
+
+	if (a->agent_end == BOX_END_WALL || a->agent_end == BOX_END_IDLE) {
+		text_duration(a->r->role->config->limit_wall_ms, time);
+		attempt_end(a, OUTCOME_TIMEOUT,
+			"the agent was stopped after %s and had changed nothing", time);
+	} else if (a->agent_text) {
+		attempt_end(
+			a, OUTCOME_AGENT, "the agent changed nothing and said: %s", a->agent_text);
+	} else if (a->agent_exit != 0) {
+		attempt_end(a, OUTCOME_AGENT,
+			"the agent ended with exit code %" PRId64 " and changed nothing",
+			a->agent_exit);
+	} else {
+		attempt_end(a, OUTCOME_EMPTY, "the agent changed nothing");
+	}
+}
+
+static void
+take_harvest(struct attempt *a)
+{
+	const struct wire_harvested *h = &a->harvest;
+	char time[32];
+
+	mem_set(&a->done.head_sha, h->head_sha);
+	a->done.files = h->files;
+	a->done.insertions = h->insertions;
+	a->done.deletions = h->deletions;
+	if (h->notes && a->done.notes) {
+		auto_free char *both = mem_fmt("%s\n%s", a->done.notes, h->notes);
+		mem_set(&a->done.notes, both);
+	} else if (h->notes) {
+		mem_set(&a->done.notes, h->notes);
+	}
+	if (!h->head_sha) {
+		end_without_change(a);
+	} else if (a->agent_end == BOX_END_WALL || a->agent_end == BOX_END_IDLE) {
+		text_duration(a->r->role->config->limit_wall_ms, time);
+		attempt_end(a, OUTCOME_TIMEOUT,
+			"the agent was stopped after %s; what it had done by then is kept", time);
+	} else if (str_is_empty(a->settings.gate_test)) {
+		attempt_end(a, OUTCOME_UNTESTED, "the repository names no test command");
+	} else {
+		attempt_begin_gate(a);
+	}
+}
+
+static void
+on_harvested(void *ctx, struct msg *m, const struct err *why)
+{
+	struct attempt *a = ctx;
+	const char *text;
+
+	a->call = 0;
+	if (!m) {
+		attempt_end(a, OUTCOME_INFRA, "the changes could not be taken over: %s", why->text);
+		return;
+	}
+	row_copy(WIRE_HARVESTED_ROWS, &a->harvest, m->obj);
+	text = a->harvest.text ? a->harvest.text : "no reason given";
+	attempt_step_end(a, a->harvest.code < 0 ? 1 : 0, a->harvest.code < 0 ? text : NULL);
+	if (a->harvest.code == ERR_DENIED || a->harvest.code == ERR_LIMIT ||
+		a->harvest.code == ERR_PROTOCOL)
+		attempt_end(a, OUTCOME_REFUSED, "the changes were refused: %s", text);
+	else if (a->harvest.code < 0)
+		attempt_end(a, OUTCOME_INFRA, "the changes could not be taken over: %s", text);
+	else
+		take_harvest(a);
+}
+
+void
+attempt_begin_harvest(struct attempt *a)
+{
+	auto_free char *path = attempt_path(a, "bundle");
+	auto_fd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	auto_buf struct buf message = BUF_INIT(LIMIT_BODY_BYTES);
+	auto_buf struct buf trailers = BUF_INIT(LIMIT_SUMMARY_BYTES);
+
+	if (fd < 0) {
+		attempt_end(a, OUTCOME_INFRA, "%s: %s", path, strerror(errno));
+		return;
+	}
+	a->phase = PHASE_HARVEST;
+	commit_message(&a->task, &message);
+	text_trailers(a->r->role->config, &a->task, &trailers);
+	struct wire_harvest ask = {
+		.task = a->task.id,
+		.attempt = a->task.attempt,
+		.forge = a->task.forge,
+		.repo_id = a->task.repo_id,
+		.repo = a->task.repo,
+		.base_sha = a->base.base_sha,
+		.message = message.data,
+		.trailers = trailers.data,
+		.date_ms = a->task.created_ms,
+		.protect = a->settings.protect,
+	};
+	ask_courier(a,
+		&(struct msg_out){ .type = WIRE_HARVEST, .obj = &ask, .fds = &fd, .n_fds = 1 },
+		on_harvested);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_layer - what a repository's setup wrote, kept for the next task with the same lock files.
+ *
+ * The key is a hash of the repository, its setup commands and the contents of the files that
+ * .agent.yml names in setup_key; without setup_key nothing is kept. Only tasks on the default
+ * branch add layers: whoever may write there may run what he likes in later tasks anyway. Who uses
+ * a layer holds it by flock(LOCK_SH).
+ */
+#include "bot/runner.h"
+
+#include "base/clean.h"
+#include "base/crypto.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LAYERS_MAX         16
+#define KEY_FILE_BYTES_MAX MIB(16)
+
+/* Adds the hash of a key file; a file that is absent is part of the key too. */
+static int
+add_file(int tree, const char *path, struct buf *text, struct err *e)
+{
+	auto_fd int fd = -1;
+	struct stat st;
+	char hex[2 * CRYPTO_SHA256_BYTES + 1];
+	int rc = fs_open_beneath(tree, path, O_RDONLY, &fd, e);
+
+	(void)buf_addf(text, "file %s ", path);
+	if (rc == ERR_MISSING)
+		return buf_adds(text, "absent\n");
+	if (rc < 0)
+		return rc;
+	if (fstat(fd, &st) < 0 || st.st_size > KEY_FILE_BYTES_MAX)
+		return err_set(e, ERR_LIMIT, "%s is over %ld bytes", path, KEY_FILE_BYTES_MAX);
+	auto_free char *data = mem_array((size_t)st.st_size + 1, 1);
+	ssize_t n = pread(fd, data, (size_t)st.st_size, 0);
+	if (n < 0)
+		return err_sys(e, "read %s", path);
+	crypto_sha256_hex(data, (size_t)n, hex);
+	return buf_addf(text, "%s\n", hex);
+}
+
+static char *
+make_key(const struct attempt *a, struct err *e)
+{
+	auto_buf struct buf text = BUF_INIT(MIB(1));
+	char hex[2 * CRYPTO_SHA256_BYTES + 1];
+	auto_fd int tree = open(a->base.checkout_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (tree < 0) {
+		(void)err_sys(e, "open %s", a->base.checkout_dir);
+		return NULL;
+	}
+	(void)buf_addf(&text, "forge %s\nrepo %" PRId64 "\n", a->task.forge, a->task.repo_id);
+	for (size_t i = 0; i < a->settings.setup.n; i++)
+		(void)buf_addf(&text, "run %zu %s\n", strlen(a->settings.setup.v[i]),
+			a->settings.setup.v[i]);
+	for (size_t i = 0; i < a->settings.setup_key.n; i++) {
+		if (add_file(tree, a->settings.setup_key.v[i], &text, e) < 0)
+			return NULL;
+	}
+	crypto_sha256_hex(text.data, text.len, hex);
+	return mem_str(hex);
+}
+
+/* Opens and locks it against removal, and makes it the most recently used one. */
+static bool
+take(struct attempt *a, const char *path)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return false;
+	(void)futimens(fd, NULL);
+	a->layer_lock = steal_fd(&fd);
+	return true;
+}
+
+bool
+layer_find(struct attempt *a)
+{
+	struct log_ctx log = runner_log(a);
+	struct err e = { 0 };
+
+	if (a->settings.setup.n == 0 || a->settings.setup_key.n == 0)
+		return false;
+	auto_free char *key = make_key(a, &e);
+	if (!key) {
+		log_err(LOG_LEVEL_WARN, &log, "layer.no_key", &e);
+		return false;
+	}
+	auto_free char *path = mem_fmt("%s/layers/%s", a->r->dir, key);
+	a->layer_key = steal_ptr(&key);
+	if (!take(a, path))
+		return false;
+	a->layer = steal_ptr(&path);
+	return true;
+}
+
+/* ---- room ---- */
+
+static char *
+oldest(const char *dir, size_t *count)
+{
+	auto_dir DIR *d = opendir(dir);
+	const struct dirent *de;
+	char *found = NULL;
+	struct timespec when = { 0 };
+
+	*count = 0;
+	while (d && (de = readdir(d))) {
+		struct stat st;
+
+		if (de->d_name[0] == '.' ||
+			fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		(*count)++;
+		if (!found || st.st_mtim.tv_sec < when.tv_sec) {
+			when = st.st_mtim;
+			mem_set(&found, de->d_name);
+		}
+	}
+	return found;
+}
+
+/* Renamed first: nobody finds it any more. One in use stays, and the next time another may be the
+ * oldest. */
+static void
+make_room(struct runner *r)
+{
+	auto_free char *dir = mem_fmt("%s/layers", r->dir);
+	size_t count;
+	auto_free char *name = oldest(dir, &count);
+
+	if (!name || count < LAYERS_MAX)
+		return;
+	auto_free char *path = mem_fmt("%s/%s", dir, name);
+	auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	auto_free char *gone =
+		mem_fmt("%s/gone.%" PRId64 ".%d", r->dir, ++r->serial, (int)getpid());
+	if (rename(path, gone) == 0)
+		sweep_dir(r, steal_ptr(&gone), -1);
+}
+
+void
+layer_keep(struct attempt *a)
+{
+	struct log_ctx log = runner_log(a);
+	auto_free char *path = NULL;
+
+	if (!a->layer_key || !str_eq(a->base.base_ref, a->base.default_branch))
+		return;
+	make_room(a->r);
+	path = mem_fmt("%s/layers/%s", a->r->dir, a->layer_key);
+	/* EEXIST, ENOTEMPTY: another task was first; ours serves this attempt as well. */
+	if (rename(a->layer, path) < 0) {
+		if (errno != EEXIST && errno != ENOTEMPTY)
+			log_warn(&log, "layer.unkept", "errno=%d", errno);
+		return;
+	}
+	free(a->layer);
+	a->layer = steal_ptr(&path);
+	(void)take(a, a->layer);
+	log_info(&log, "layer.kept", "key=%.12s", a->layer_key);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_shim - one attempt's shim: its start, its steps, its end; and the gateway beside it.
+ */
+#include "bot/runner.h"
+
+#include "base/clean.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/spawn.h"
+#include "bot/shim.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define GATEWAY_MS_MAX 30000
+#define END_MS_MAX                                                                                 \
+	15000 /* of a shim that was told to end; it may clean up longer than it may be silent */
+
+static void
+let_go(struct attempt *a)
+{
+	struct err e = { 0 };
+
+	if (a->is_in_step && msg_send(a->link, &(struct msg_out){ .type = WIRE_STEP_GO }, &e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "shim.go_unsent", &e);
+}
+
+/* ---- the gateway ---- */
+
+static void
+on_opened(void *ctx, struct msg *m, const struct err *e)
+{
+	struct attempt *a = ctx;
+	const struct wire_verdict *v = m ? m->obj : NULL;
+	struct log_ctx log = runner_log(a);
+
+	a->open_call = 0;
+	if (v && v->ok) {
+		let_go(a);
+		return;
+	}
+	log_warn(&log, "box.no_gateway", "error=\"%s\"", v ? v->text : e->text);
+	attempt_end(
+		a, OUTCOME_INFRA, "the gateway did not take the box: %s", v ? v->text : e->text);
+}
+
+static void
+open_gateway(struct attempt *a)
+{
+	struct wire_box box = { .task = a->task.id,
+		.fence = a->task.fence,
+		.models = a->models,
+		.registries = a->registries };
+	struct msg_out out = {
+		.type = WIRE_BOX_OPEN, .obj = &box, .fds = &a->listen_fd, .n_fds = 1
+	};
+
+	a->has_gateway = true;
+	if (a->open_call)
+		msg_call_cancel(role_link(a->r->role, ROLE_GATEWAY), a->open_call);
+	a->open_call =
+		msg_call(role_link(a->r->role, ROLE_GATEWAY), &out, GATEWAY_MS_MAX, on_opened, a);
+}
+
+/* An unanswered call is asked again by the link itself. GO a second time is nothing to the shim. */
+void
+shim_gateway_up(struct attempt *a)
+{
+	if (a->listen_fd >= 0 && a->open_call == 0)
+		open_gateway(a);
+}
+
+static void
+close_listener(struct attempt *a)
+{
+	if (a->open_call)
+		msg_call_cancel(role_link(a->r->role, ROLE_GATEWAY), a->open_call);
+	a->open_call = 0;
+	if (a->listen_fd >= 0)
+		(void)close(steal_fd(&a->listen_fd));
+}
+
+/* ---- what it says ---- */
+
+static void
+on_shim_msg(void *ctx, struct msg_link *link, struct msg *m)
+{
+	struct attempt *a = ctx;
+
+	(void)link;
+	if (m->type == WIRE_SHIM_TAIL) {
+		attempt_tail(a, m->blob, m->blob_len);
+	} else if (m->type == WIRE_STEP_LISTEN && a->is_in_step && m->n_fds == 1) {
+		close_listener(a);
+		a->listen_fd = steal_fd(&m->fds[0]);
+		open_gateway(a);
+	} else if (m->type == WIRE_STEP_DONE && a->is_in_step) {
+		a->is_in_step = false;
+		close_listener(a);
+		attempt_step_done(a, m->obj);
+	}
+}
+
+/* It closes the link when the transcript is complete, or when it dies. */
+static void
+on_shim_gone(void *ctx)
+{
+	struct attempt *a = ctx;
+
+	if (a->phase != PHASE_END) {
+		a->is_in_step = false;
+		close_listener(a);
+		attempt_end(a, OUTCOME_INFRA, "the process that watched the box ended");
+	}
+	attempt_transcript_ready(a);
+}
+
+static void
+on_shim_exit(void *ctx, pid_t pid, struct loop_exit how)
+{
+	struct attempt *a = ctx;
+	struct log_ctx log = runner_log(a);
+
+	(void)pid;
+	a->child = NULL;
+	a->shim_cleaned = how.code == 0;
+	if (how.code != 0)
+		log_warn(&log, "shim.ended", "code=%d", how.code);
+	on_shim_gone(a);
+	attempt_shim_gone(a);
+}
+
+/* ---- start, steps, end ---- */
+
+int
+shim_start(struct attempt *a, struct err *e)
+{
+	const char *const argv[] = { a->r->role->exe, "--role", "shim", NULL };
+	struct msg_link_spec link = { .rules = WIRE_RULES,
+		.n_rules = WIRE_RULES_COUNT,
+		.self = ROLE_RUNNER,
+		.peer = ROLE_SHIM,
+		.on_msg = on_shim_msg,
+		.on_gone = on_shim_gone,
+		.ctx = a };
+	struct spawn sp = SPAWN_INIT;
+	int ends[2];
+	int pidfd;
+	pid_t pid;
+	int rc = msg_pair(ends, e);
+
+	if (rc < 0)
+		return rc;
+	auto_fd int near = ends[0];
+	auto_fd int far = ends[1];
+	sp.argv = argv;
+	sp.cwd = a->dir;
+	sp.fds[0] = far;
+	sp.n_fds = 1;
+	sp.new_session = true;
+	rc = spawn_start(&sp, &pid, &pidfd, e);
+	if (rc < 0)
+		return err_wrap(e, rc, "shim");
+	a->child_pidfd = dup(pidfd);
+	a->child = loop_child_add(a->r->role->loop, pid, pidfd, on_shim_exit, a);
+	a->link = msg_link_create(a->r->role->loop, &link);
+	return msg_link_attach(a->link, steal_fd(&near), e);
+}
+
+int
+shim_run(
+	struct attempt *a, const struct box_spec *s, int take_stdin, int take_stdout, struct err *e)
+{
+	auto_fd int in = take_stdin;
+	auto_fd int out = take_stdout;
+	auto_buf struct buf packed = BUF_INIT(LIMIT_BLOB_BYTES);
+	const int fds[2] = { in, out };
+	struct msg_out msg = { .type = WIRE_STEP, .fds = fds };
+	int rc = row_pack(BOX_SPEC_ROWS, s, &packed, e);
+
+	assert(out < 0 || in >= 0); /* descriptors are told apart by their order */
+	if (rc < 0)
+		return err_wrap(e, rc, "step %s", s->name);
+	msg.blob = packed.data;
+	msg.blob_len = packed.len;
+	msg.n_fds = in < 0 ? 0 : out < 0 ? 1 : 2;
+	rc = msg_send(a->link, &msg, e);
+	if (rc == 0)
+		a->is_in_step = true;
+	return rc;
+}
+
+void
+shim_stop_step(struct attempt *a)
+{
+	struct err e = { 0 };
+
+	if (msg_send(a->link, &(struct msg_out){ .type = WIRE_SHIM_STOP }, &e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "shim.stop_unsent", &e);
+}
+
+static void
+on_patience_over(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct log_ctx log = runner_log(a);
+
+	a->patience = NULL;
+	log_error(&log, "shim.killed", "after_ms=%d", END_MS_MAX);
+	if (a->child_pidfd >= 0)
+		(void)pidfd_send_signal(a->child_pidfd, SIGKILL, NULL, 0);
+}
+
+void
+shim_end(struct attempt *a)
+{
+	close_listener(a);
+	if (!a->child) {
+		attempt_transcript_ready(a);
+		attempt_shim_gone(a);
+		return;
+	}
+	a->patience = loop_timer_add(a->r->role->loop, END_MS_MAX, on_patience_over, a);
+	(void)pidfd_send_signal(a->child_pidfd, SIGTERM, NULL, 0);
+}
+
+void
+shim_abandon(struct attempt *a)
+{
+	close_listener(a);
+	loop_timer_remove(a->patience);
+	a->patience = NULL;
+	msg_link_destroy(a->link);
+	a->link = NULL;
+}
+
+void
+shim_forget(struct attempt *a)
+{
+	shim_abandon(a);
+	loop_child_remove(a->child);
+	a->child = NULL;
+	if (a->child_pidfd >= 0)
+		(void)close(steal_fd(&a->child_pidfd));
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_spec - what is in each of the boxes of an attempt.
+ *
+ *	         /workspace                                 home       reaches
+ *	setup    setup | checkout                           setup      registries
+ *	agent    agent | setup, checkout                    | setup    registries, models
+ *	pack     | agent, checkout          /git | .git     empty      nothing
+ *	gate     | delta, setup, checkout                   | setup    registries if .agent.yml says
+ *so
+ *
+ * Left of the bar is the layer that is written to. What the setup wrote is not in the pack: a
+ *commit has what the agent did. What the agent wrote besides is not in the gate: tests run on what
+ *was committed.
+ */
+#include "bot/runner.h"
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "sandbox/agent.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define PACK_MS_MAX (INT64_C(5) * 60 * 1000)
+#define GIT_DIR     "/git"
+
+/* Runs in the box. Repositories that the agent made inside the tree become plain directories; .git
+ * at the top is the one thing that git itself never adds. */
+static const char PACK[] = "set -e\n"
+			   "find . -mindepth 2 -name .git -prune -exec rm -rf -- {} +\n"
+			   "git add --all\n"
+			   "tree=$(git write-tree)\n"
+			   "commit=$(git commit-tree \"$tree\" -p \"$BASE\" -m changes)\n"
+			   "git update-ref refs/heads/changes \"$commit\"\n"
+			   "git bundle create --quiet - refs/heads/changes \"^$BASE\"\n";
+
+char *
+attempt_path(const struct attempt *a, const char *name)
+{
+	return mem_fmt("%s/%s", a->dir, name);
+}
+
+int
+attempt_mkdir(const struct attempt *a, const char *name, struct err *e)
+{
+	auto_free char *path = attempt_path(a, name);
+
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? err_sys(e, "mkdir %s", path) : 0;
+}
+
+/* ---- layers ---- */
+
+static int
+add_writable(const struct attempt *a, struct box_spec *s, const char *at, const char *name,
+	struct err *e)
+{
+	auto_free char *path = attempt_path(a, name);
+	int rc = attempt_mkdir(a, name, e);
+
+	if (rc == 0)
+		box_spec_layer(s, at, path, 0, true);
+	return rc;
+}
+
+/* A writable layer of an earlier box, from below now. Its owner is whoever's box it was. */
+static int
+add_written(struct box_spec *s, const char *at, const char *dir, struct err *e)
+{
+	auto_free char *data = mem_fmt("%s/data", dir);
+	struct stat st;
+
+	if (lstat(data, &st) < 0)
+		return err_sys(e, "layer %s", data);
+	box_spec_layer(s, at, data, st.st_uid, false);
+	return 0;
+}
+
+static int
+add_setup(const struct attempt *a, struct box_spec *s, const char *at, const char *part,
+	struct err *e)
+{
+	if (!a->layer)
+		return 0;
+	auto_free char *dir = mem_fmt("%s/%s", a->layer, part);
+	return add_written(s, at, dir, e);
+}
+
+static void
+add_checkout(const struct attempt *a, struct box_spec *s)
+{
+	box_spec_layer(s, BOX_WORKSPACE, a->base.checkout_dir, a->base.owner_uid, false);
+}
+
+/* Without a setup the home is a tmpfs; otherwise what it installed there is there for all that
+ * follows. */
+static int
+add_home(const struct attempt *a, struct box_spec *s, const char *name, struct err *e)
+{
+	auto_free char *empty = attempt_path(a, "empty");
+	struct stat st;
+	int rc;
+
+	if (!a->layer)
+		return 0;
+	rc = attempt_mkdir(a, "empty", e);
+	if (rc == 0)
+		rc = add_writable(a, s, BOX_HOME, name, e);
+	if (rc == 0)
+		rc = add_setup(a, s, BOX_HOME, "home", e);
+	if (rc < 0 || lstat(empty, &st) < 0)
+		return rc;
+	box_spec_layer(s, BOX_HOME, empty, st.st_uid, false);
+	return 0;
+}
+
+/* ---- what all have ---- */
+
+static bool
+wants_registries(const struct attempt *a)
+{
+	return strs_has(&a->settings.network, "registry");
+}
+
+static void
+fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
+{
+	const struct config *c = a->r->role->config;
+	struct box_env env = {
+		.task = a->task.id,
+		.npm = a->registries && config_registry_find(c, "npm"),
+		.pypi = a->registries && config_registry_find(c, "pypi"),
+		.tools = &c->sandbox_tools,
+	};
+
+	s->name = mem_str(name);
+	s->slot = a->slot;
+	s->wall_ms = wall_ms;
+	s->log_bytes_max = c->limit_log_bytes;
+	s->net = a->models || a->registries;
+	strs_copy(&s->tools, &c->sandbox_tools);
+	box_env_fill(&env, s);
+}
+
+static void
+set_command(struct box_spec *s, const char *command)
+{
+	strs_add(&s->argv, "/bin/sh");
+	strs_add(&s->argv, "-c");
+	strs_add(&s->argv, command);
+}
+
+/* ---- the boxes ---- */
+
+int
+spec_setup(struct attempt *a, struct box_spec *s, struct err *e)
+{
+	const char *command = a->settings.setup.v[a->setup_next];
+	auto_free char *empty = attempt_path(a, "empty");
+	struct stat st;
+	int rc;
+
+	a->models = false;
+	a->registries = true;
+	fill(a, s, "setup", a->r->role->config->limit_setup_ms);
+	s->title = mem_fmt("setup: %s", command);
+	set_command(s, command);
+	rc = attempt_mkdir(a, "setup", e);
+	if (rc == 0)
+		rc = attempt_mkdir(a, "empty", e);
+	if (rc == 0)
+		rc = add_writable(a, s, BOX_WORKSPACE, "setup/ws", e);
+	if (rc == 0)
+		rc = add_writable(a, s, BOX_HOME, "setup/home", e);
+	if (rc < 0)
+		return rc;
+	add_checkout(a, s);
+	if (lstat(empty, &st) < 0)
+		return err_sys(e, "stat %s", empty);
+	box_spec_layer(s, BOX_HOME, empty, st.st_uid, false);
+	return 0;
+}
+
+static int
+fill_agent(const struct attempt *a, const struct config_agent *agent, struct box_spec *s,
+	struct err *e)
+{
+	auto_free char *key = mem_fmt("task-%" PRId64, a->task.id);
+	struct agent_ask ask = {
+		.kind = agent->kind,
+		.program = agent->path,
+		.command = &agent->command,
+		.model = agent->model,
+		.provider = agent->provider,
+		.key = key,
+	};
+
+	return agent_fill(&ask, s, e);
+}
+
+int
+spec_agent(struct attempt *a, struct box_spec *s, struct err *e)
+{
+	const struct config *c = a->r->role->config;
+	const char *name = a->task.agent ? a->task.agent : a->settings.agent;
+	const struct config_agent *agent = config_agent_find(c, name ? name : c->agent);
+	int64_t wall_ms = c->limit_wall_ms;
+	int rc;
+
+	if (!agent)
+		return err_set(e, ERR_INVALID, "no agent \"%s\" is configured", name ? name : "");
+	/* A repository may ask for less time than the server gives, not for more. */
+	if (a->settings.limit_wall_ms > 0 && a->settings.limit_wall_ms < wall_ms)
+		wall_ms = a->settings.limit_wall_ms;
+	a->models = agent->provider != NULL;
+	a->registries = true;
+	fill(a, s, "agent", wall_ms);
+	s->title = mem_fmt("agent: %s", agent->name);
+	rc = fill_agent(a, agent, s, e);
+	if (rc == 0)
+		rc = add_writable(a, s, BOX_WORKSPACE, "agent", e);
+	if (rc == 0)
+		rc = add_setup(a, s, BOX_WORKSPACE, "ws", e);
+	if (rc == 0)
+		rc = add_home(a, s, "agent-home", e);
+	if (rc == 0)
+		add_checkout(a, s);
+	return rc;
+}
+
+/* The pristine .git of the checkout, never the one that the agent had its hands on. */
+static int
+add_git(const struct attempt *a, struct box_spec *s, struct err *e)
+{
+	auto_free char *git = mem_fmt("%s/.git", a->base.checkout_dir);
+	int rc = add_writable(a, s, GIT_DIR, "git", e);
+
+	if (rc == 0)
+		box_spec_layer(s, GIT_DIR, git, a->base.owner_uid, false);
+	return rc;
+}
+
+int
+spec_pack(struct attempt *a, struct box_spec *s, struct err *e)
+{
+	static const char *const env[] = {
+		"GIT_DIR=" GIT_DIR,
+		"GIT_WORK_TREE=" BOX_WORKSPACE,
+		"GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_AUTHOR_NAME=nightshift",
+		"GIT_AUTHOR_EMAIL=nightshift@localhost",
+		"GIT_AUTHOR_DATE=@0 +0000",
+		"GIT_COMMITTER_NAME=nightshift",
+		"GIT_COMMITTER_EMAIL=nightshift@localhost",
+		"GIT_COMMITTER_DATE=@0 +0000",
+	};
+	auto_free char *agent = attempt_path(a, "agent");
+	int rc;
+
+	a->models = a->registries = false;
+	fill(a, s, "harvest", PACK_MS_MAX);
+	s->is_quiet = true;
+	s->file_bytes_max = LIMIT_BUNDLE_BYTES;
+	strs_finish(&s->tools);
+	set_command(s, PACK);
+	for (size_t i = 0; i < sizeof(env) / sizeof(env[0]); i++)
+		strs_add(&s->env, env[i]);
+	strs_addf(&s->env, "BASE=%s", a->base.base_sha);
+	rc = add_writable(a, s, BOX_WORKSPACE, "pack", e);
+	if (rc == 0)
+		rc = add_written(s, BOX_WORKSPACE, agent, e);
+	if (rc < 0)
+		return rc;
+	add_checkout(a, s);
+	return add_git(a, s, e);
+}
+
+int
+spec_gate(struct attempt *a, struct box_spec *s, struct err *e)
+{
+	int rc;
+
+	a->models = false;
+	a->registries = wants_registries(a);
+	fill(a, s, "gate", a->r->role->config->limit_gate_ms);
+	s->title = mem_fmt("tests: %s", a->settings.gate_test);
+	set_command(s, a->settings.gate_test);
+	rc = add_writable(a, s, BOX_WORKSPACE, "gate", e);
+	if (rc < 0)
+		return rc;
+	box_spec_layer(s, BOX_WORKSPACE, a->harvest.delta_dir, a->harvest.owner_uid, false);
+	rc = add_setup(a, s, BOX_WORKSPACE, "ws", e);
+	if (rc == 0)
+		rc = add_home(a, s, "gate-home", e);
+	if (rc == 0)
+		add_checkout(a, s);
+	return rc;
+}

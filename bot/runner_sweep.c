@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_sweep - removes directories of attempts and layers in a process of their own.
+ *
+ * That process is a shim whose runner is gone from the beginning: it waits until no other shim
+ * works in the directory, removes everything, ends. So there is one way to clean up, whoever died.
+ */
+#include "bot/runner.h"
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/spawn.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <unistd.h>
+
+struct sweep {
+	struct runner *r;
+	struct sweep *next;
+	char *path;
+	int64_t slot;
+	struct loop_child *child;
+};
+
+static void
+sweep_end(struct sweep *w)
+{
+	struct sweep **at = &w->r->sweeps;
+	struct err e = { 0 };
+
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	/* What is left is the transcript of an attempt that nobody will ask for. */
+	if (fs_remove_tree(w->path, &e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "sweep.failed", &e);
+	if (w->slot >= 0) {
+		w->r->slots[w->slot] = false;
+		runner_claim_soon(w->r);
+	}
+	runner_end_if_empty(w->r);
+	free(w->path);
+	free(w);
+}
+
+static void
+on_swept(void *ctx, pid_t pid, struct loop_exit how)
+{
+	(void)pid;
+	(void)how;
+	sweep_end(ctx);
+}
+
+static int
+sweep_spawn(struct sweep *w, struct err *e)
+{
+	const char *const argv[] = { w->r->role->exe, "--role", "shim", NULL };
+	struct spawn sp = SPAWN_INIT;
+	int ends[2];
+	int pidfd;
+	pid_t pid;
+	int rc = msg_pair(ends, e);
+
+	if (rc < 0)
+		return rc;
+	auto_fd int near = ends[0];
+	auto_fd int far = ends[1];
+	sp.argv = argv;
+	sp.cwd = w->path;
+	sp.fds[0] = far;
+	sp.n_fds = 1;
+	sp.new_session = true;
+	rc = spawn_start(&sp, &pid, &pidfd, e);
+	if (rc == 0)
+		w->child = loop_child_add(w->r->role->loop, pid, pidfd, on_swept, w);
+	return rc;
+}
+
+void
+sweep_dir(struct runner *r, char *take_path, int64_t slot)
+{
+	struct sweep *w = mem_zero(sizeof(*w));
+	struct err e = { 0 };
+
+	w->r = r;
+	w->path = take_path;
+	w->slot = slot;
+	w->next = r->sweeps;
+	r->sweeps = w;
+	if (slot >= 0)
+		r->slots[slot] = true;
+	if (sweep_spawn(w, &e) < 0) {
+		log_err(LOG_LEVEL_WARN, NULL, "sweep.unstarted", &e);
+		sweep_end(w);
+	}
+}
+
+void
+sweep_all(struct runner *r)
+{
+	auto_free char *run = mem_fmt("%s/run", r->dir);
+	auto_dir DIR *attempts = opendir(run);
+	auto_dir DIR *others = opendir(r->dir);
+	const struct dirent *de;
+
+	sandbox_sweep();
+	while (attempts && (de = readdir(attempts))) {
+		char *end;
+		long slot = strtol(de->d_name, &end, 10);
+
+		if (end == de->d_name || *end != '.' || slot < 0 || slot >= BOX_SLOTS_MAX)
+			continue;
+		sweep_dir(r, mem_fmt("%s/%s", run, de->d_name), slot);
+	}
+	while (others && (de = readdir(others))) {
+		if (str_starts(de->d_name, "gone."))
+			sweep_dir(r, mem_fmt("%s/%s", r->dir, de->d_name), -1);
+	}
+}

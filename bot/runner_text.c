@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_text - see runner_text.h.
+ */
+#include "bot/runner_text.h"
+
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void
+text_duration(int64_t ms, char out[32])
+{
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = { { INT64_C(3600000), "h" }, { 60000, "m" }, { 1000, "s" } };
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (ms >= units[i].ms && ms % units[i].ms == 0) {
+			(void)snprintf(out, 32, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
+			return;
+		}
+	}
+	(void)snprintf(out, 32, "%" PRId64 "ms", ms);
+}
+
+void
+text_command(const char *command, char out[TEXT_COMMAND_BYTES])
+{
+	size_t len = strcspn(command, "\r\n");
+	bool is_cut = command[len] != '\0';
+
+	if (len > TEXT_COMMAND_BYTES - 5) {
+		len = TEXT_COMMAND_BYTES - 5;
+		while (len > 0 && (command[len] & 0xc0) == 0x80)
+			len--;
+		is_cut = true;
+	}
+	(void)snprintf(out, TEXT_COMMAND_BYTES, "%.*s%s", (int)len, command, is_cut ? " ..." : "");
+	for (char *p = out; *p; p++) {
+		if (*p == '`')
+			*p = '\'';
+		else if ((unsigned char)*p < ' ')
+			*p = ' ';
+	}
+}
+
+static bool
+is_login(const char *s)
+{
+	size_t len = s ? strlen(s) : 0;
+
+	return len > 0 && len <= 100 &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.[]") ==
+		       len;
+}
+
+/* The addresses that the forges themselves give to people who show none (docs.github.com, "Setting
+ * your commit email address"; Gitea: NO_REPLY_ADDRESS, by default noreply.<domain>). */
+static void
+add_coauthor(const struct config *c, const struct task *t, struct buf *out)
+{
+	const struct config_forge *f = config_forge_find(c, t->forge);
+	const char *host = f && f->url ? strstr(f->url, "://") : NULL;
+
+	if (!host || !is_login(t->actor))
+		return;
+	host += strlen("://");
+	if (str_eq(f->kind, "github"))
+		(void)buf_addf(out, "Co-authored-by: %s <%" PRId64 "+%s@users.noreply.%.*s>\n",
+			t->actor, t->actor_id, t->actor, (int)strcspn(host, ":/"), host);
+	else
+		(void)buf_addf(out, "Co-authored-by: %s <%s@noreply.%.*s>\n", t->actor, t->actor,
+			(int)strcspn(host, ":/"), host);
+}
+
+void
+text_trailers(const struct config *c, const struct task *t, struct buf *out)
+{
+	if (c->commit_coauthor)
+		add_coauthor(c, t, out);
+	if (c->commit_signoff)
+		(void)buf_addf(out, "Signed-off-by: %s <%s>\n", c->commit_name, c->commit_email);
+}

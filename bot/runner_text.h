@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_text - small texts for people in what the runner tells. Pure.
+ */
+#ifndef BOT_RUNNER_TEXT_H
+#define BOT_RUNNER_TEXT_H
+
+#include "config/config.h"
+#include "store/task.h"
+
+#define TEXT_COMMAND_BYTES 128
+
+/* 2700000 is "45m", 90000 "90s". */
+void text_duration(int64_t ms, char out[32]);
+
+/* The first line of a command, cut, without what would end a `code` span. */
+void text_command(const char *command, char out[TEXT_COMMAND_BYTES]);
+
+/* Co-authored-by for who asked, Signed-off-by of the bot, as the configuration says. Adds nothing
+ * that is not one line. */
+void text_trailers(const struct config *c, const struct task *t, struct buf *out);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim - the process that owns one attempt: its boxes, their terminal, the transcript.
+ *
+ * `nightshift --role shim`, started by the runner with an empty environment, in the attempt's own
+ *directory, with one descriptor besides stderr: 3, a msg link. It runs one step after another as it
+ *is told:
+ *
+ *	STEP         a box spec; descriptors: stdin, and stdout if it is not the terminal
+ *	STEP_LISTEN  the box is built; with its listener, if it has one
+ *	STEP_GO      the box may begin
+ *	STEP_DONE    it ended, however
+ *
+ * At the end of file on the link, and on SIGTERM, it kills the box, completes the transcript,
+ *closes the link, removes everything else in its directory and ends.
+ */
+#ifndef BOT_SHIM_H
+#define BOT_SHIM_H
+
+#define SHIM_CAST    "task.cast"
+#define SHIM_TEXT    "task.txt"
+#define SHIM_SUMMARY "summary.txt" /* the agent's last message, if it sent one */
+
+/* Runs the role to its end; returns the exit code. */
+int shim_main(void);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim_state - what the two halves of the shim share: shim.c talks, shim_step.c runs a box.
+ */
+#ifndef BOT_SHIM_STATE_H
+#define BOT_SHIM_STATE_H
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "base/msg.h"
+#include "sandbox/agent.h"
+#include "sandbox/recorder.h"
+#include "sandbox/sandbox.h"
+
+/* One step, from STEP to STEP_DONE. */
+struct shim_step {
+	struct box_spec spec;
+	struct box box;
+	bool is_live;  /* the box exists and was not reaped */
+	bool has_gone; /* it may run */
+	enum box_end end;
+	char *text; /* what went wrong */
+	struct agent_reader *reader;
+	int64_t output_ms; /* when it last wrote something */
+	bool is_terminated;
+	struct loop_child *child;
+	struct loop_io *pty_io;
+	struct loop_io *report_io;
+	struct loop_timer *wall;
+	struct loop_timer *idle;
+	struct loop_timer *kill;
+};
+
+struct shim {
+	struct loop *loop;
+	struct msg_link *link;
+	struct recorder *recorder;
+	struct shim_step *step; /* NULL between steps */
+	struct buf quiet;       /* last bytes of a step that is not recorded */
+	struct loop_timer *flush;
+	struct loop_timer *tail;
+	bool tail_is_old;
+	bool is_ending;
+};
+
+/* shim_step.c. Takes the descriptors (-1 = none). */
+void shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int take_stdout);
+void shim_step_go(struct shim *s);
+
+/* Ends the step: TERM now, the rest after grace_ms (0: all at once). STEP_DONE follows when it is
+ * over. */
+void shim_step_stop(struct shim *s, enum box_end why, int64_t grace_ms);
+
+/* shim.c: the step is over and s->step is freed by this call. */
+void shim_step_done(struct shim *s, int exit_code);
+void shim_record(struct shim *s, const char *data, size_t len);
+void shim_send_listener(struct shim *s);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim_step - one box from its start to its last byte: terminal, timers, the ways to end.
+ */
+#include "bot/shim_state.h"
+
+#include "base/clean.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READ_BYTES      KIB(64)
+#define READS_A_ROUND   16   /* then timers and the runner get their turn */
+#define DRAIN_READS_MAX 4096 /* after the end: what the kernel still holds is far less */
+#define TERM_GRACE_MS   10000
+#define GO_WAIT_MS_MAX  60000 /* the gateway must have taken the listener by then */
+#define STUCK_MS_MAX    10000 /* after SIGKILL */
+
+/* ---- output ---- */
+
+static void
+take_output(struct shim *s, const char *data, size_t len)
+{
+	struct shim_step *step = s->step;
+	auto_buf struct buf show = BUF_INIT(4 * AGENT_LINE_BYTES_MAX);
+
+	step->output_ms = loop_now_ms(s->loop);
+	if (!step->reader) {
+		shim_record(s, data, len);
+		return;
+	}
+	agent_reader_feed(step->reader, data, len, &show);
+	shim_record(s, buf_str(&show), show.len);
+}
+
+/* At most n reads. False: the terminal has ended. */
+static bool
+read_terminal(struct shim *s, int n)
+{
+	char data[READ_BYTES];
+
+	while (n-- > 0) {
+		ssize_t len = read(s->step->box.pty_fd, data, sizeof(data));
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0 && errno == EAGAIN)
+			return true;
+		if (len <= 0)
+			return false; /* EIO: nobody has the other side open any more */
+		take_output(s, data, (size_t)len);
+	}
+	return true;
+}
+
+static void
+on_terminal(void *ctx, int fd, uint32_t events)
+{
+	struct shim *s = ctx;
+
+	(void)fd;
+	(void)events;
+	if (!read_terminal(s, READS_A_ROUND)) {
+		/* A step that closed all its output may go on working; its end is the process's
+		 * end. */
+		loop_io_remove(s->step->pty_io);
+		s->step->pty_io = NULL;
+	}
+}
+
+/* ---- the end ---- */
+
+static void
+step_end(struct shim *s, int exit_code)
+{
+	struct shim_step *step = s->step;
+
+	loop_io_remove(step->pty_io);
+	loop_io_remove(step->report_io);
+	loop_timer_remove(step->wall);
+	loop_timer_remove(step->idle);
+	loop_timer_remove(step->kill);
+	step->pty_io = step->report_io = NULL;
+	step->wall = step->idle = step->kill = NULL;
+	box_finish(&step->box);
+	shim_step_done(s, exit_code);
+}
+
+static void
+fail(struct shim_step *step, enum box_end why, const struct err *e)
+{
+	step->end = why;
+	mem_set(&step->text, e->text);
+}
+
+/* What PID 1 or the workload said before it could begin. */
+static void
+read_report(struct shim_step *step)
+{
+	struct err e = { 0 };
+	int rc = box_report(&step->box, &e);
+
+	if (rc < 0 && rc != ERR_BUSY && step->end == BOX_END_ITSELF)
+		fail(step, BOX_END_START, &e);
+}
+
+static void
+on_report(void *ctx, int fd, uint32_t events)
+{
+	struct shim *s = ctx;
+
+	(void)fd;
+	(void)events;
+	read_report(s->step);
+	loop_io_remove(s->step->report_io);
+	s->step->report_io = NULL;
+}
+
+static void
+on_exit_of_box(void *ctx, pid_t pid, struct loop_exit how)
+{
+	struct shim *s = ctx;
+	struct shim_step *step = s->step;
+	auto_buf struct buf show = BUF_INIT(4 * AGENT_LINE_BYTES_MAX);
+
+	(void)pid;
+	step->child = NULL;
+	step->is_live = false;
+	if (step->pty_io)
+		(void)read_terminal(s, DRAIN_READS_MAX);
+	if (step->reader) {
+		agent_reader_end(step->reader, &show);
+		shim_record(s, buf_str(&show), show.len);
+	}
+	if (step->report_io)
+		read_report(step);
+	step_end(s, how.code);
+}
+
+static void
+on_stuck(void *ctx)
+{
+	struct shim *s = ctx;
+	struct err e = { 0 };
+
+	s->step->kill = NULL;
+	(void)err_set(&e, ERR_TIMEOUT, "processes of the box do not end");
+	log_error(NULL, "box.stuck", "step=%s pid=%d", s->step->spec.name, (int)s->step->box.pid);
+	fail(s->step, BOX_END_INFRA, &e);
+	loop_child_remove(s->step->child);
+	s->step->child = NULL;
+	step_end(s, 255);
+}
+
+static void
+on_grace_over(void *ctx)
+{
+	struct shim *s = ctx;
+
+	box_kill(&s->step->box);
+	s->step->kill = loop_timer_add(s->loop, STUCK_MS_MAX, on_stuck, s);
+}
+
+void
+shim_step_stop(struct shim *s, enum box_end why, int64_t grace_ms)
+{
+	struct shim_step *step = s->step;
+
+	if (!step || !step->is_live)
+		return;
+	if (step->end == BOX_END_ITSELF)
+		step->end = why;
+	if (step->kill && grace_ms > 0)
+		return; /* it is ending already */
+	loop_timer_remove(step->kill);
+	if (grace_ms > 0 && step->has_gone)
+		box_terminate(&step->box);
+	step->kill = loop_timer_add(s->loop, step->has_gone ? grace_ms : 0, on_grace_over, s);
+}
+
+static void
+on_wall(void *ctx)
+{
+	struct shim *s = ctx;
+
+	s->step->wall = NULL;
+	if (s->step->has_gone) {
+		shim_step_stop(s, BOX_END_WALL, TERM_GRACE_MS);
+		return;
+	}
+	mem_set(&s->step->text, "the gateway did not take the box");
+	shim_step_stop(s, BOX_END_INFRA, 0);
+}
+
+static void
+on_idle(void *ctx)
+{
+	struct shim *s = ctx;
+	struct shim_step *step = s->step;
+	int64_t left = step->output_ms + step->spec.idle_ms - loop_now_ms(s->loop);
+
+	step->idle = NULL;
+	if (left <= 0)
+		shim_step_stop(s, BOX_END_IDLE, TERM_GRACE_MS);
+	else
+		step->idle = loop_timer_add(s->loop, left, on_idle, s);
+}
+
+/* ---- the start ---- */
+
+void
+shim_step_go(struct shim *s)
+{
+	struct shim_step *step = s->step;
+	struct err e = { 0 };
+
+	if (!step || !step->is_live || step->has_gone)
+		return;
+	step->has_gone = true;
+	step->output_ms = loop_now_ms(s->loop);
+	loop_timer_remove(step->wall);
+	step->wall = loop_timer_add(s->loop, step->spec.wall_ms, on_wall, s);
+	if (step->spec.idle_ms > 0)
+		step->idle = loop_timer_add(s->loop, step->spec.idle_ms, on_idle, s);
+	if (box_go(&step->box, &e) < 0) {
+		/* It died before: its report says why, unless there is none. */
+		read_report(step);
+		shim_step_stop(s, BOX_END_INFRA, 0);
+	}
+}
+
+static int
+start_box(struct shim *s, int stdin_fd, int stdout_fd, struct err *e)
+{
+	struct shim_step *step = s->step;
+	struct box *b = &step->box;
+	int rc = box_spec_check(&step->spec, e);
+
+	b->stage = BOX_STAGE_SPEC;
+	if (rc == 0)
+		rc = SANDBOX_NATIVE.start(&step->spec, stdin_fd, stdout_fd, b, e);
+	if (rc < 0)
+		return rc;
+	step->is_live = true;
+	(void)fcntl(b->pty_fd, F_SETFL, O_NONBLOCK);
+	step->child = loop_child_add(s->loop, b->pid, dup(b->pidfd), on_exit_of_box, s);
+	step->pty_io = loop_io_add(s->loop, b->pty_fd, EPOLLIN, on_terminal, s);
+	step->report_io = loop_io_add(s->loop, b->report_fd, EPOLLIN, on_report, s);
+	step->wall = loop_timer_add(s->loop, GO_WAIT_MS_MAX, on_wall, s);
+	return 0;
+}
+
+void
+shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int take_stdout)
+{
+	auto_fd int stdin_fd = take_stdin;
+	auto_fd int stdout_fd = take_stdout;
+	struct shim_step *step = mem_zero(sizeof(*step));
+	const struct agent_row *row = agent_row_find(take_spec->events);
+	struct err e = { 0 };
+
+	s->step = step;
+	step->spec = *take_spec;
+	step->box = (struct box)BOX_INIT;
+	if (row && row->on_event)
+		step->reader = agent_reader_create(row);
+	if (start_box(s, stdin_fd, stdout_fd, &e) < 0) {
+		fail(step, BOX_END_START, &e);
+		step_end(s, 255);
+		return;
+	}
+	if (step->spec.net)
+		shim_send_listener(s);
+	else
+		shim_step_go(s);
+}
