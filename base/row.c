@@ -129,13 +129,17 @@ row_copy(const struct row *rows, void *to, const void *from)
 
 /* FNV-1a over what the wire depends on: two tables that would misread each other differ here. */
 static uint32_t
+hash_u64(uint32_t h, uint64_t v)
+{
+	for (size_t i = 0; i < 8; i++)
+		h = (h ^ (uint8_t)(v >> (8 * i))) * UINT32_C(16777619);
+	return h;
+}
+
+static uint32_t
 hash_row(uint32_t h, const struct row *r)
 {
-	const uint64_t facts[] = { r->type, r->max, r->n_max };
-	const unsigned char *p = (const unsigned char *)facts;
-
-	for (size_t i = 0; i < sizeof(facts); i++)
-		h = (h ^ p[i]) * UINT32_C(16777619);
+	h = hash_u64(hash_u64(hash_u64(h, r->type), r->max), r->n_max);
 	for (const char *s = r->name; *s; s++)
 		h = (h ^ (unsigned char)*s) * UINT32_C(16777619);
 	return h;

@@ -111,17 +111,18 @@ hex_value(char c)
 int
 str_unhex(const char *s, uint8_t *out, size_t out_len, struct err *e)
 {
-	size_t len = s ? strnlen(s, 2 * out_len + 1) : 0;
-
-	if (len != 2 * out_len)
+	if (!s || strnlen(s, 2 * out_len + 1) != 2 * out_len)
 		return err_set(e, ERR_INVALID, "not %zu hexadecimal digits", 2 * out_len);
-	for (size_t i = 0; i < len; i++) {
+	for (size_t i = 0; i < 2 * out_len; i++) {
 		if (hex_value(s[i]) < 0)
 			return err_set(
 				e, ERR_INVALID, "a byte that is no hexadecimal digit at %zu", i);
 	}
-	for (size_t i = 0; i < out_len; i++)
-		out[i] = (uint8_t)(hex_value(s[2 * i]) << 4 | hex_value(s[2 * i + 1]));
+	for (size_t i = 0; i < out_len; i++) {
+		unsigned high = (unsigned)hex_value(s[2 * i]);
+
+		out[i] = (uint8_t)(high << 4 | (unsigned)hex_value(s[2 * i + 1]));
+	}
 	return 0;
 }
 

@@ -14,15 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static int
-read_file(const struct settings *s, const char *data, size_t len, const char *name,
-	const char *folder, struct yaml *tree, void *out, struct err *e)
-{
-	int rc = yaml_parse(data, len, name, tree, e);
-
-	return rc < 0 ? rc : settings_read(s, tree, folder, out, e);
-}
-
 /* The folder of a file as an absolute path, so that a role in another directory finds what the file
  * names. */
 static int
@@ -56,7 +47,9 @@ config_parse(const char *data, size_t len, const char *name, struct config *out,
 			e, ERR_LIMIT, "%s: %zu bytes of at most %d", name, len, CONFIG_BYTES_MAX);
 	rc = folder_of(name, &folder, e);
 	if (rc == 0)
-		rc = read_file(&SERVER_SETTINGS, data, len, name, folder, &tree, out, e);
+		rc = yaml_parse(data, len, name, &tree, e);
+	if (rc == 0)
+		rc = settings_read(&SERVER_SETTINGS, &tree, folder, out, e);
 	if (rc < 0)
 		return rc;
 	config_complete(out);
@@ -87,12 +80,14 @@ agent_settings_parse(
 	const char *data, size_t len, const char *name, struct agent_settings *out, struct err *e)
 {
 	auto_yaml struct yaml tree = { 0 };
+	int rc;
 
 	memset(out, 0, sizeof(*out));
 	if (len > LIMIT_AGENT_YML_BYTES)
 		return err_set(e, ERR_LIMIT, "%s: %zu bytes of at most %ld", name, len,
 			LIMIT_AGENT_YML_BYTES);
-	return read_file(&REPOSITORY_SETTINGS, data, len, name, NULL, &tree, out, e);
+	rc = yaml_parse(data, len, name, &tree, e);
+	return rc < 0 ? rc : settings_read(&REPOSITORY_SETTINGS, &tree, NULL, out, e);
 }
 
 void

@@ -18,10 +18,10 @@
 #define LIMIT_ID_MAX INT64_C(1000000000000)
 
 /* A secret is a file or a variable; these two rows say so for each. */
-#define SECRET(name, what)                                                                         \
-	{ .path = name "_file", .type = SETTING_PATH, .help = what },                              \
+#define SECRET(file, env, what)                                                                    \
+	{ .path = (file), .type = SETTING_PATH, .help = (what) },                                  \
 	{                                                                                          \
-		.path = name "_env", .type = SETTING_ENV,                                          \
+		.path = (env), .type = SETTING_ENV,                                                \
 		.help = "The same from an environment variable of `nightshift serve`."             \
 	}
 
@@ -46,11 +46,13 @@ static const struct setting FORGE_SETTINGS[] = {
 		.min = 1,
 		.max = LIMIT_ID_MAX,
 		.help = "The number of the GitHub App." },
-	SECRET("app_key", "The App's private key, as GitHub gives it (PEM)."),
-	SECRET("token",
+	SECRET("app_key_file", "app_key_env", "The App's private key, as GitHub gives it (PEM)."),
+	SECRET("token_file", "token_env",
 		"A personal access token: always for `gitea`, instead of an App for `github`."),
-	SECRET("webhook_secret", "What deliveries are signed with. Needed with `intake: webhook`."),
-	SECRET("webhook_secret_old", "The secret before it, accepted too while you change it."),
+	SECRET("webhook_secret_file", "webhook_secret_env",
+		"What deliveries are signed with. Needed with `intake: webhook`."),
+	SECRET("webhook_secret_old_file", "webhook_secret_old_env",
+		"The secret before it, accepted too while you change it."),
 	{ .path = "repos",
 		.type = SETTING_GLOB,
 		.is_list = true,
@@ -70,7 +72,7 @@ static const struct setting MODEL_SETTINGS[] = {
 		.type = SETTING_URL,
 		.help = "Base of the API, as the vendor's own clients are told it. Default: the "
 			"vendor's." },
-	SECRET("key", "The API key. It never enters a box."),
+	SECRET("key_file", "key_env", "The API key. It never enters a box."),
 	{ .path = "allow",
 		.type = SETTING_GLOB,
 		.is_list = true,
@@ -209,8 +211,9 @@ static const struct setting SERVER[] = {
 		.type = SETTING_BOOL,
 		.def = "false",
 		.help = "Add `Signed-off-by`." },
-	SECRET("commit.sign_key", "An SSH private key, Ed25519 or RSA, without a pass phrase: "
-				  "commits are signed with it."),
+	SECRET("commit.sign_key_file", "commit.sign_key_env",
+		"An SSH private key, Ed25519 or RSA, without a pass phrase: "
+		"commits are signed with it."),
 	{ .path = "limits.wall",
 		.type = SETTING_DURATION,
 		.min = SECOND,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,6 +166,7 @@ on_event(struct builder *b, const yaml_event_t *event)
 		return on_open(b, YAML_MAP, event);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
+		assert(b->depth > 0); /* libyaml pairs its events */
 		b->at = b->tree->nodes[b->at].parent;
 		b->depth--;
 		return 0;
