@@ -18,6 +18,7 @@ struct courier_auth;
 struct courier_budgets;
 struct courier_git;
 struct ensure;
+struct etags;
 
 /* One configured forge. Lives as long as the courier, also when a reload removed it: calls under
  * way hold it. */
@@ -37,8 +38,9 @@ struct courier {
 	struct courier_auth *auth;
 	struct courier_budgets *budgets;
 	struct courier_git *git; /* courier_git.c's own */
-	struct ensure *ensures;  /* effects under way, oldest first */
-	size_t calls_open;       /* operations under way */
+	struct etags *etags;
+	struct ensure *ensures; /* effects under way, oldest first */
+	size_t calls_open;      /* operations under way */
 	int64_t stop_until_ms;
 };
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/courier_budget.h"
+#include "bot/courier_etag.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct call {
 	struct buf bytes;
 	struct forge_answer answer;
 	struct http_request request; /* the step's, while it waits for its turn */
+	char *url;                   /* of a GET under way, for its ETag */
 	char *token;                 /* it is sent with */
 	int64_t token_age_ms;
 	courier_call_cb *cb;
@@ -92,6 +94,7 @@ finish(struct call *call, int rc, const struct err *e)
 	call->c->calls_open--;
 	call->cb(call->ctx, rc, &call->answer, e);
 	drop_token(call);
+	free(call->url);
 	http_request_finish(&call->request);
 	buf_finish(&call->bytes);
 	forge_op_finish(&call->op);
@@ -115,6 +118,12 @@ need_of(const struct call *call)
 		.repo_id = call->op.repo_id,
 		.repo = call->op.repo,
 	};
+}
+
+static struct etag_key
+etag_key_of(const struct call *call)
+{
+	return (struct etag_key){ call->forge, call->op.installation_id, call->url };
 }
 
 /* ---- The reply ---- */
@@ -184,11 +193,14 @@ static void
 on_reply(void *ctx, struct http_reply *r, const struct err *why)
 {
 	struct call *call = ctx;
+	const struct etag_key key = etag_key_of(call);
 	struct err e = { 0 };
 	int rc;
 
 	if (retry_refused(call, r))
 		return;
+	if (call->url)
+		etag_answer(&call->c->etags, &key, r);
 	rc = call->forge->driver->read(&call->forge->conf, &call->op, r, &call->answer, &e);
 	if (call->op.kind == OP_TOKEN && r->body.len)
 		mem_wipe(r->body.data, r->body.len);
@@ -234,6 +246,19 @@ send_request(void *ctx)
 	(void)http_send(call->c->http, &call->request, on_reply, call);
 }
 
+/* A GET says which answer we have. */
+static void
+ask_changed(struct call *call)
+{
+	struct etag_key key;
+
+	mem_set(&call->url, strcmp(call->request.method, "GET") == 0 ? call->request.url : NULL);
+	if (!call->url)
+		return;
+	key = etag_key_of(call);
+	etag_ask(call->c->etags, &key, &call->request);
+}
+
 static void
 build_request(struct call *call)
 {
@@ -260,6 +285,7 @@ build_request(struct call *call)
 		q->auth = buf_steal(&auth);
 	}
 	call->is_write = forge_op_is_write(call->op.kind) && strcmp(q->method, "GET") != 0;
+	ask_changed(call);
 	send_request(call);
 }
 

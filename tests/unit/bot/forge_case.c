@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "bot/courier_etag.h"
 #include "tests/unit/base/http_server.h"
 
 #include <setjmp.h>
@@ -18,16 +19,27 @@
 
 #define RUN_MS_MAX 20000
 
+/* The value of a header, and its length in *n. */
+static const char *
+header(const char *raw, const char *name, int *n)
+{
+	const char *at = strcasestr(raw, name);
+
+	at = at ? at + strlen(name) : "";
+	*n = (int)strcspn(at, "\r");
+	return at;
+}
+
 static void
 record(struct forge_script *s, const char *raw)
 {
-	const char *auth = strcasestr(raw, "\r\nAuthorization: ");
 	const char *body = strstr(raw, "\r\n\r\n") + 4;
-	size_t n = auth ? strcspn(auth + 17, "\r") : 0;
+	int target = (int)(strcspn(raw, " ") + 1 + strcspn(strchr(raw, ' ') + 1, " "));
+	int auth_n, etag_n;
+	const char *auth = header(raw, "\r\nAuthorization: ", &auth_n);
+	const char *etag = header(raw, "\r\nIf-None-Match: ", &etag_n);
 
-	strs_addf(&s->requests, "%.*s %.*s %s",
-		(int)(strcspn(raw, " ") + 1 + strcspn(strchr(raw, ' ') + 1, " ")), raw, (int)n,
-		auth ? auth + 17 : "", body);
+	strs_addf(&s->requests, "%.*s %.*s %.*s%s", target, raw, auth_n, auth, etag_n, etag, body);
 }
 
 static enum http_server_next
@@ -143,6 +155,7 @@ forge_case_finish(struct forge_case *f)
 	http_destroy(f->courier.http);
 	courier_auth_destroy(&f->courier);
 	courier_budgets_destroy(&f->courier);
+	etags_destroy(f->courier.etags);
 	forge_script_finish(&f->script);
 	msg_link_destroy(f->role.links[ROLE_KEEPER]);
 	msg_link_destroy(f->keeper);

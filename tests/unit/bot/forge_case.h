@@ -20,7 +20,7 @@ struct forge_line {
 struct forge_script {
 	struct http_server *server;
 	struct forge_line lines[16];
-	struct strs requests; /* "METHOD /path auth body" as they came */
+	struct strs requests; /* "METHOD /path auth etag body" as they came */
 };
 
 /* script ends with a zeroed row. */

@@ -284,6 +284,39 @@ a_limit_holds_for_the_whole_installation(void **state)
 }
 
 static void
+an_unchanged_answer_is_the_old_one(void **state)
+{
+	const struct forge_line script[] = {
+		{ GET_ISSUE, "200 etag: W/\"x\"\r\n {\"id\":1,\"number\":3,\"title\":\"old\"}", 1 },
+		{ GET_ISSUE, "304 etag: W/\"x\"\r\n {}", 1 },
+		{ GET_ISSUE, "200 etag: W/\"y\"\r\n {\"id\":1,\"number\":3,\"title\":\"new\"}", 1 },
+		{ GET_ISSUE, "304 {}", 1 },
+		{ "GET /repos/acme/widget/issues/4", "304 {}", 0 },
+		{ 0 },
+	};
+	static const char *const TITLES[] = { "old", "old", "new", "new" };
+	struct forge_op op = issue_op();
+	struct forge_case f;
+
+	(void)state;
+	forge_case_init(&f, false, script);
+	for (int i = 0; i < 4; i++) {
+		ask(&f, &op);
+		forge_case_run(&f, i + 1);
+		assert_int_equal(f.rc, 0);
+		assert_string_equal(f.answer.title, TITLES[i]);
+	}
+	assert_string_equal(f.script.requests.v[0], GET_ISSUE " token pat-1 ");
+	assert_string_equal(f.script.requests.v[1], GET_ISSUE " token pat-1 W/\"x\"");
+	assert_string_equal(f.script.requests.v[3], GET_ISSUE " token pat-1 W/\"y\"");
+	op.number = 4; /* never seen: a 304 is nonsense then */
+	ask(&f, &op);
+	forge_case_run(&f, 5);
+	assert_int_equal(f.rc, ERR_BUSY);
+	forge_case_finish(&f);
+}
+
+static void
 sixty_writes_a_minute(void **state)
 {
 	const struct forge_line script[] = { { "POST", "201 {}", 0 }, { 0 } };
@@ -318,6 +351,7 @@ main(void)
 		cmocka_unit_test(a_read_is_repeated_a_little),
 		cmocka_unit_test(a_missing_thing_is_not_asked_for_again),
 		cmocka_unit_test(a_limit_holds_for_the_whole_installation),
+		cmocka_unit_test(an_unchanged_answer_is_the_old_one),
 		cmocka_unit_test(sixty_writes_a_minute),
 	};
 
