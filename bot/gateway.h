@@ -26,6 +26,7 @@ struct gateway_box {
 	struct loop_io *io;
 	struct gateway_conn *conns;
 	int n_conns;
+	size_t held_bytes; /* of request bodies in memory */
 	int64_t requests;
 	int64_t bytes_in; /* from the box */
 	int64_t bytes_out;

@@ -21,10 +21,12 @@
 
 #define READ_BYTES     65536
 #define BODY_BYTES_MAX MIB(32)
-#define OUT_BYTES_MAX  MIB(33) /* a rewritten index is sent at once; a stream pauses far below */
-#define OUT_LOW        KIB(64)
-#define HEAD_MS_MAX    10000
-#define BODY_MS_MAX    120000
+#define HELD_BYTES_MAX MIB(64) /* of all bodies of one box: it must not eat the gateway's memory   \
+				*/
+#define OUT_BYTES_MAX MIB(1)   /* an answer pauses far below */
+#define OUT_LOW       KIB(64)
+#define HEAD_MS_MAX   10000
+#define BODY_MS_MAX   120000
 
 static void
 on_timer(void *ctx)
@@ -161,6 +163,12 @@ take_body(struct gateway_conn *c)
 		if (done == 0 && c->body_left == 0)
 			done = 1;
 	}
+	c->box->held_bytes += c->body.len - c->held;
+	c->held = c->body.len;
+	if (c->box->held_bytes > HELD_BYTES_MAX) {
+		conn_answer(c, 429, "too much is being sent at once");
+		return;
+	}
 	if (done < 0) {
 		conn_answer(c, done == ERR_LIMIT ? 413 : 400, "the body is too large or malformed");
 		return;
@@ -286,6 +294,7 @@ gateway_conn_create(struct gateway_box *b, int take_fd)
 	c->fd = take_fd;
 	buf_init(&c->in, LIMIT_HEAD_BYTES + READ_BYTES);
 	buf_init(&c->body, BODY_BYTES_MAX);
+	buf_init(&c->turning, OUT_BYTES_MAX);
 	buf_init(&c->out, OUT_BYTES_MAX);
 	c->next = b->conns;
 	if (c->next)
@@ -302,10 +311,12 @@ gateway_conn_destroy(struct gateway_conn *c)
 
 	conn_cancel_upstream(c);
 	set_timer(c, 0);
+	b->held_bytes -= c->held;
 	loop_io_remove(c->io);
 	(void)close(c->fd);
 	buf_finish(&c->in);
 	buf_finish(&c->body);
+	buf_finish(&c->turning);
 	buf_finish(&c->out);
 	route_finish(&c->route);
 	if (c->prev)

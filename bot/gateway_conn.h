@@ -31,6 +31,7 @@ struct gateway_conn {
 	int minor;
 	struct route route;
 	size_t drained;
+	size_t held; /* of the box's held_bytes */
 
 	uint64_t key_id;
 	struct http_call *call;
@@ -39,6 +40,7 @@ struct gateway_conn {
 	bool chunks_out; /* the answer has no length of its own */
 	int status;
 
+	struct buf turning; /* bytes of an index whose address may not be complete */
 	struct buf out;
 	bool ends_when_sent;
 };

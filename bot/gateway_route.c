@@ -75,7 +75,7 @@ wants_proxy(const struct http1_head *h, struct route *r)
 {
 	const char *host = h->target;
 	const char *end = h->target + h->target_len;
-	const char *scheme = memmem(host, h->target_len, "://", 3);
+	const char *scheme = *host == '/' ? NULL : memmem(host, h->target_len, "://", 3);
 
 	if (!token_is(h->method, h->method_len, "CONNECT") && !scheme)
 		return false;
@@ -324,17 +324,37 @@ rewrite_at(const struct route *r, const char *p, size_t left)
 	return NULL;
 }
 
-int
-route_rewrite(const struct route *r, const char *data, size_t len, struct buf *out)
+/* So many bytes at the end of a piece may be the beginning of an address, with the mark before it.
+ */
+static size_t
+rewrite_reach(const struct route *r)
 {
-	size_t kept = 0; /* up to here it is in out */
+	size_t reach = 1;
 
-	for (size_t i = 1; i < len; i++) {
+	for (size_t i = 0; i < 2 && r->rewrites[i].from; i++) {
+		size_t n = strlen(r->rewrites[i].from);
+
+		if (n + 1 > reach)
+			reach = n + 1;
+	}
+	return reach;
+}
+
+int
+route_rewrite(const struct route *r, struct buf *pending, bool is_last, struct buf *out)
+{
+	const char *data = buf_str(pending);
+	size_t reach = rewrite_reach(r);
+	size_t end = is_last ? pending->len : pending->len > reach ? pending->len - reach : 0;
+	size_t kept = 0; /* up to here it is in out */
+	size_t i = 1;
+
+	for (; i < end; i++) {
 		/* All our addresses start with an h behind a quote or a tag. */
 		if (data[i] != 'h' ||
 			(data[i - 1] != '"' && data[i - 1] != '\'' && data[i - 1] != '>'))
 			continue;
-		const struct route_rewrite *w = rewrite_at(r, data + i, len - i);
+		const struct route_rewrite *w = rewrite_at(r, data + i, pending->len - i);
 		if (!w)
 			continue;
 		(void)buf_add(out, data + kept, i - kept);
@@ -342,6 +362,10 @@ route_rewrite(const struct route *r, const char *data, size_t len, struct buf *o
 		kept = i + strlen(w->from);
 		i = kept - 1;
 	}
-	(void)buf_add(out, data + kept, len - kept);
+	/* The byte before the next one to be looked at stays: it may be a mark. */
+	size_t done = is_last ? pending->len : end > 0 ? end - 1 : 0;
+	if (done > kept)
+		(void)buf_add(out, data + kept, done - kept);
+	buf_drop(pending, done > kept ? done : kept);
 	return out->is_full ? ERR_LIMIT : 0;
 }

@@ -47,8 +47,9 @@ void gateway_route(const struct config *c, struct route_rights rights,
 	const struct http1_head *head, struct route *out);
 void route_finish(struct route *r);
 
-/* Appends data with every address of from turned into to where it follows `"`, `'` or `>` and so
- * starts a string: integrity hashes and texts stay as they are. */
-int route_rewrite(const struct route *r, const char *data, size_t len, struct buf *out);
+/* Turns an answer piece by piece: every address of from becomes to where it follows `"`, `'` or `>`
+ * and so starts a string: integrity hashes and texts stay as they are. What could be the beginning
+ * of an address waits in pending for the next piece; is_last lets it go. ERR_LIMIT: out is full. */
+int route_rewrite(const struct route *r, struct buf *pending, bool is_last, struct buf *out);
 
 #endif

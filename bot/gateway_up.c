@@ -11,7 +11,6 @@
 #define OUT_HIGH        KIB(256)
 #define MODEL_MS_MAX    1800000 /* a long answer streams for as long as a step may last */
 #define REGISTRY_MS_MAX 300000
-#define INDEX_BYTES_MAX MIB(32)
 
 static void
 log_call(const struct gateway_conn *c, int status, const struct err *e)
@@ -28,10 +27,19 @@ log_call(const struct gateway_conn *c, int status, const struct err *e)
 
 /* ---- the answer ---- */
 
-static void
-send_head(struct gateway_conn *c, const struct http_reply *r, const char *length)
+static bool
+turns(const struct gateway_conn *c)
 {
+	return c->route.rewrites[0].from != NULL;
+}
+
+static void
+on_head(void *ctx, const struct http_reply *r)
+{
+	struct gateway_conn *c = ctx;
 	bool has_body = r->status != 204 && r->status != 304 && !str_eq(c->route.method, "HEAD");
+	/* What is turned changes its length. */
+	const char *length = turns(c) ? NULL : http_reply_header(r, "content-length");
 
 	c->status = r->status;
 	c->head_sent = true;
@@ -52,11 +60,27 @@ send_head(struct gateway_conn *c, const struct http_reply *r, const char *length
 }
 
 static void
-on_head(void *ctx, const struct http_reply *head)
+send_piece(struct gateway_conn *c, const char *data, size_t len)
 {
-	send_head(ctx, head, http_reply_header(head, "content-length"));
+	if (len == 0)
+		return; /* an empty chunk would be the end */
+	if (c->chunks_out)
+		(void)buf_addf(&c->out, "%zx\r\n", len);
+	(void)buf_add(&c->out, data, len);
+	if (c->chunks_out)
+		(void)buf_adds(&c->out, "\r\n");
 }
 
+static void
+send_turned(struct gateway_conn *c, bool is_last)
+{
+	auto_buf struct buf turned = BUF_INIT(OUT_HIGH);
+
+	(void)route_rewrite(&c->route, &c->turning, is_last, &turned);
+	send_piece(c, buf_str(&turned), turned.len);
+}
+
+/* A piece of curl's is at most 16 KiB, so out, which has room for a megabyte, is never full. */
 static int
 on_data(void *ctx, const char *data, size_t len)
 {
@@ -66,13 +90,14 @@ on_data(void *ctx, const char *data, size_t len)
 		c->is_paused = true;
 		return ERR_BUSY;
 	}
-	if (c->chunks_out)
-		(void)buf_addf(&c->out, "%zx\r\n", len);
-	(void)buf_add(&c->out, data, len);
-	if (c->chunks_out)
-		(void)buf_adds(&c->out, "\r\n");
+	if (turns(c)) {
+		(void)buf_add(&c->turning, data, len);
+		send_turned(c, false);
+	} else {
+		send_piece(c, data, len);
+	}
 	conn_wants_write(c);
-	return 0;
+	return c->out.is_full || c->turning.is_full ? ERR_LIMIT : 0;
 }
 
 /* An answer that broke off ends without its last chunk, or short of its length: the box must not
@@ -88,32 +113,10 @@ on_done(void *ctx, const struct http_reply *r, const struct err *e)
 		conn_answer(c, 502, "no answer from upstream");
 		return;
 	}
+	if (r->status != 0 && turns(c))
+		send_turned(c, true);
 	if (r->status != 0 && c->chunks_out)
 		(void)buf_adds(&c->out, "0\r\n\r\n");
-	conn_said_all(c);
-}
-
-/* An index comes whole, because its addresses are turned. */
-static void
-on_index(void *ctx, struct http_reply *r, const struct err *e)
-{
-	struct gateway_conn *c = ctx;
-	auto_buf struct buf turned = BUF_INIT(INDEX_BYTES_MAX);
-	char length[24];
-
-	c->call = NULL;
-	log_call(c, r->status, e);
-	if (r->status == 0) {
-		conn_answer(c, 502, "no answer from upstream");
-		return;
-	}
-	if (route_rewrite(&c->route, buf_str(&r->body), r->body.len, &turned) < 0) {
-		conn_answer(c, 502, "the index is too large");
-		return;
-	}
-	(void)snprintf(length, sizeof(length), "%zu", turned.len);
-	send_head(c, r, turned.len > 0 ? length : NULL);
-	(void)buf_add(&c->out, buf_str(&turned), turned.len);
 	conn_said_all(c);
 }
 
@@ -128,7 +131,6 @@ send_request(struct gateway_conn *c, const char *key)
 		.method = c->route.method,
 		.url = mem_str(c->route.url),
 		.timeout_ms = REGISTRY_MS_MAX,
-		.reply_max = INDEX_BYTES_MAX,
 		.follow = c->route.kind == ROUTE_REGISTRY,
 	};
 
@@ -141,10 +143,7 @@ send_request(struct gateway_conn *c, const char *key)
 		r.body = c->body;
 		c->body = (struct buf){ 0 };
 	}
-	if (c->route.rewrites[0].from)
-		c->call = http_send(http, &r, on_index, c);
-	else
-		c->call = http_send_stream(http, &r, &stream);
+	c->call = http_send_stream(http, &r, &stream);
 }
 
 static void

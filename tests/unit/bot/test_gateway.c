@@ -4,17 +4,16 @@
  * played by the test.
  */
 #include "base/clean.h"
+#include "base/http1.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "tests/unit/base/http_server.h"
+#include "tests/unit/bot/box_client.h"
 #include "tests/unit/bot/role_case.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -33,15 +32,6 @@ struct fixture {
 
 	int requests; /* that reached the upstream */
 	char last[8192];
-};
-
-/* A program in the box: sends its bytes, reads to the end. */
-struct client {
-	struct fixture *f;
-	int fd;
-	struct loop_io *io;
-	struct buf in;
-	int done;
 };
 
 /* ---- upstream ---- */
@@ -98,21 +88,6 @@ on_keeper_msg(void *ctx, struct msg_link *link, struct msg *m)
 
 /* ---- the box ---- */
 
-static int
-make_listener(int *port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(fd, 64), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	*port = ntohs(a.sin_port);
-	return fd;
-}
-
 static void
 box(struct fixture *f, uint16_t type, bool models, bool registries)
 {
@@ -126,61 +101,16 @@ box(struct fixture *f, uint16_t type, bool models, bool registries)
 	role_case_ask(&f->c, &out);
 }
 
-static void
-on_client(void *ctx, int fd, uint32_t events)
-{
-	struct client *cl = ctx;
-	char chunk[65536];
-	ssize_t n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT);
-
-	(void)events;
-	if (n > 0) {
-		assert_int_equal(buf_add(&cl->in, chunk, (size_t)n), 0);
-		return;
-	}
-	if (n < 0 && errno == EAGAIN)
-		return;
-	cl->done = n == 0 ? 1 : -1;
-	loop_io_set(cl->io, 0);
-	loop_io_remove(cl->io);
-	cl->io = NULL;
-	loop_stop(cl->f->c.loop);
-}
-
-static void
-client_open(struct fixture *f, struct client *cl, const char *request)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)f->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-	*cl = (struct client){ .f = f };
-	buf_init(&cl->in, MIB(32));
-	cl->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(cl->fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(
-		send(cl->fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
-	cl->io = loop_io_add(f->c.loop, cl->fd, EPOLLIN, on_client, cl);
-}
-
-static void
-client_close(struct client *cl)
-{
-	loop_io_remove(cl->io);
-	(void)close(cl->fd);
-	buf_finish(&cl->in);
-}
-
 /* One request from its first byte to the end of the answer. */
 static char *
 ask(struct fixture *f, const char *request)
 {
-	struct client cl;
+	struct box_client cl;
 
-	client_open(f, &cl, request);
+	box_client_open(&cl, f->c.loop, f->port, request);
 	role_case_until(&f->c, &cl.done);
 	char *answer = buf_steal(&cl.in);
-	client_close(&cl);
+	box_client_close(&cl);
 	return answer;
 }
 
@@ -208,7 +138,7 @@ setup(void **state)
 			http_server_port(f->upstream), http_server_port(f->upstream));
 	role_case_start(&f->c, yaml, ROLE_RUNNER);
 	f->keeper = role_case_add_peer(&f->c, ROLE_KEEPER, on_keeper_msg, f);
-	f->listener = make_listener(&f->port);
+	f->listener = box_listener(&f->port);
 	box(f, WIRE_BOX_OPEN, true, true);
 	assert_int_equal(f->c.type, WIRE_BOX_OPENED);
 	assert_true(f->c.verdict.ok);
@@ -384,16 +314,22 @@ an_index_leads_back_and_a_tarball_comes_whole(void **state)
 		ask(f, "GET /npm/left-pad HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 
 	assert_true(str_starts(index, "HTTP/1.1 200 "));
-	assert_true(str_ends(index, "\r\n\r\n{\"tarball\":\"http://127.0.0.1:3128/npm/x.tgz\"}"));
+	auto_buf struct buf body = BUF_INIT(KIB(4));
+	struct http1_chunks chunks = { 0 };
+	const char *coded = strstr(index, "\r\n\r\n") + 4;
+	size_t used = 0;
+	assert_int_equal(http1_chunks_feed(&chunks, coded, strlen(coded), &used, &body, NULL), 1);
+	assert_string_equal(buf_str(&body), "{\"tarball\":\"http://127.0.0.1:3128/npm/x.tgz\"}");
 	assert_true(str_starts(f->last, "GET /npm/left-pad "));
 
-	struct client cl;
-	client_open(f, &cl, "GET /npm/x/-/x.tgz HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+	struct box_client cl;
+	box_client_open(&cl, f->c.loop, f->port,
+		"GET /npm/x/-/x.tgz HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 	role_case_until(&f->c, &cl.done);
 	assert_int_equal(cl.done, 1);
 	assert_non_null(strstr(cl.in.data, "\r\ncontent-length: 20971520\r\n"));
 	assert_true(cl.in.len > TARBALL && cl.in.len < TARBALL + 1000);
-	client_close(&cl);
+	box_client_close(&cl);
 	assert_int_equal(f->keys_asked, 0);
 
 	box(f, WIRE_BOX_CLOSE, false, false);
@@ -408,13 +344,16 @@ static void
 a_closed_box_is_closed(void **state)
 {
 	struct fixture *f = *state;
-	struct client cl;
+	struct box_client cl;
 
-	client_open(f, &cl, "GET /npm/x HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"); /* not complete */
+	box_client_open(&cl, f->c.loop, f->port,
+		"GET /npm/x HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"); /* not complete */
+	/* Connections are accepted in order: when this one is answered, the first is in. */
+	free(ask(f, "GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n"));
 	box(f, WIRE_BOX_CLOSE, false, false);
 	role_case_until(&f->c, &cl.done);
 	assert_string_equal(buf_str(&cl.in), "");
-	client_close(&cl);
+	box_client_close(&cl);
 	box(f, WIRE_BOX_CLOSE, false, false); /* asked again: the answer may have been lost */
 	assert_false(f->c.usage.ok);
 }
@@ -439,13 +378,13 @@ when_the_box_hangs_up_the_upstream_is_left_too(void **state)
 {
 	struct fixture *f = *state;
 	auto_free char *request = post("/llm/openai/completions", "{\"model\":\"gpt-5\"}");
-	struct client cl;
+	struct box_client cl;
 
-	client_open(f, &cl, request);
+	box_client_open(&cl, f->c.loop, f->port, request);
 	while (f->requests == 0)
 		role_case_wait(&f->c);
 	assert_int_equal(http_server_connections(f->upstream), 1);
-	client_close(&cl);
+	box_client_close(&cl);
 	while (http_server_connections(f->upstream) > 0)
 		role_case_wait(&f->c);
 }
@@ -455,23 +394,24 @@ sixteen_connections_are_served_and_the_next_waits(void **state)
 {
 	struct fixture *f = *state;
 	auto_free char *request = post("/llm/openai/completions", "{\"model\":\"gpt-5\"}");
-	struct client held[16];
-	struct client next;
+	struct box_client held[16];
+	struct box_client next;
 
 	for (int i = 0; i < 16; i++)
-		client_open(f, &held[i], request);
+		box_client_open(&held[i], f->c.loop, f->port, request);
 	while (f->requests < 16)
 		role_case_wait(&f->c);
-	client_open(f, &next, "GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+	box_client_open(
+		&next, f->c.loop, f->port, "GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 	for (int i = 0; i < 20; i++)
 		role_case_wait(&f->c);
 	assert_int_equal(next.in.len, 0);
-	client_close(&held[0]);
+	box_client_close(&held[0]);
 	role_case_until(&f->c, &next.done);
 	assert_true(str_starts(buf_str(&next.in), "HTTP/1.1 404 "));
-	client_close(&next);
+	box_client_close(&next);
 	for (int i = 1; i < 16; i++)
-		client_close(&held[i]);
+		box_client_close(&held[i]);
 }
 
 int

@@ -84,6 +84,8 @@ open_routes_lead_to_their_upstream(void **state)
 		{ "POST /llm/gemini/v1beta/models/g:streamGenerateContent?key=x&alt=sse",
 			"https://gemini.example/v1beta/models/g:streamGenerateContent?alt=sse" },
 		{ "GET /npm/left-pad", "https://npm.example/base/left-pad" },
+		{ "GET /npm/x?u=http://other.example/",
+			"https://npm.example/base/x?u=http://other.example/" },
 		{ "GET /npm/@types%2fnode", "https://npm.example/base/@types%2fnode" },
 		{ "HEAD /npm/left-pad/-/left-pad-1.0.0.tgz",
 			"https://npm.example/base/left-pad/-/left-pad-1.0.0.tgz" },
@@ -183,6 +185,27 @@ headers_go_on_without_credentials(void **state)
 	route_finish(&r);
 }
 
+/* In pieces of every size, so that every border falls into every address. */
+static void
+turn_in_pieces(const struct route *r, const char *text, const char *want)
+{
+	size_t len = strlen(text);
+
+	for (size_t size = 1; size <= len + 1; size++) {
+		auto_buf struct buf pending = BUF_INIT(KIB(4));
+		auto_buf struct buf out = BUF_INIT(KIB(4));
+
+		for (size_t at = 0; at < len; at += size) {
+			assert_int_equal(
+				buf_add(&pending, text + at, len - at < size ? len - at : size), 0);
+			assert_int_equal(route_rewrite(r, &pending, false, &out), 0);
+		}
+		assert_int_equal(route_rewrite(r, &pending, true, &out), 0);
+		assert_string_equal(buf_str(&out), want);
+		assert_int_equal(pending.len, 0);
+	}
+}
+
 static void
 addresses_of_an_index_lead_back(void **state)
 {
@@ -202,20 +225,15 @@ addresses_of_an_index_lead_back(void **state)
 	static const char pypi_want[] =
 		"<a href=\"http://127.0.0.1:3128/pypi-files/packages/a.whl#sha256=1\">a</a>"
 		"<a href='http://127.0.0.1:3128/pypi/b'>b</a>";
-	auto_buf struct buf out = BUF_INIT(KIB(4));
 	struct route r;
 
 	route(*state, ALL, "GET /npm/left-pad", "", &r);
-	assert_int_equal(route_rewrite(&r, npm, strlen(npm), &out), 0);
-	assert_string_equal(buf_str(&out), npm_want);
+	turn_in_pieces(&r, npm, npm_want);
 	route_finish(&r);
-	buf_reset(&out);
 	route(*state, ALL, "GET /pypi/simple/a/", "", &r);
-	assert_int_equal(route_rewrite(&r, pypi, strlen(pypi), &out), 0);
-	assert_string_equal(buf_str(&out), pypi_want);
-	auto_buf struct buf small = BUF_INIT(10);
-	assert_int_equal(route_rewrite(&r, pypi, strlen(pypi), &small), ERR_LIMIT);
-	assert_int_equal(route_rewrite(&r, "", 0, &small), ERR_LIMIT);
+	turn_in_pieces(&r, pypi, pypi_want);
+	turn_in_pieces(&r, "", "");
+	turn_in_pieces(&r, "\"https://pypi.example", "\"https://pypi.example");
 	route_finish(&r);
 	/* A tarball is bytes, whatever it holds. */
 	route(*state, ALL, "GET /npm/x/-/x-1.0.0.tgz", "", &r);
