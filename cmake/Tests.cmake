@@ -127,6 +127,6 @@ foreach(file IN LISTS e2e)
 endforeach()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
-	ns_test(docker_smoke docker 600 ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
+	ns_test(docker_smoke docker 900 ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
 	set_tests_properties(docker_smoke PROPERTIES RUN_SERIAL ON)
 endif()
