@@ -203,6 +203,7 @@ call_redirect(struct http_call *c)
 	}
 	free(c->r.url);
 	c->r.url = target;
+	c->has_left |= leaves;
 	if (leaves && c->r.auth) {
 		mem_wipe(c->r.auth, strlen(c->r.auth));
 		free(steal_ptr(&c->r.auth));
@@ -235,6 +236,7 @@ call_finished(struct http_call *c, CURLcode rc)
 		return;
 	}
 	if (rc == CURLE_OK) {
+		c->e = (struct err){ 0 }; /* one of several addresses may have been refused */
 		call_end(c);
 		return;
 	}

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/net.h"
 
 #include <strings.h>
 
@@ -151,6 +152,21 @@ on_seek(void *ctx, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+/* The address is the one that is connected to: a name that is looked up twice cannot change in
+ * between. */
+static curl_socket_t
+on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct http_call *c = ctx;
+
+	(void)purpose;
+	if (c->r.stays_public && c->has_left && !net_is_public(&a->addr)) {
+		(void)err_set(&c->e, ERR_DENIED, "redirect to a private address");
+		return CURL_SOCKET_BAD;
+	}
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
 /* ---- one call ---- */
 
 static void
@@ -219,8 +235,6 @@ set_method(struct http_call *c)
 		curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
 		curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
 		curl_easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
-		/* Nothing to rewind, so on_seek is not asked. */
-		curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, c->r.body.len == 0 ? 1L : 0L);
 	}
 	curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, m);
 }
@@ -240,7 +254,22 @@ set_fixed(struct http_call *c)
 	curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+	curl_easy_setopt(c->easy, CURLOPT_OPENSOCKETDATA, c);
 	curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
+}
+
+/* A kept connection has been opened for somebody who may go where this call may not. */
+static void
+set_connection(struct http_call *c)
+{
+	bool repeats_nothing =
+		c->r.body.len == 0 && (str_eq(c->r.method, "POST") || str_eq(c->r.method, "PATCH"));
+	bool is_picky = c->r.stays_public && c->has_left;
+
+	/* Without a body there is nothing to rewind, so on_seek would not be asked. */
+	if (repeats_nothing || is_picky)
+		curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 static void
@@ -262,6 +291,7 @@ http_call_prepare(struct http_call *c, int64_t left_ms)
 	set_fixed(c);
 	set_method(c);
 	set_headers(c);
+	set_connection(c);
 	set_limits(c, left_ms);
 }
 

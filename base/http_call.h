@@ -23,6 +23,7 @@ struct http_call {
 	size_t sent; /* bytes of the body given to curl */
 	size_t header_bytes;
 	int redirects;
+	bool has_left; /* a redirect led to another server */
 	int64_t deadline_ms;
 	bool is_added; /* to the multi handle */
 	bool wants_start;

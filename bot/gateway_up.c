@@ -132,6 +132,7 @@ send_request(struct gateway_conn *c, const char *key)
 		.url = mem_str(c->route.url),
 		.timeout_ms = REGISTRY_MS_MAX,
 		.follow = c->route.kind == ROUTE_REGISTRY,
+		.stays_public = true,
 	};
 
 	strs_copy(&r.headers, &c->route.headers);

@@ -141,6 +141,24 @@ credentials_stay_on_their_host(void **state)
 	assert_true(str_ends(f->body, "\r\n\r\npayload"));
 }
 
+/* /away leads from 127.0.0.1 to localhost: another host, and a private one. */
+static void
+a_redirect_does_not_lead_inside_if_told(void **state)
+{
+	struct fixture *f = *state;
+	struct http_request r = http_case_request(f, "GET", "/away");
+	struct http_request home = http_case_request(f, "GET", "/to/302/echo");
+
+	r.stays_public = true;
+	do_request(f, &r);
+	assert_int_equal(f->status, 0);
+	assert_int_equal(f->code, ERR_DENIED);
+	assert_int_equal(f->requests, 1);
+	home.stays_public = true; /* the host itself was named by the caller */
+	do_request(f, &home);
+	assert_int_equal(f->status, 200);
+}
+
 static void
 redirects_are_limited_and_can_be_left(void **state)
 {
@@ -271,6 +289,7 @@ main(void)
 		T(an_interim_answer_is_not_the_answer),
 		T(redirects_keep_method_body_and_credentials),
 		T(credentials_stay_on_their_host),
+		T(a_redirect_does_not_lead_inside_if_told),
 		T(redirects_are_limited_and_can_be_left),
 		T(an_answer_over_the_ceiling_is_refused),
 		T(no_answer_in_time_is_a_timeout),

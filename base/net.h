@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net - is this address one of the internet's, or of a network behind us?
+ */
+#ifndef BASE_NET_H
+#define BASE_NET_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* False for loopback, private, link-local (cloud metadata), shared, multicast and reserved ranges
+ * of IPv4 and IPv6, for IPv4 wrapped in IPv6 likewise (mapped, NAT64, 6to4), and for any other
+ * family. IANA's special-purpose address registries. */
+bool net_is_public(const struct sockaddr *a);
+
+#endif
