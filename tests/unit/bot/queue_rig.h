@@ -129,6 +129,9 @@ bool rig_is_quiet(struct rig *r); /* over, and nothing is left in the outbox */
 
 /* queue_rig_peers.c */
 void rig_peers_create(struct rig *r);
+
+/* queue_rig_courier.c */
+msg_cb rig_on_courier;
 void rig_note(struct rig *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -163,6 +163,18 @@ a_damaged_page_is_found_at_start(void **state)
 
 /* ---- kill -9 ---- */
 
+/* A moment that no event marks: it is to fall into the middle of something. */
+static void
+spin(long us)
+{
+	struct timespec from, now;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &from), 0);
+	do {
+		assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+	} while ((now.tv_sec - from.tv_sec) * 1000000 + (now.tv_nsec - from.tv_nsec) / 1000 < us);
+}
+
 static void
 child_writes(const char *dir, int fd)
 {
@@ -206,7 +218,7 @@ write_and_kill(const char *dir, long us)
 	(void)close(fds[1]);
 	if (read(fds[0], ids, sizeof(ids)) == sizeof(ids))
 		last = ids[3];
-	(void)nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
+	spin(us);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	/* What it had told before it died counts, too. */
 	while (read(fds[0], ids, sizeof(ids)) == sizeof(ids))
@@ -291,7 +303,7 @@ a_migration_is_whole_or_absent_after_kill_9(void **state)
 			_exit(open_at(r->dir, true, &s, NULL) < 0 ? 3 : 0);
 		}
 		/* Opening takes some 5 ms here: each kill comes a little later. */
-		(void)nanosleep(&(struct timespec){ .tv_nsec = i * 200000L }, NULL);
+		spin(i * 200L);
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		if (access(r->file, F_OK) == 0) {
