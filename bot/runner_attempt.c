@@ -282,6 +282,18 @@ is_ours(const struct attempt *a, const struct wire_step_done *d)
 	return d->ended_by == BOX_END_INFRA || d->ended_by == BOX_END_STOP;
 }
 
+static void
+end_by_infra(struct attempt *a, const struct wire_step_done *d)
+{
+	const char *why = d->text ? d->text : box_end_name(d->ended_by);
+
+	if (d->ended_by == BOX_END_START)
+		attempt_end(a, OUTCOME_INFRA, "the box could not be built (stage %" PRId64 "): %s",
+			d->stage, why);
+	else
+		attempt_end(a, OUTCOME_INFRA, "the box was lost: %s", why);
+}
+
 void
 attempt_step_done(struct attempt *a, const struct wire_step_done *d)
 {
@@ -290,8 +302,7 @@ attempt_step_done(struct attempt *a, const struct wire_step_done *d)
 	if (a->is_stopping)
 		attempt_end(a, OUTCOME_STOPPED, "stopped");
 	else if (is_ours(a, d))
-		attempt_end(a, OUTCOME_INFRA, "the box ended by itself (stage %" PRId64 "): %s",
-			d->stage, d->text ? d->text : box_end_name(d->ended_by));
+		end_by_infra(a, d);
 	else
 		ENDED[a->phase](a, d);
 }

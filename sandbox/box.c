@@ -96,5 +96,7 @@ box_finish(struct box *b)
 	clean_fd(&b->pty_fd);
 	clean_fd(&b->listen_fd);
 	clean_fd(&b->report_fd);
+	enum box_stage stage = b->stage;
 	*b = (struct box)BOX_INIT;
+	b->stage = stage; /* the story outlives the box */
 }

@@ -148,13 +148,27 @@ has_home(const struct box_spec *s)
 	return found;
 }
 
+/* Temporary files and the home: memory with a ceiling. No links among them, because tools may be
+ * shown below each. */
+static int
+put_tmpfs(struct native *n, struct err *e)
+{
+	auto_free char *size = mem_fmt("size=%lld,nr_inodes=%lld",
+		(long long)n->spec->tmp_bytes_max, (long long)n->spec->tmp_inodes_max);
+	auto_free char *tmp = mem_fmt("%s,mode=1777", size);
+	auto_free char *home = mem_fmt("%s,mode=755", size);
+	int rc = native_mount_new(n, "tmpfs", "/tmp", NATIVE_EXEC, tmp, e);
+
+	if (rc == 0)
+		rc = native_mount_new(n, "tmpfs", "/var/tmp", NATIVE_EXEC, tmp, e);
+	if (rc == 0 && !has_home(n->spec))
+		rc = native_mount_new(n, "tmpfs", BOX_HOME, NATIVE_EXEC, home, e);
+	return rc;
+}
+
 int
 native_root(struct native *n, struct err *e)
 {
-	auto_free char *options = mem_fmt("size=%lld,nr_inodes=%lld,mode=1777",
-		(long long)n->spec->tmp_bytes_max, (long long)n->spec->tmp_inodes_max);
-	auto_free char *home = mem_fmt("size=%lld,nr_inodes=%lld,mode=755",
-		(long long)n->spec->tmp_bytes_max, (long long)n->spec->tmp_inodes_max);
 	int rc = hang_root(n, e);
 
 	for (size_t i = 0; rc == 0 && i < sizeof(SYSTEM) / sizeof(SYSTEM[0]); i++)
@@ -162,14 +176,7 @@ native_root(struct native *n, struct err *e)
 	if (rc == 0)
 		rc = native_mkdirs(n, "/run", e);
 	if (rc == 0)
-		rc = native_mkdirs(n, "/var", e);
-	if (rc < 0)
-		return rc;
-	if (symlinkat("../tmp", n->root_fd, "var/tmp") < 0)
-		return err_sys(e, "symlink /var/tmp");
-	rc = native_mount_new(n, "tmpfs", "/tmp", NATIVE_EXEC, options, e);
-	if (rc == 0 && !has_home(n->spec))
-		rc = native_mount_new(n, "tmpfs", BOX_HOME, NATIVE_EXEC, home, e);
+		rc = put_tmpfs(n, e);
 	return rc < 0 ? rc : put_tools(n, e);
 }
 
