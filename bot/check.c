@@ -51,9 +51,9 @@ print_item(FILE *out, const struct check_item *i)
 			   : str_eq(i->state, "warning") ? "warn"
 							 : "FAIL";
 
-	(void)fprintf(out, "%s  %-24s %s\n", mark, i->name, i->text);
+	(void)fprintf(out, "%s  %-28s %s\n", mark, i->name, i->text);
 	if (i->mend)
-		(void)fprintf(out, "      %-24s mend: %s\n", "", i->mend);
+		(void)fprintf(out, "      %-28s mend: %s\n", "", i->mend);
 	(void)fflush(out); /* the next item may take seconds */
 }
 
