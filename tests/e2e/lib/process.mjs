@@ -40,6 +40,7 @@ export class Program {
 
   #line(line) {
     this.lines.push(line);
+    if (process.env.NIGHTSHIFT_E2E_LOG) console.error(`${this.name}: ${line}`);
     this.#wake();
   }
 
