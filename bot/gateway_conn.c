@@ -21,9 +21,10 @@
 
 #define READ_BYTES     65536
 #define BODY_BYTES_MAX MIB(32)
-#define HELD_BYTES_MAX MIB(64) /* of all bodies of one box: it must not eat the gateway's memory   \
-				*/
-#define OUT_BYTES_MAX MIB(1)   /* an answer pauses far below */
+#define HELD_BYTES_MAX                                                                             \
+	MIB(64)              /* of all bodies of one box: it must not eat the gateway's memory     \
+			      */
+#define OUT_BYTES_MAX MIB(1) /* an answer pauses far below */
 #define OUT_LOW       KIB(64)
 #define HEAD_MS_MAX   10000
 #define BODY_MS_MAX   120000
