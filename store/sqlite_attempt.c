@@ -19,25 +19,37 @@ sqlite_attempt_end(struct store *st, const struct attempt *a, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
+/* What is listed of a task, and as what. */
+struct listing {
+	const char *sql;
+	const struct row *rows;
+	size_t size;
+};
+
 static int
-list_of_task(struct store *st, const char *sql, int64_t task, const struct row *rows, size_t size,
-	struct row_list *out, struct err *e)
+list_of_task(struct store *st, const struct listing *l, int64_t task, struct row_list *out,
+	struct err *e)
 {
 	struct sqlite *s = sqlite_of(st);
 	auto_stmt sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_stmt(s, sql, &stmt, e);
+	int rc = sqlite_stmt(s, l->sql, &stmt, e);
 
 	if (rc < 0)
 		return rc;
 	sqlite_bind(stmt, "i", task);
-	return sqlite_row_all(s, stmt, rows, size, out, e);
+	return sqlite_row_all(s, stmt, l->rows, l->size, out, e);
 }
 
 int
 sqlite_attempt_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
 {
-	return list_of_task(st, "SELECT * FROM attempt WHERE task = ? ORDER BY number", task,
-		ATTEMPT_ROWS, sizeof(struct attempt), out, e);
+	static const struct listing attempts = {
+		"SELECT * FROM attempt WHERE task = ? ORDER BY number",
+		ATTEMPT_ROWS,
+		sizeof(struct attempt),
+	};
+
+	return list_of_task(st, &attempts, task, out, e);
 }
 
 int
@@ -57,8 +69,13 @@ sqlite_step_put(struct store *st, int64_t task, const struct task_step *step, st
 int
 sqlite_step_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
 {
-	return list_of_task(st, "SELECT * FROM step WHERE task = ? ORDER BY id", task,
-		TASK_STEP_ROWS, sizeof(struct task_step), out, e);
+	static const struct listing steps = {
+		"SELECT * FROM step WHERE task = ? ORDER BY id",
+		TASK_STEP_ROWS,
+		sizeof(struct task_step),
+	};
+
+	return list_of_task(st, &steps, task, out, e);
 }
 
 int
