@@ -178,11 +178,10 @@ task_state_next(int64_t state, enum task_event ev, int64_t *next, struct err *e)
 		return err_set(
 			e, ERR_INVALID, "no task state has the number %lld", (long long)state);
 
-	int to = TASK_STATES[state].next[ev];
-	if (to < 0)
+	if (TASK_STATES[state].next[ev] == NO)
 		return err_set(e, ERR_CONFLICT, "a %s task cannot take \"%s\"",
 			TASK_STATES[state].name, EVENT_NAMES[ev]);
-	*next = to;
+	*next = (uint8_t)TASK_STATES[state].next[ev];
 	return 0;
 }
 
