@@ -184,7 +184,7 @@ send_op(struct queue_flight *f, const struct effect *row, struct forge_op *op, s
 {
 	struct queue *q = f->q;
 	auto_buf struct buf bytes = BUF_INIT(LIMIT_TRANSCRIPT_BYTES);
-	bool is_cast = str_ends(op->name ? op->name : "", ".cast");
+	bool is_cast = str_ends(op->name ? op->name : "", ATTACH_CAST);
 
 	complete_op(q, row, op);
 	if (row->what == EFFECT_ATTACH) {

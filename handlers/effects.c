@@ -264,8 +264,8 @@ plan_results(const struct effects_in *in, struct effect_plans *out)
 	if (deserves_pull(t) && (in->logs_done || !to_git))
 		plan_pull(in, out);
 	if (in->conf->caps->has_attachments && (t->pull_number > 0 || t->is_pull)) {
-		plan_attachment(in, out, "attach-cast", ".cast");
-		plan_attachment(in, out, "attach-text", ".txt");
+		plan_attachment(in, out, "attach-cast", ATTACH_CAST);
+		plan_attachment(in, out, "attach-text", ATTACH_TEXT);
 	}
 }
 

@@ -104,12 +104,17 @@ void handlers_decide(const struct handler_in *in, struct intents *out);
 /* An effect that should exist. The queue compares with the outbox: a purpose that is not there is
  * added; one that is there with mode EFFECT_LATEST and another op is sent again (newest wins,
  * unsent ones are replaced); anything else is left alone. */
+/* Gitea takes .log and .txt by default, but not .cast ("attachment.ALLOWED_TYPES" of its
+ * configuration cheat sheet). */
+#define ATTACH_CAST ".cast.log"
+#define ATTACH_TEXT ".txt"
+
 enum effect_mode { EFFECT_ONCE, EFFECT_LATEST };
 enum effect_do {
 	EFFECT_OP,   /* forge operation */
 	EFFECT_PUSH, /* op.ref = branch, op.sha = commit, op.base = expected old commit or NULL */
 	EFFECT_PUSH_LOGS, /* transcript to refs/agent-logs/<task> */
-	EFFECT_ATTACH,    /* op.name ends in .cast or .txt: the bytes are the transcript's */
+	EFFECT_ATTACH,    /* op.name ends in ATTACH_CAST or ATTACH_TEXT: the transcript */
 };
 struct effect_plan {
 	const char *purpose; /* literal, unique per task: "sticky", "push", "pull", ... */

@@ -79,8 +79,9 @@ add_logs(const struct effects_in *in, struct buf *out)
 	auto_buf struct buf url = BUF_INIT(LIMIT_URL_BYTES);
 
 	if (in->conf->caps->has_attachments) {
-		(void)buf_adds(out, "- Terminal log: attached (`.cast` is an asciicast recording, "
-				    "`.txt` plain text)\n");
+		(void)buf_adds(out,
+			"- Terminal log: attached (`.cast.log` is an asciicast recording, "
+			"`.txt` plain text)\n");
 		return;
 	}
 	if (str_is_empty(t->log_ref_sha))

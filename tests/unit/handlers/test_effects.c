@@ -210,7 +210,7 @@ attachments_where_the_forge_has_them(void **state)
 	assert_non_null(plan(&g, "pull"));
 	assert_null(plan(&g, "attach-cast"));
 	g.task.pull_number = 8;
-	assert_string_equal(plan(&g, "attach-cast")->op.name, "task-17.cast");
+	assert_string_equal(plan(&g, "attach-cast")->op.name, "task-17.cast.log");
 	assert_int_equal(plan(&g, "attach-text")->op.number, 8);
 	stage_end(&g);
 }
