@@ -64,16 +64,18 @@ static void
 on_signed(void *ctx, struct msg *m, const struct err *why)
 {
 	struct work *w = ctx;
-	const struct wire_verdict *v = m ? m->obj : NULL;
 	struct child_order order = { .fd = -1 };
 	struct err e = { 0 };
 
 	w->sign_id = 0;
-	if (!m)
+	if (!m) {
 		(void)err_set(&e, ERR_BUSY, "signature: %s", why->text);
-	else if (!v->ok)
+		work_fail(w, &e);
+		return;
+	}
+	const struct wire_verdict *v = m->obj;
+	if (!v->ok) {
 		(void)err_set(&e, ERR_DENIED, "signature: %s", v->text ? v->text : "refused");
-	if (e.code < 0) {
 		work_fail(w, &e);
 		return;
 	}

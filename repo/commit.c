@@ -49,18 +49,17 @@ commit_compose(const char *message, const char *trailers, struct buf *out, struc
 }
 
 int
-commit_payload(git_repository *repo, const struct repo_author *author, const char *message,
-	const git_tree *tree, const git_commit *parent, struct buf *payload, struct err *e)
+commit_payload(
+	git_repository *repo, const struct commit_parts *c, struct buf *payload, struct err *e)
 {
 	auto_git(git_signature) *who = NULL;
 	git_buf text = { NULL, 0, 0 };
-	const git_commit *parents[] = { parent };
-	int rc = git_signature_new(&who, author->name, author->email, author->date_s, 0);
+	const git_commit *parents[] = { c->parent };
+	int rc = git_signature_new(&who, c->author->name, c->author->email, c->author->date_s, 0);
 
-	/* libgit2 does not write through the pointers; its type only says so from 1.8 on. */
 	if (rc == 0)
-		rc = git_commit_create_buffer(&text, repo, who, who, NULL, message, tree,
-			parent ? 1 : 0, (const git_commit **)parents);
+		rc = git_commit_create_buffer(&text, repo, who, who, NULL, c->message, c->tree,
+			c->parent ? 1 : 0, parents);
 	if (rc < 0)
 		return git_err(e, rc, "commit");
 	rc = buf_add(payload, text.ptr, text.size);
@@ -180,6 +179,7 @@ repo_logs_commit(const struct repo_logs *l, char **sha, struct err *e)
 		rc = git_tree_lookup(&tree, repo, &id);
 	if (rc < 0)
 		return git_err(e, rc, "tree");
-	rc = commit_payload(repo, &l->author, "Terminal log\n", tree, NULL, &payload, e);
+	rc = commit_payload(repo,
+		&(struct commit_parts){ &l->author, "Terminal log\n", tree, NULL }, &payload, e);
 	return rc < 0 ? rc : commit_store(repo, buf_str(&payload), sha, e);
 }

@@ -9,9 +9,16 @@
 #include "repo/git.h"
 #include "repo/repo.h"
 
-/* The bytes of a commit. parent may be NULL. payload's limit holds. */
-int commit_payload(git_repository *repo, const struct repo_author *author, const char *message,
-	const git_tree *tree, const git_commit *parent, struct buf *payload, struct err *e);
+struct commit_parts {
+	const struct repo_author *author; /* and committer */
+	const char *message;
+	const git_tree *tree;
+	const git_commit *parent; /* NULL: none */
+};
+
+/* The bytes of a commit; payload's limit holds. */
+int commit_payload(
+	git_repository *repo, const struct commit_parts *c, struct buf *payload, struct err *e);
 
 /* Message, an empty line, trailers; control characters and bad UTF-8 mended. */
 int commit_compose(const char *message, const char *trailers, struct buf *out, struct err *e);

@@ -14,8 +14,8 @@ read_blob(git_repository *repo, const git_tree_entry *entry, struct buf *out, st
 {
 	auto_git(git_odb) *odb = NULL;
 	auto_git(git_blob) *blob = NULL;
-	git_object_t type;
-	size_t size;
+	git_object_t type = GIT_OBJECT_INVALID;
+	size_t size = 0;
 	int rc = git_repository_odb(&odb, repo);
 
 	if (rc == 0)

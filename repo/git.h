@@ -28,26 +28,26 @@ int git_id(git_oid *out, const char *sha, struct err *e);
 /* ERR_MISSING: not there, or not a commit. */
 int git_commit_get(git_commit **out, git_repository *repo, const char *sha, struct err *e);
 
-#define GIT_AUTO(type, name, fn)                                                                   \
-	static inline void clean_##name(type **p)                                                  \
+#define GIT_AUTO(name, fn)                                                                         \
+	static inline void clean_##name(void *p)                                                   \
 	{                                                                                          \
-		fn(*p);                                                                            \
+		(fn)(*(__typeof__(name) **)p);                                                     \
 	}
 
-GIT_AUTO(git_repository, git_repository, git_repository_free)
-GIT_AUTO(git_odb, git_odb, git_odb_free)
-GIT_AUTO(git_odb_object, git_odb_object, git_odb_object_free)
-GIT_AUTO(git_commit, git_commit, git_commit_free)
-GIT_AUTO(git_tree, git_tree, git_tree_free)
-GIT_AUTO(git_tree_entry, git_tree_entry, git_tree_entry_free)
-GIT_AUTO(git_blob, git_blob, git_blob_free)
-GIT_AUTO(git_index, git_index, git_index_free)
-GIT_AUTO(git_indexer, git_indexer, git_indexer_free)
-GIT_AUTO(git_signature, git_signature, git_signature_free)
-GIT_AUTO(git_diff, git_diff, git_diff_free)
-GIT_AUTO(git_diff_stats, git_diff_stats, git_diff_stats_free)
-GIT_AUTO(git_treebuilder, git_treebuilder, git_treebuilder_free)
-GIT_AUTO(git_reference, git_reference, git_reference_free)
+GIT_AUTO(git_repository, git_repository_free)
+GIT_AUTO(git_odb, git_odb_free)
+GIT_AUTO(git_odb_object, git_odb_object_free)
+GIT_AUTO(git_commit, git_commit_free)
+GIT_AUTO(git_tree, git_tree_free)
+GIT_AUTO(git_tree_entry, git_tree_entry_free)
+GIT_AUTO(git_blob, git_blob_free)
+GIT_AUTO(git_index, git_index_free)
+GIT_AUTO(git_indexer, git_indexer_free)
+GIT_AUTO(git_signature, git_signature_free)
+GIT_AUTO(git_diff, git_diff_free)
+GIT_AUTO(git_diff_stats, git_diff_stats_free)
+GIT_AUTO(git_treebuilder, git_treebuilder_free)
+GIT_AUTO(git_reference, git_reference_free)
 
 #define auto_git(type) auto_cleanup(clean_##type) type
 

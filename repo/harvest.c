@@ -69,8 +69,8 @@ check_link(const struct check *k, const char *path, const git_tree_entry *entry,
 static int
 check_content(struct check *k, const char *path, const git_tree_entry *entry, struct err *e)
 {
-	git_object_t type;
-	size_t size;
+	git_object_t type = GIT_OBJECT_INVALID;
+	size_t size = 0;
 	int rc = git_odb_read_header(&size, &type, k->odb, git_tree_entry_id(entry));
 
 	if (rc == GIT_ENOTFOUND || (rc == 0 && type != GIT_OBJECT_BLOB))
@@ -217,7 +217,7 @@ open_trees(
 	git_repository *repo, const struct repo_harvest *h, int fd, struct trees *t, struct err *e)
 {
 	auto_git(git_commit) *tip = NULL;
-	struct bundle_head head;
+	struct bundle_head head = { 0 };
 	int rc = git_commit_get(&t->base_commit, repo, h->base_sha, e);
 
 	if (rc == 0)
@@ -245,8 +245,10 @@ write_commit(git_repository *repo, const struct repo_harvest *h, const struct tr
 	int rc = commit_compose(h->message, h->trailers, &message, e);
 
 	if (rc == 0)
-		rc = commit_payload(
-			repo, &h->author, buf_str(&message), t->head, t->base_commit, &payload, e);
+		rc = commit_payload(repo,
+			&(struct commit_parts){
+				&h->author, buf_str(&message), t->head, t->base_commit },
+			&payload, e);
 	if (rc == 0)
 		rc = commit_store(repo, buf_str(&payload), &out->sha, e);
 	if (rc == 0)

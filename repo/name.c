@@ -25,6 +25,16 @@ branch_part_ok(const char *part, size_t len)
 	return len < 5 || memcmp(part + len - 5, ".lock", 5) != 0;
 }
 
+static bool
+branch_bytes_ok(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)name[i] <= ' ' || strchr("~^:?*[\\\x7f", name[i]))
+			return false;
+	}
+	return str_utf8_ok(name, len) && !strstr(name, "..") && !strstr(name, "@{");
+}
+
 bool
 repo_branch_ok(const char *name)
 {
@@ -33,13 +43,7 @@ repo_branch_ok(const char *name)
 
 	if (len == 0 || len > LIMIT_NAME_BYTES || name[0] == '-' || name[len - 1] == '.')
 		return false;
-	if (strcmp(name, "@") == 0 || strcmp(name, "HEAD") == 0 || !str_utf8_ok(name, len))
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if ((unsigned char)name[i] <= ' ' || strchr("~^:?*[\\\x7f", name[i]))
-			return false;
-	}
-	if (strstr(name, "..") || strstr(name, "@{"))
+	if (strcmp(name, "@") == 0 || strcmp(name, "HEAD") == 0 || !branch_bytes_ok(name, len))
 		return false;
 	for (const char *slash; (slash = strchr(part, '/')); part = slash + 1) {
 		if (!branch_part_ok(part, (size_t)(slash - part)))

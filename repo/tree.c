@@ -49,8 +49,8 @@ push(struct measure *m, const git_oid *id, struct err *e)
 static int
 count(struct measure *m, const git_tree_entry *entry, struct err *e)
 {
-	git_object_t type;
-	size_t size;
+	git_object_t type = GIT_OBJECT_INVALID;
+	size_t size = 0;
 	int rc;
 
 	if (++m->entries > LIMIT_CHECKOUT_FILES)

@@ -273,13 +273,15 @@ static _Noreturn void
 accept_all(int listen_fd, const char *root, struct backend_shared *sh)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)signal(SIGCHLD, SIG_IGN);
+	const struct sigaction reaped = { .sa_handler = SIG_IGN };
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
+	(void)sigaction(SIGCHLD, &reaped, NULL); /* by the kernel */
 	for (;;) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		pid_t pid = fd < 0 ? -1 : fork();
 
 		if (pid == 0) {
-			(void)signal(SIGCHLD, SIG_DFL);
+			(void)sigaction(SIGCHLD, &usual, NULL); /* git waits for its own */
 			serve(fd, root, sh);
 		}
 		if (fd >= 0)
