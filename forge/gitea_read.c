@@ -209,6 +209,16 @@ gitea_read_asset(const struct dialect_reply *x)
 	return take_asset(x, x->j);
 }
 
+/* Gitea's words for an ending that is not in its list: before 1.23, and since. */
+static bool
+is_forbidden_type(const struct dialect_reply *x)
+{
+	const char *body = buf_str(&x->r->body);
+
+	return strstr(body, "not allowed to be uploaded") ||
+	       strstr(body, "forbidden file extension");
+}
+
 /* 404 and 405: too old, or attachments are switched off. A refused ending comes as 400, 422 or,
  * before 1.22, 500: then it is said again with one that is always allowed. */
 int
@@ -216,7 +226,7 @@ gitea_refused_asset(const struct dialect_reply *x, int rc)
 {
 	if (x->r->status == 404 || x->r->status == 405)
 		return ERR_MISSING;
-	if (!strstr(buf_str(&x->r->body), "not allowed to be uploaded"))
+	if (!is_forbidden_type(x))
 		return rc;
 	if (x->op->step == GITEA_ASSET_CREATE)
 		return dialect_goto(x->op, GITEA_ASSET_CREATE_TXT);

@@ -14,6 +14,15 @@ const ASSET_TYPES = new Set(
   ).split(' '),
 );
 
+// The words and the status of the real server changed with 1.22 and 1.23.
+const forbiddenType = (minor) =>
+  new HttpError(
+    minor < 22 ? 500 : 422,
+    minor < 23
+      ? 'This file extension or type is not allowed to be uploaded.'
+      : 'This file cannot be uploaded or modified due to a forbidden file extension or type.',
+  );
+
 const after = (rows, since, key) => (since ? rows.filter((r) => r[key] >= since) : rows);
 
 export function issueRoutes(sim, shape) {
@@ -218,7 +227,7 @@ export function issueRoutes(sim, shape) {
     const part = multipart(ctx);
     const name = ctx.query.get('name') || part.filename;
     if (!ASSET_TYPES.has(name.slice(name.lastIndexOf('.')).toLowerCase())) {
-      throw new HttpError(422, 'File extension or type not allowed.');
+      throw forbiddenType(sim.giteaMinor);
     }
     return {
       status: 201,
