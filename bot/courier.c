@@ -22,7 +22,7 @@ struct courier_forge *
 courier_forge_find(struct courier *c, const char *name)
 {
 	for (struct courier_forge *f = c->forges; f; f = f->next) {
-		if (str_eq(f->conf.name, name))
+		if (f->is_configured && str_eq(f->conf.name, name))
 			return f;
 	}
 	return NULL;
@@ -50,19 +50,29 @@ add_forge(struct courier *c, const struct config_forge *row)
 	f->conf.api_url = mem_str(row->api_url);
 	f->driver = forge_driver_get(f->conf.kind);
 	f->app_id = row->app_id;
+	f->is_configured = true;
 	f->next = c->forges;
 	c->forges = f;
 }
 
-/* A changed one is put in front of its former self, which calls under way may hold. */
+/* What is no longer configured stays for the calls under way, but nobody finds it. */
 static void
 courier_on_config(struct role_ctx *r)
 {
 	struct courier *c = r->own;
 	const struct config_forge *rows = r->config->forges.v;
+	struct courier_forge *old = c->forges;
 
+	for (struct courier_forge *f = old; f; f = f->next)
+		f->is_configured = false;
 	for (size_t i = 0; i < r->config->forges.n; i++) {
-		if (!is_unchanged(courier_forge_find(c, rows[i].name), &rows[i]))
+		struct courier_forge *f = old;
+
+		while (f && !is_unchanged(f, &rows[i]))
+			f = f->next;
+		if (f)
+			f->is_configured = true;
+		else
 			add_forge(c, &rows[i]);
 	}
 }

@@ -26,6 +26,7 @@ struct courier_forge {
 	struct forge_conf conf; /* owned strings */
 	const struct forge_driver *driver;
 	int64_t app_id; /* GitHub App; 0: a personal token */
+	bool is_configured;
 	char *bot_user; /* who we are there, once known */
 	int64_t bot_user_id;
 	struct courier_forge *next;
@@ -68,6 +69,9 @@ typedef void courier_token_cb(void *ctx, const char *token, int64_t age_ms, cons
  * forge->driver->git_userinfo. */
 void courier_token(
 	struct courier *c, const struct courier_need *need, courier_token_cb *cb, void *ctx);
+
+/* The installation that the last token for this need came from; 0 where there are none. */
+int64_t courier_token_installation(struct courier *c, const struct courier_need *need);
 
 /* The forge refused this token: the next courier_token asks for another. */
 void courier_token_refused(struct courier *c, const struct courier_need *need, const char *token);

@@ -31,15 +31,15 @@ struct entry {
 	struct courier *c;
 	struct courier_forge *forge;
 	enum forge_auth kind;
-	int64_t installation_id; /* as it was asked for; the two below too */
 	int64_t repo_id;
 	char *repo;
-	int64_t found_installation_id; /* looked up, because the one asked for is 0 or gone */
-	char *token;                   /* NULL: none */
-	int64_t made_ms;               /* boot clock */
-	int64_t ends_ms;               /* boot clock, 0: never */
-	struct waiter *waiters;        /* somebody waits: it is being fetched */
-	struct waiter **last;          /* where the next one is put */
+	int64_t installation_id; /* as it was asked for last; 0: not known */
+	bool is_found;           /* or as it was looked up, because that one was 0 or gone */
+	char *token;             /* NULL: none */
+	int64_t made_ms;         /* boot clock */
+	int64_t ends_ms;         /* boot clock, 0: never */
+	struct waiter *waiters;  /* somebody waits: it is being fetched */
+	struct waiter **last;    /* where the next one is put */
 	struct entry *next;
 };
 
@@ -62,6 +62,8 @@ is_narrowed(const struct courier_need *need)
 	return need->kind == FORGE_AUTH_TOKEN && need->forge->app_id;
 }
 
+/* A repository is in one installation at most, so it is the key; the installation may be known or
+ * not. */
 static bool
 is_same(const struct entry *t, const struct courier_need *need)
 {
@@ -69,8 +71,7 @@ is_same(const struct entry *t, const struct courier_need *need)
 		return false;
 	if (!is_narrowed(need))
 		return true;
-	return t->installation_id == need->installation_id && t->repo_id == need->repo_id &&
-	       (need->repo_id || str_eq(t->repo, need->repo));
+	return t->repo_id == need->repo_id && (need->repo_id || str_eq(t->repo, need->repo));
 }
 
 static bool
@@ -109,8 +110,11 @@ entry_get(struct courier *c, const struct courier_need *need)
 	if (!c->auth)
 		c->auth = mem_zero(sizeof(*c->auth));
 	for (t = c->auth->entries; t; t = t->next) {
-		if (is_same(t, need))
-			return t;
+		if (!is_same(t, need))
+			continue;
+		if (!t->installation_id)
+			t->installation_id = need->installation_id;
+		return t;
 	}
 	sweep(c->auth, c->auth->n >= ENTRIES_MAX);
 	t = mem_zero(sizeof(*t));
@@ -192,7 +196,7 @@ ask_keeper(struct entry *t)
 
 /* ---- From the forge ---- */
 
-static void ask_forge(struct entry *t, int64_t installation_id);
+static void ask_forge(struct entry *t);
 
 static void
 on_installation(void *ctx, int rc, struct forge_answer *a, const struct err *e)
@@ -203,8 +207,9 @@ on_installation(void *ctx, int rc, struct forge_answer *a, const struct err *e)
 		answer(t, e);
 		return;
 	}
-	t->found_installation_id = a->id;
-	ask_forge(t, a->id);
+	t->installation_id = a->id;
+	t->is_found = true;
+	ask_forge(t);
 }
 
 static void
@@ -226,18 +231,18 @@ on_made(void *ctx, int rc, struct forge_answer *a, const struct err *e)
 		return;
 	}
 	/* A repository that moved has another installation. */
-	if (rc == ERR_MISSING && t->repo && !t->found_installation_id)
+	if (rc == ERR_MISSING && t->repo && !t->is_found)
 		find_installation(t);
 	else
 		answer(t, e);
 }
 
 static void
-ask_forge(struct entry *t, int64_t installation_id)
+ask_forge(struct entry *t)
 {
 	const struct forge_op op = {
 		.kind = OP_TOKEN,
-		.installation_id = installation_id,
+		.installation_id = t->installation_id,
 		.repo_id = t->repo_id,
 		.repo = t->repo,
 	};
@@ -268,13 +273,19 @@ courier_token(struct courier *c, const struct courier_need *need, courier_token_
 	t->last = &w->next;
 	if (!is_first)
 		return;
-	t->found_installation_id = 0;
+	t->is_found = false;
 	if (!is_narrowed(need))
 		ask_keeper(t);
 	else if (t->installation_id)
-		ask_forge(t, t->installation_id);
+		ask_forge(t);
 	else
 		find_installation(t);
+}
+
+int64_t
+courier_token_installation(struct courier *c, const struct courier_need *need)
+{
+	return is_narrowed(need) ? entry_get(c, need)->installation_id : 0;
 }
 
 void

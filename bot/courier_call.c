@@ -21,7 +21,8 @@
 #define FRESH_TOKEN_MS     5000 /* GitHub's replicas learn of a new token within seconds */
 #define FRESH_TRIES_MAX    4
 #define FRESH_WAIT_MS      1000
-#define STEPS_MAX          200 /* requests of one operation, all pages and steps together */
+#define LIMIT_WAIT_MS      60000 /* "wait for at least one minute", docs.github.com */
+#define STEPS_MAX          200   /* requests of one operation, all pages and steps together */
 
 /* The budget of one installation, or of one token. */
 struct courier_budgets {
@@ -172,13 +173,20 @@ retry_read(struct call *call, int rc)
 	return true;
 }
 
+/* A limit without a word about its end. */
+static bool
+is_limit(const struct http_reply *r)
+{
+	return r->status == 403 || r->status == 429;
+}
+
 static void
 fail(struct call *call, const struct http_reply *r, int rc, struct err *e)
 {
-	int64_t wait = call->answer.retry_after_ms;
-
-	if (rc == ERR_BUSY && wait)
-		budget_block(budget_of(call), clock_boot_ms() + wait);
+	if (rc == ERR_BUSY && !call->answer.retry_after_ms && is_limit(r))
+		call->answer.retry_after_ms = LIMIT_WAIT_MS;
+	if (rc == ERR_BUSY && call->answer.retry_after_ms)
+		budget_block(budget_of(call), clock_boot_ms() + call->answer.retry_after_ms);
 	if (!call->is_write && retry_read(call, rc))
 		return;
 	if (call->is_write)
@@ -293,6 +301,7 @@ static void
 on_token(void *ctx, const char *token, int64_t age_ms, const struct err *e)
 {
 	struct call *call = ctx;
+	const struct courier_need need = need_of(call);
 
 	if (!token) {
 		finish(call, e->code, e);
@@ -301,6 +310,8 @@ on_token(void *ctx, const char *token, int64_t age_ms, const struct err *e)
 	drop_token(call);
 	call->token = mem_str(token);
 	call->token_age_ms = age_ms;
+	if (!call->op.installation_id) /* the dialect asks it whether we are an App */
+		call->op.installation_id = courier_token_installation(call->c, &need);
 	build_request(call);
 }
 

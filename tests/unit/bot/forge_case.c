@@ -140,6 +140,7 @@ forge_case_init(struct forge_case *f, bool app, const struct forge_line *script)
 	assert_int_equal(http_create(f->loop, &f->courier.http, NULL), 0);
 	f->forge = mem_zero(sizeof(*f->forge));
 	f->forge->app_id = app ? 7 : 0;
+	f->forge->is_configured = true;
 	f->forge->conf.kind = app ? FORGE_GITHUB : FORGE_GITEA;
 	f->forge->conf.name = "forge";
 	f->forge->conf.url = f->forge->conf.api_url = forge_script_url(&f->script);

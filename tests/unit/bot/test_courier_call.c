@@ -284,6 +284,52 @@ a_limit_holds_for_the_whole_installation(void **state)
 }
 
 static void
+a_limit_without_an_end_is_a_minute(void **state)
+{
+	const struct forge_line script[] = {
+		{ GET_ISSUE, "403 {\"message\":\"You have exceeded a secondary rate limit\"}", 1 },
+		{ 0 },
+	};
+	const struct forge_op op = issue_op();
+	struct forge_case f;
+
+	(void)state;
+	forge_case_init(&f, false, script);
+	ask(&f, &op);
+	forge_case_run(&f, 1);
+	assert_int_equal(f.rc, ERR_BUSY);
+	assert_int_equal(f.answer.retry_after_ms, 60000);
+	forge_case_finish(&f);
+}
+
+/* An App whose installation nobody named still makes a check run, not a commit status. */
+static void
+a_check_run_without_a_named_installation(void **state)
+{
+	const struct forge_line script[] = {
+		{ "GET /repos/acme/widget/installation", "200 {\"id\":55}", 1 },
+		{ "POST /app/installations/55/access_tokens", TOKEN_OF_AN_HOUR, 1 },
+		{ "POST /repos/acme/widget/check-runs", "201 {\"id\":6}", 1 },
+		{ 0 },
+	};
+	char sha[] = "abc", context[] = "agent";
+	struct forge_op op = issue_op();
+	struct forge_case f;
+
+	(void)state;
+	forge_case_init(&f, true, script);
+	op.kind = OP_STATUS_CREATE;
+	op.installation_id = 0;
+	op.sha = sha;
+	op.context = context;
+	ask(&f, &op);
+	forge_case_run(&f, 1);
+	assert_int_equal(f.rc, 0);
+	assert_int_equal(f.answer.id, 6);
+	forge_case_finish(&f);
+}
+
+static void
 an_unchanged_answer_is_the_old_one(void **state)
 {
 	const struct forge_line script[] = {
@@ -351,6 +397,8 @@ main(void)
 		cmocka_unit_test(a_read_is_repeated_a_little),
 		cmocka_unit_test(a_missing_thing_is_not_asked_for_again),
 		cmocka_unit_test(a_limit_holds_for_the_whole_installation),
+		cmocka_unit_test(a_limit_without_an_end_is_a_minute),
+		cmocka_unit_test(a_check_run_without_a_named_installation),
 		cmocka_unit_test(an_unchanged_answer_is_the_old_one),
 		cmocka_unit_test(sixty_writes_a_minute),
 	};
