@@ -85,9 +85,9 @@ on_signed(void *ctx, struct msg *m, const struct err *why)
 		.quarantine = repo_quarantine_path(work_config(w)->state_dir, w->task),
 		.mirror = repo_mirror_path(
 			work_config(w)->state_dir, w->ask.harvest.forge, w->ask.harvest.repo_id),
-		.payload = steal_ptr(&w->numbers.payload),
 		.signature = mem_strn(m->blob, m->blob_len),
 	};
+	order.job.payload = steal_ptr(&w->numbers.payload);
 	work_child(w, &order, on_sealed);
 }
 

@@ -126,9 +126,9 @@ write_logs(struct work *w)
 		.quarantine = repo_quarantine_path(c->state_dir, w->task),
 		.author = mem_str(c->commit_name),
 		.email = mem_str(c->commit_email),
-		.cast = steal_ptr(&w->logs.cast),
-		.text = steal_ptr(&w->logs.text),
 	};
+	order.job.cast = steal_ptr(&w->logs.cast);
+	order.job.text = steal_ptr(&w->logs.text);
 	work_child(w, &order, on_logged);
 }
 
