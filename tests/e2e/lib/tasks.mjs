@@ -21,18 +21,20 @@ export async function labelled(forge, repo, title) {
 export const sticky = (issue, bot) =>
   issue.comments.filter((c) => c.user === bot && MARKER.test(c.body));
 
-// Waits until the issue carries one of the labels that say that a task is over.
+// The task's comment has said its last word: the headline is no longer that of work under way.
+const isLast = (comment) => Boolean(comment) && !/^(⏳|🕒)/m.test(comment.body);
+
+// Waits until the issue carries one of the labels that say that a task is over, and its comment says
+// so too (edits come at most every ten seconds).
 export function settled(forge, repo, number, ms = TASK_MS) {
   return forge.until(
     `${repo}#${number} is over`,
     (state) => {
-      const issue = state.repos
-        .find((r) => r.full_name === repo)
-        .issues.find((i) => i.number === number);
+      const found = state.repos.find((r) => r.full_name === repo);
+      const issue = found.issues.find((i) => i.number === number);
       const over = issue.labels.find((l) => /^agent:(done|failed|needs-human)$/.test(l));
-      return (
-        over && { over, issue, bot: state.bot, repo: state.repos.find((r) => r.full_name === repo) }
-      );
+      const isTold = isLast(sticky(issue, state.bot)[0]);
+      return over && isTold && { over, issue, bot: state.bot, repo: found };
     },
     ms,
   );
