@@ -89,6 +89,12 @@ foreach(source IN LISTS sources)
 	set_target_properties(bench_agent_${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 endforeach()
 
+file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests/bench
+	tests/bench/*.c tests/bench/agent/*.c)
+list(TRANSFORM sources REPLACE "(.*)[.]c" "bench_\\1")
+list(TRANSFORM sources REPLACE "/" "_")
+add_custom_target(bench DEPENDS ${sources})
+
 if(NS_FUZZ)
 	file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
 	foreach(source IN LISTS fuzzers)
