@@ -6,7 +6,7 @@
 // The forge's deliveries are caught and sent on by this program, so that it knows when the last
 // byte left; the agent (agent/stamp.c) reads the same clock first thing and prints it. Its words are
 // read from the store: the pull requests come later, at the pace that a forge allows.
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,7 +41,10 @@ class Catcher {
       const chunks = [];
       for await (const chunk of req) chunks.push(chunk);
       const body = Buffer.concat(chunks);
-      if (JSON.parse(body).action === 'labeled') this.caught.push({ headers: req.headers, body });
+      const { action, label } = JSON.parse(body);
+      // The bot's own state labels come by here too.
+      if (action === 'labeled' && label.name === 'agent')
+        this.caught.push({ headers: req.headers, body });
       res.writeHead(202).end();
     });
     await new Promise((done) => this.server.listen(0, '127.0.0.1', done));
@@ -100,6 +103,7 @@ function report(name, took, aim) {
 
 const dir = mkdtempSync(join(tmpdir(), 'nightshift-bench-'));
 const stamp = join(dir, 'stamp');
+chmodSync(dir, 0o755); // the box's user is another
 copyFileSync(join(build, 'bench_agent_stamp'), stamp);
 const wish = {
   name: 'bench-start',
