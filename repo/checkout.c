@@ -52,7 +52,7 @@ boot_id(struct buf *out, struct err *e)
 }
 
 bool
-repo_checkout_ready(const char *trees, const char *sha)
+checkout_is_whole(const char *trees, const char *sha)
 {
 	auto_free char *path = mem_fmt("%s/%s/boot", trees, sha);
 	auto_buf struct buf made = BUF_INIT(64);
@@ -60,9 +60,19 @@ repo_checkout_ready(const char *trees, const char *sha)
 
 	if (fs_read(path, &made, NULL) < 0 || boot_id(&now, NULL) < 0)
 		return false;
+	return made.len > 0 && str_eq(buf_str(&made), buf_str(&now));
+}
+
+bool
+repo_checkout_ready(const char *trees, const char *sha)
+{
+	auto_free char *path = mem_fmt("%s/%s/boot", trees, sha);
+
+	if (!checkout_is_whole(trees, sha))
+		return false;
 	/* The time of use; if it cannot be written the checkout is evicted a little early. */
 	(void)utimensat(AT_FDCWD, path, NULL, 0);
-	return made.len > 0 && str_eq(buf_str(&made), buf_str(&now));
+	return true;
 }
 
 static int
@@ -148,7 +158,6 @@ write_tree(const char *git_dir, const char *tree, const char *sha, struct err *e
 	if (rc < 0)
 		return rc;
 	repo_command_config(&cmd, "checkout.workers", "2");
-	repo_command_config(&cmd, "core.autocrlf", "false");
 	return repo_command_run(&cmd, NULL, NULL, e);
 }
 
@@ -164,6 +173,17 @@ refresh_index(const char *git_dir, const char *tree, struct err *e)
 	return rc < 0 ? rc : repo_command_run(&cmd, NULL, NULL, e);
 }
 
+/* With the objects of the commit, but without its files. */
+static int
+prepare(const struct repo_checkout *c, const char *tmp, const char *git_dir, struct err *e)
+{
+	int rc = fs_remove_tree(tmp, e);
+
+	if (rc == 0)
+		rc = make_git_dir(git_dir, c->sha, e);
+	return rc < 0 ? rc : copy_objects(c, git_dir, e);
+}
+
 static int
 fill(const struct repo_checkout *c, const char *tmp, struct err *e)
 {
@@ -174,11 +194,12 @@ fill(const struct repo_checkout *c, const char *tmp, struct err *e)
 	int rc = checkout_measure(c, &date, e);
 
 	if (rc == 0)
-		rc = make_git_dir(git_dir, c->sha, e);
-	if (rc == 0)
-		rc = copy_objects(c, git_dir, e);
-	if (rc == 0)
-		rc = write_tree(git_dir, tree, c->sha, e);
+		rc = prepare(c, tmp, git_dir, e);
+	if (rc == 0 && !checkout_reuse(c, tree, git_dir)) {
+		rc = prepare(c, tmp, git_dir, e);
+		if (rc == 0)
+			rc = write_tree(git_dir, tree, c->sha, e);
+	}
 	if (rc == 0)
 		rc = checkout_times(tree, git_dir, date, e);
 	if (rc == 0)
@@ -202,8 +223,6 @@ repo_checkout_make(const struct repo_checkout *c, struct err *e)
 		return 0;
 	mask = umask(022); /* boxes of another user read it */
 	rc = fs_mkdirs(c->trees, 0755, e);
-	if (rc == 0)
-		rc = fs_remove_tree(tmp, e); /* of one that was killed */
 	if (rc == 0)
 		rc = fs_remove_tree(done, e); /* of before the last start of the machine */
 	if (rc == 0)

@@ -7,12 +7,20 @@
 
 #include "repo/repo.h"
 
+/* There, and made since the machine started. Not a use. */
+bool checkout_is_whole(const char *trees, const char *sha);
+
 /* Counts files and bytes of the commit's tree before any is written, and reads the commit's date.
  * ERR_LIMIT, ERR_MISSING. */
 int checkout_measure(const struct repo_checkout *c, int64_t *date_s, struct err *e);
 
-/* Gives every file of the index, link and directory of the tree the time. */
+/* Gives every file of the index, link and directory of the tree the time; files that another
+ * checkout has too keep theirs. */
 int checkout_times(const char *tree, const char *git_dir, int64_t date_s, struct err *e);
+
+/* Makes files and index from the last checkout of the repository. False: there is none, or it does
+ * not work; the tree may be half made. */
+bool checkout_reuse(const struct repo_checkout *c, const char *tree, const char *git_dir);
 
 /* What git pack-objects --revs shall pack: the commit, and where history is cut; <git_dir>/shallow
  * is written then. */

@@ -8,6 +8,7 @@
 
 #include "repo/git.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -15,6 +16,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define FRESH_S 10
 
 struct level {
 	git_tree *tree;
@@ -119,8 +122,10 @@ checkout_measure(const struct repo_checkout *c, int64_t *date_s, struct err *e)
 		rc = walk(&m, e);
 	if (rc < 0)
 		return err_wrap(e, rc, "%s", c->sha);
-	git_time_t date = git_commit_time(commit);
-	*date_s = date < 0 ? 0 : date;
+	/* A file not older than the index counts as changed perhaps, and is read each time. */
+	int64_t date = git_commit_time(commit);
+	int64_t latest = clock_wall_ms() / 1000 - FRESH_S;
+	*date_s = date < 0 ? 0 : date < latest ? date : latest;
 	return 0;
 }
 
@@ -137,6 +142,20 @@ touch_dirs(int dir, char *path, const struct timespec times[2], struct err *e)
 	return 0;
 }
 
+/* A file with other names belongs to older checkouts too, whose indexes know its time. */
+static int
+touch_file(int dir, const char *path, const struct timespec times[2], struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "%s", path);
+	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
+		return 0;
+	return utimensat(dir, path, times, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(e, "time of %s", path)
+								    : 0;
+}
+
 /* In the order of the index a directory's files stand together: it is enough to do the directories
  * when they change. */
 static int
@@ -149,14 +168,15 @@ touch_all(int dir, git_index *index, const struct timespec times[2], struct err 
 		const char *slash = strrchr(path, '/');
 		size_t len = slash ? (size_t)(slash - path) : 0;
 
-		if (utimensat(dir, path, times, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_sys(e, "time of %s", path);
+		int rc = touch_file(dir, path, times, e);
+		if (rc < 0)
+			return rc;
 		if (len == 0 || (strlen(last) == len && memcmp(last, path, len) == 0))
 			continue;
 		free(last);
 		last = mem_strn(path, len);
 		auto_free char *name = mem_fmt("%s/", last);
-		int rc = touch_dirs(dir, name, times, e);
+		rc = touch_dirs(dir, name, times, e);
 		if (rc < 0)
 			return rc;
 	}
