@@ -249,7 +249,9 @@ queue_start(struct role_ctx *r, struct err *e)
 	if (rc < 0)
 		return rc;
 	load_forges(q);
-	queue_poll_start(q);
+	rc = queue_poll_start(q, e);
+	if (rc < 0)
+		return rc;
 	q->tick_timer = loop_timer_add(r->loop, TICK_MS, tick, q);
 	queue_wake(q, WAKE_DECODE | WAKE_OUTBOX | WAKE_DISPATCH);
 	return 0;

@@ -267,7 +267,9 @@ void queue_marker_finish(struct queue *q);
 void queue_query(struct queue *q, struct msg *m);
 
 /* ---- queue_poll.c ---- */
-void queue_poll_start(struct queue *q);
+int queue_poll_start(struct queue *q, struct err *e);
+/* The repository of a new task; looked at from now on. */
+void queue_poll_learn(struct queue *q, const struct task *t);
 void queue_poll_finish(struct queue *q);
 
 #endif

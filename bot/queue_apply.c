@@ -80,6 +80,7 @@ add_task(struct apply *a, struct intent *i, struct err *e)
 	log_info(&log, "task.queued", "trigger=%s actor=%s page=%s", i->key,
 		t->actor ? t->actor : "?", t->page);
 	queue_wake(q, WAKE_DISPATCH);
+	queue_poll_learn(q, t);
 	return queue_settle(q, t, e);
 }
 

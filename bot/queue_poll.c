@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue_poll - forges that cannot call us are looked at instead.
+ * queue_poll - what nobody told us is found by looking.
  *
- * What is found is written down as deliveries of our own ("poll", a row-packed event) and goes the
- * way of all deliveries: inbox, decoder, handlers. The watermark moves in the same transaction, so
- * nothing is seen and then forgotten; what is seen twice is caught by the delivery's id and by the
- * trigger. Names without wildcards in `repos` are looked at; a pattern names nothing that could be
- * asked for.
+ * A forge that cannot call us is looked at every few seconds. One that does call is looked at, too,
+ * at the start and every few minutes: GitHub never repeats a delivery that found us down. Looked at
+ * are the names without wildcards in `repos`, for a pattern names nothing that could be asked for,
+ * and every repository that has had a task.
+ *
+ * What is found is written down as deliveries of our own (a row-packed event) and goes the way of
+ * all deliveries: inbox, decoder, handlers. The watermark moves in the same transaction, so nothing
+ * is seen and then forgotten; what is seen twice is caught by the delivery's id and by the trigger.
  */
 #include "bot/queue.h"
 
@@ -20,6 +23,9 @@
 
 #define FACT_TRIES 4
 #define OVERLAP_MS 60000 /* forges' clocks and lists are late */
+#define SWEEP_MS   (5 * 60 * 1000)
+#define FIRST_MS   200
+#define REPOS_MAX  200
 
 struct queue_poll {
 	struct queue *q;
@@ -27,6 +33,7 @@ struct queue_poll {
 	char *forge;
 	char *repo;
 	int64_t repo_id;
+	int64_t installation_id;
 	char *default_branch;
 	struct loop_timer *timer;
 	size_t n_open;     /* questions of this look */
@@ -54,20 +61,6 @@ mark_key(const struct queue_poll *p, struct buf *out)
 		p->looks_at_comments ? "comments" : "labels");
 }
 
-static int64_t
-mark_get(const struct queue_poll *p)
-{
-	auto_buf struct buf key = BUF_INIT(1024), value = BUF_INIT(64);
-	int64_t ms = 0;
-
-	mark_key(p, &key);
-	/* Labels that are there already count; comments of the past do not. */
-	if (p->q->db->kv_get(p->q->store, buf_str(&key), &value, NULL) < 0 ||
-		str_i64(buf_str(&value), 0, INT64_MAX, &ms, NULL) < 0)
-		return p->looks_at_comments ? clock_wall_ms() - OVERLAP_MS : 0;
-	return ms > OVERLAP_MS ? ms - OVERLAP_MS : 0;
-}
-
 static void
 mark_set(const struct queue_poll *p, int64_t ms)
 {
@@ -82,12 +75,30 @@ mark_set(const struct queue_poll *p, int64_t ms)
 		queue_fatal(p->q, "poll.mark", &e);
 }
 
+/* Labels that are there before the first look count; comments of the past do not. */
+static int64_t
+mark_get(const struct queue_poll *p)
+{
+	auto_buf struct buf key = BUF_INIT(1024), value = BUF_INIT(64);
+	int64_t ms = 0;
+
+	mark_key(p, &key);
+	if (p->q->db->kv_get(p->q->store, buf_str(&key), &value, NULL) == 0 &&
+		str_i64(buf_str(&value), 0, INT64_MAX, &ms, NULL) == 0)
+		return ms > OVERLAP_MS ? ms - OVERLAP_MS : 0;
+	if (!p->looks_at_comments)
+		return 0;
+	mark_set(p, clock_wall_ms());
+	return clock_wall_ms() - OVERLAP_MS;
+}
+
 /* ---- the end of a look ---- */
 
 static void
 next_look(struct queue_poll *p)
 {
-	int64_t every = p->q->role->config->poll_every_ms;
+	const struct config *c = p->q->role->config;
+	int64_t every = str_eq(c->intake, "poll") ? c->poll_every_ms : SWEEP_MS;
 
 	p->looks_at_comments = false;
 	p->timer = loop_timer_add(p->q->role->loop, queue_wait_ms(p->q, every), look, p);
@@ -223,6 +234,7 @@ ask(struct found *f, enum forge_op_kind kind, queue_fact_cb *cb)
 	const struct forge_op op = {
 		.kind = kind,
 		.forge = f->p->forge,
+		.installation_id = f->p->installation_id,
 		.repo_id = f->p->repo_id,
 		.repo = f->p->repo,
 		.number = f->ev.number,
@@ -243,6 +255,7 @@ complete(struct queue_poll *p, struct forge_event *take_ev)
 	f->p = p;
 	f->ev = *take_ev;
 	f->ev.repo_id = p->repo_id;
+	f->ev.installation_id = p->installation_id;
 	f->ev.repo = mem_str(p->repo);
 	f->ev.default_branch = mem_str(p->default_branch);
 	p->n_open++;
@@ -308,6 +321,7 @@ ask_items(struct queue_poll *p, enum forge_op_kind kind)
 	const struct forge_op op = {
 		.kind = kind,
 		.forge = p->forge,
+		.installation_id = p->installation_id,
 		.repo_id = p->repo_id,
 		.repo = p->repo,
 		.label = label,
@@ -351,12 +365,18 @@ look(void *ctx)
 {
 	struct queue_poll *p = ctx;
 	const struct queue_forge *forge = queue_forge_find(p->q, p->forge);
-	const struct forge_op op = { .kind = OP_REPO, .forge = p->forge, .repo = p->repo };
+	const struct forge_op op = {
+		.kind = OP_REPO,
+		.forge = p->forge,
+		.installation_id = p->installation_id,
+		.repo_id = p->repo_id,
+		.repo = p->repo,
+	};
 
 	p->timer = NULL;
 	if (!forge || !forge->is_known)
 		next_look(p);
-	else if (p->repo_id != 0)
+	else if (p->default_branch)
 		ask_items(p, OP_ISSUES_LABELED);
 	else
 		queue_fact_ask(p->q, &op, FACT_TRIES, on_repo, p);
@@ -364,38 +384,80 @@ look(void *ctx)
 
 /* ---- start and end ---- */
 
-static void
-poll_add(struct queue *q, const char *forge, const char *repo)
+static bool
+is_looked_at(const struct queue *q, const char *forge, const char *repo)
+{
+	for (const struct queue_poll *p = q->polls; p; p = p->next) {
+		if (str_eq(p->forge, forge) && str_eq(p->repo, repo))
+			return true;
+	}
+	return false;
+}
+
+static struct queue_poll *
+poll_add(struct queue *q, const struct store_repo *repo, int64_t first_ms)
 {
 	struct queue_poll *p = mem_zero(sizeof(*p));
 
 	p->q = q;
-	p->forge = mem_str(forge);
-	p->repo = mem_str(repo);
+	p->forge = mem_str(repo->forge);
+	p->repo = mem_str(repo->repo);
+	p->repo_id = repo->repo_id;
+	p->installation_id = repo->installation_id;
 	p->next = q->polls;
 	q->polls = p;
-	p->timer = loop_timer_add(q->role->loop, queue_wait_ms(q, 200), look, p);
+	p->timer = loop_timer_add(q->role->loop, queue_wait_ms(q, first_ms), look, p);
+	return p;
 }
 
 void
-queue_poll_start(struct queue *q)
+queue_poll_learn(struct queue *q, const struct task *t)
+{
+	const struct store_repo repo = { t->forge, t->repo, t->repo_id, t->installation_id };
+
+	if (is_looked_at(q, t->forge, t->repo))
+		return;
+	/* From now on its comments are accounted for, also those of the minutes until the first
+	 * look. */
+	struct queue_poll *p = poll_add(q, &repo, SWEEP_MS);
+	p->looks_at_comments = true;
+	(void)mark_get(p);
+	p->looks_at_comments = false;
+}
+
+static void
+add_configured(struct queue *q, const struct config_forge *f)
+{
+	for (size_t k = 0; k < f->repos.n; k++) {
+		const struct store_repo repo = { .forge = f->name, .repo = f->repos.v[k] };
+
+		if (strpbrk(repo.repo, "*?") && str_eq(q->role->config->intake, "poll"))
+			log_warn(NULL, "poll.pattern",
+				"forge=%s repo=%s: only names can be looked at", f->name,
+				repo.repo);
+		else if (!strpbrk(repo.repo, "*?!") && !is_looked_at(q, f->name, repo.repo))
+			(void)poll_add(q, &repo, FIRST_MS);
+	}
+}
+
+int
+queue_poll_start(struct queue *q, struct err *e)
 {
 	const struct config_forge *v = q->role->config->forges.v;
+	struct row_list list = { 0 };
+	int rc = q->db->repo_list(q->store, REPOS_MAX, &list, e);
 
-	if (!str_eq(q->role->config->intake, "poll"))
-		return;
-	for (size_t i = 0; i < q->role->config->forges.n; i++) {
-		for (size_t k = 0; k < v[i].repos.n; k++) {
-			const char *name = v[i].repos.v[k];
-
-			if (strpbrk(name, "*?"))
-				log_warn(NULL, "poll.pattern",
-					"forge=%s repo=%s: only names can be looked at", v[i].name,
-					name);
-			else if (name[0] != '!')
-				poll_add(q, v[i].name, name);
-		}
+	if (rc < 0)
+		return rc;
+	struct store_repo *repos = list.v;
+	for (size_t i = 0; i < list.n; i++) {
+		(void)poll_add(q, &repos[i], FIRST_MS);
+		row_finish(STORE_REPO_ROWS, &repos[i]);
 	}
+	free(repos);
+	for (size_t i = 0; i < q->role->config->forges.n; i++)
+		add_configured(q, &v[i]);
+	return 0;
 }
 
 void

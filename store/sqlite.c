@@ -284,6 +284,7 @@ const struct store_driver STORE_SQLITE = {
 	.task_hold = sqlite_task_hold,
 	.task_place = sqlite_task_place,
 	.task_count = sqlite_task_count,
+	.repo_list = sqlite_repo_list,
 	.task_claim = sqlite_task_claim,
 	.task_renew = sqlite_task_renew,
 	.attempt_end = sqlite_attempt_end,

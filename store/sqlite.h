@@ -109,6 +109,7 @@ int sqlite_task_save(struct store *st, const struct task *t, struct err *e);
 int sqlite_task_hold(struct store *st, int64_t id, int64_t not_before_ms, struct err *e);
 int sqlite_task_place(struct store *st, int64_t id, int64_t *place, struct err *e);
 int sqlite_task_count(struct store *st, uint32_t states, int64_t *count, struct err *e);
+int sqlite_repo_list(struct store *st, int64_t limit, struct row_list *out, struct err *e);
 int sqlite_task_claim(
 	struct store *st, const struct task_claim *c, struct task *out, struct err *e);
 int sqlite_task_renew(struct store *st, int64_t id, int64_t fence, int64_t lease_ms, struct err *e);

@@ -152,3 +152,21 @@ sqlite_task_count(struct store *st, uint32_t states, int64_t *count, struct err 
 	states_sql(states, &sql);
 	return sqlite_int(sqlite_of(st), e, count, buf_str(&sql), "");
 }
+
+/* SQLite gives the bare columns of the row that has the max (sqlite.org/lang_select.html, "Bare
+ * columns in an aggregate query"). */
+int
+sqlite_repo_list(struct store *st, int64_t limit, struct row_list *out, struct err *e)
+{
+	struct sqlite *s = sqlite_of(st);
+	auto_stmt sqlite3_stmt *stmt = NULL;
+	int rc = sqlite_stmt(s,
+		"SELECT forge, repo_id, repo, installation_id, max(id) AS newest FROM task"
+		" GROUP BY forge, repo_id ORDER BY newest DESC LIMIT ?",
+		&stmt, e);
+
+	if (rc < 0)
+		return rc;
+	sqlite_bind(stmt, "i", limit);
+	return sqlite_row_all(s, stmt, STORE_REPO_ROWS, sizeof(struct store_repo), out, e);
+}

@@ -64,6 +64,14 @@ const struct row EFFECT_ROWS[] = {
 	ROW_DONE,
 };
 
+const struct row STORE_REPO_ROWS[] = {
+	ROW_S(struct store_repo, forge, "forge", LIMIT_NAME_BYTES),
+	ROW_S(struct store_repo, repo, "repo", LIMIT_NAME_BYTES),
+	ROW_I(struct store_repo, repo_id, "repo_id"),
+	ROW_I(struct store_repo, installation_id, "installation_id"),
+	ROW_DONE,
+};
+
 void
 delivery_finish(struct delivery *d)
 {

@@ -100,6 +100,15 @@ struct effect {
 extern const struct row EFFECT_ROWS[];
 void effect_finish(struct effect *f);
 
+/* A repository that has had a task, under its newest name. */
+struct store_repo {
+	char *forge;
+	char *repo;
+	int64_t repo_id;
+	int64_t installation_id;
+};
+extern const struct row STORE_REPO_ROWS[];
+
 struct transcript {
 	char *cast;
 	char *text;
@@ -199,6 +208,8 @@ struct store_driver {
 	int (*task_hold)(struct store *s, int64_t id, int64_t not_before_ms, struct err *e);
 	/* How many queued tasks would be claimed before this one, plus one. 0: it is not queued. */
 	int (*task_place)(struct store *s, int64_t id, int64_t *place, struct err *e);
+	/* struct store_repo each, those with the newest tasks first. */
+	int (*repo_list)(struct store *s, int64_t limit, struct row_list *out, struct err *e);
 	int (*task_count)(struct store *s, uint32_t states, int64_t *count, struct err *e);
 
 	/* Takes the oldest queued task of the repository with the fewest running ones, lane and cap

@@ -261,6 +261,36 @@ lists_know_states_issues_and_order(void **state)
 }
 
 static void
+repositories_are_known_by_their_newest_name(void **state)
+{
+	struct rig *r = *state;
+	struct row_list list;
+	struct task t = rig_task(7, 9);
+	bool seen;
+
+	(void)rig_add_task(r, 7, 1);
+	(void)rig_add_task(r, 8, 1);
+	mem_set(&t.repo, "acme/renamed");
+	t.installation_id = 3;
+	assert_int_equal(r->db->task_add(r->s, "later", 0, &t, &seen, NULL), 0);
+	task_finish(&t);
+	assert_int_equal(r->db->repo_list(r->s, 10, &list, NULL), 0);
+	assert_int_equal(list.n, 2);
+	struct store_repo *v = list.v;
+	assert_int_equal(v[0].repo_id, 7);
+	assert_string_equal(v[0].repo, "acme/renamed");
+	assert_int_equal(v[0].installation_id, 3);
+	assert_int_equal(v[1].repo_id, 8);
+	for (size_t i = 0; i < list.n; i++)
+		row_finish(STORE_REPO_ROWS, &v[i]);
+	free(v);
+	assert_int_equal(r->db->repo_list(r->s, 1, &list, NULL), 0);
+	assert_int_equal(list.n, 1);
+	row_finish(STORE_REPO_ROWS, list.v);
+	free(list.v);
+}
+
+static void
 a_part_can_be_undone_alone(void **state)
 {
 	struct rig *r = *state;
@@ -330,6 +360,7 @@ main(void)
 		WITH_RIG(a_task_comes_back_as_it_was),
 		WITH_RIG(saving_with_an_old_fence_is_refused),
 		WITH_RIG(lists_know_states_issues_and_order),
+		WITH_RIG(repositories_are_known_by_their_newest_name),
 		WITH_RIG(a_part_can_be_undone_alone),
 		WITH_RIG(what_is_not_committed_is_gone),
 		WITH_RIG(small_values_are_kept),

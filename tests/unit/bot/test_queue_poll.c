@@ -128,6 +128,53 @@ a_forge_that_is_away_is_looked_at_later(void **state)
 	assert_int_equal(r->n_pulls, 1);
 }
 
+static bool
+is_second_over(struct rig *r)
+{
+	struct task t = { 0 };
+	bool is_over =
+		r->q->db->task_get(r->q->store, 2, &t, NULL) == 0 && task_state_is_final(t.state);
+
+	task_finish(&t);
+	return is_over;
+}
+
+/* A forge that calls us, too, called when nobody was there. */
+static void
+what_happened_while_we_were_down_is_found(void **state)
+{
+	struct rig *r = *state;
+
+	rig_label(r, "g1", 3);
+	rig_until(r, rig_is_quiet);
+	r->label_event++;
+	put_label(r, 4, clock_wall_ms());
+	rig_restart(r);
+	rig_until(r, is_second_over);
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(r->n_pulls, 2);
+
+	/* The delivery that was lost comes late after all. */
+	rig_label(r, "late", 4);
+	rig_run(r, 100);
+	assert_int_equal(r->n_pulls, 2);
+}
+
+static void
+a_command_that_was_given_while_we_were_down_is_found(void **state)
+{
+	struct rig *r = *state;
+
+	rig_label(r, "g1", 3);
+	rig_until(r, rig_is_quiet);
+	r->comment = mem_str("/agent fix");
+	put_comment(r, "writer", "/agent fix");
+	rig_restart(r);
+	rig_run(r, 300);
+	/* Read by the rig's decoder, which gives it no commands: that it came in is what counts. */
+	assert_int_equal(rig_delivery_state(r, 2), DELIVERY_IGNORED);
+}
+
 int
 main(void)
 {
@@ -137,6 +184,11 @@ main(void)
 		T(a_strangers_comment_starts_nothing),
 		T(comments_that_are_not_for_us_are_not_even_stored),
 		T(a_forge_that_is_away_is_looked_at_later),
+		cmocka_unit_test_setup_teardown(
+			what_happened_while_we_were_down_is_found, rig_setup, poll_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_command_that_was_given_while_we_were_down_is_found, rig_setup,
+			poll_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
