@@ -12,12 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SWEEP_FIRST_MS 60000
+#define SWEEP_MS       (6 * 3600 * 1000)
+
 struct courier_git {
 	struct courier *courier;
 	struct children *children;
 	struct settings_cache *settings;
 	struct work *works; /* in the order they came */
 	struct loop_timer *round;
+	struct loop_timer *sweep;
 };
 
 static const struct work_type *const TYPES[] = {
@@ -300,6 +304,34 @@ courier_git_msg(struct courier *c, enum role from, struct msg *m)
 	return true;
 }
 
+/* ---- Old quarantines ---- */
+
+static void sweep(void *ctx);
+
+static void
+on_swept(void *ctx, struct child_end *end)
+{
+	struct courier_git *g = ctx;
+
+	if (end->e.code < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "git.sweep", &end->e);
+	g->sweep = loop_timer_add(g->courier->role->loop, SWEEP_MS, sweep, g);
+}
+
+static void
+sweep(void *ctx)
+{
+	struct courier_git *g = ctx;
+	struct child_order order = { .fd = -1 };
+
+	g->sweep = NULL;
+	order.job = (struct git_job){
+		.kind = GIT_JOB_SWEEP,
+		.dir = mem_fmt("%s/quarantine", g->courier->role->config->state_dir),
+	};
+	children_add(g->children, &order, on_swept, g);
+}
+
 int
 courier_git_start(struct courier *c, struct err *e)
 {
@@ -309,6 +341,7 @@ courier_git_start(struct courier *c, struct err *e)
 	g->courier = c;
 	g->children = children_create(c->role->loop, c->role->exe, LIMIT_GIT_CHILDREN);
 	g->settings = settings_cache_create();
+	g->sweep = loop_timer_add(c->role->loop, SWEEP_FIRST_MS, sweep, g);
 	c->git = g;
 	return 0;
 }
@@ -324,6 +357,7 @@ courier_git_stop(struct courier *c)
 		return;
 	children_destroy(g->children);
 	loop_timer_remove(g->round);
+	loop_timer_remove(g->sweep);
 	for (struct work *w = g->works, *next; w; w = next) {
 		next = w->next;
 		if (!w->waits_for_token)

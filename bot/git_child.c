@@ -14,6 +14,7 @@
 #include "repo/repo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -53,7 +54,12 @@ make_dirs(const struct git_job *job, struct err *e)
 {
 	int rc = job->trees ? fs_mkdirs(job->trees, 0755, e) : 0;
 
-	return rc == 0 && job->dir ? fs_mkdirs(job->dir, 0755, e) : rc;
+	if (rc == 0 && job->dir)
+		rc = fs_mkdirs(job->dir, 0755, e);
+	/* The time of the last use, for the sweep. */
+	if (rc == 0 && job->dir && job->kind != GIT_JOB_SWEEP)
+		(void)utimensat(AT_FDCWD, job->dir, NULL, 0);
+	return rc;
 }
 
 static int
@@ -181,11 +187,21 @@ job_logs(const struct git_job *job, struct result *r, struct err *e)
 	return repo_logs_commit(&l, &r->done.sha, e);
 }
 
+static int
+job_sweep(const struct git_job *job, struct result *r, struct err *e)
+{
+	int rc = repo_quarantine_sweep(job->dir, LIMIT_QUARANTINE_MS, e);
+
+	r->done.files = rc > 0 ? rc : 0;
+	return rc < 0 ? rc : 0;
+}
+
 static int (*const JOBS[GIT_JOB_COUNT])(const struct git_job *, struct result *, struct err *) = {
 	[GIT_JOB_CHECKOUT] = job_checkout,
 	[GIT_JOB_HARVEST] = job_harvest,
 	[GIT_JOB_SEAL] = job_seal,
 	[GIT_JOB_LOGS] = job_logs,
+	[GIT_JOB_SWEEP] = job_sweep,
 };
 
 /* ---- In and out ---- */

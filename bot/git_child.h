@@ -17,8 +17,9 @@
 enum git_job_kind {
 	GIT_JOB_CHECKOUT, /* a frozen checkout of `sha`, and .agent.yml of `settings_sha` */
 	GIT_JOB_HARVEST,
-	GIT_JOB_SEAL, /* the harvested commit with a signature */
-	GIT_JOB_LOGS, /* the commit of a transcript */
+	GIT_JOB_SEAL,  /* the harvested commit with a signature */
+	GIT_JOB_LOGS,  /* the commit of a transcript */
+	GIT_JOB_SWEEP, /* `dir` is the directory of all quarantines: the old ones go */
 	GIT_JOB_COUNT,
 };
 

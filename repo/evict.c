@@ -4,7 +4,8 @@
  *
  * A box holds its checkout by flock(LOCK_SH) on the tree's directory, so who is in use is the
  * kernel's knowledge and survives a crash of everybody. The time since the last use covers the
- * moment between handing a checkout out and the lock.
+ * moment between handing a checkout out and the lock. Quarantines go by age alone: what is in them
+ * is pushed minutes after it came.
  */
 #include "repo/repo.h"
 
@@ -115,6 +116,36 @@ repo_checkout_evict(const char *trees, size_t keep, int64_t min_age_ms, struct e
 		if (rc < 0)
 			return rc;
 		removed += rc;
+	}
+	return removed;
+}
+
+static bool
+is_task(const char *name)
+{
+	return strspn(name, "0123456789") == strlen(name);
+}
+
+int
+repo_quarantine_sweep(const char *dir, int64_t max_age_ms, struct err *e)
+{
+	auto_dir DIR *d = opendir(dir);
+	struct dirent *entry;
+	struct stat st;
+	int removed = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", dir);
+	while ((entry = readdir(d))) {
+		if (!is_task(entry->d_name) ||
+			fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			clock_wall_ms() - st.st_mtim.tv_sec * 1000 < max_age_ms)
+			continue;
+		auto_free char *path = mem_fmt("%s/%s", dir, entry->d_name);
+		int rc = fs_remove_tree(path, e);
+		if (rc < 0)
+			return rc;
+		removed++;
 	}
 	return removed;
 }

@@ -160,6 +160,10 @@ int repo_checkout_make(const struct repo_checkout *c, struct err *e);
  * many went, or an error. */
 int repo_checkout_evict(const char *trees, size_t keep, int64_t min_age_ms, struct err *e);
 
+/* Removes the directories of tasks whose last harvest is older than max_age_ms. Returns how many
+ * went. */
+int repo_quarantine_sweep(const char *dir, int64_t max_age_ms, struct err *e);
+
 /* ---- Single files (file.c): in a child ---- */
 
 /* A blob of a commit, by path. ERR_MISSING (also for what is not a regular file), ERR_LIMIT

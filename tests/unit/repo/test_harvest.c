@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -360,6 +361,64 @@ a_transcript_becomes_the_same_commit_each_time(void **state)
 	assert_string_equal(names, "task.cast\ntask.txt");
 }
 
+static void
+old_quarantines_go(void **state)
+{
+	struct scene *s = *state;
+	auto_free char *dir = mem_fmt("%s/state/quarantine", s->dir);
+	auto_free char *old = mem_fmt("%s/17", dir);
+	struct timespec times[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	struct err e = { 0 };
+
+	scene_write(dir, "17/repo.git/HEAD", "x");
+	scene_write(dir, "18/repo.git/HEAD", "x");
+	scene_write(dir, "lost+found/x", "x");
+	assert_int_equal(utimensat(AT_FDCWD, old, times, 0), 0);
+	assert_int_equal(repo_quarantine_sweep(dir, 3600000, &e), 1);
+	assert_false(scene_exists(dir, "17"));
+	assert_true(scene_exists(dir, "18"));
+	assert_true(scene_exists(dir, "lost+found"));
+	assert_int_equal(repo_quarantine_sweep("/nonexistent", 0, &e), 0);
+}
+
+/* Everything that makes git run a program, in the agent's own repository. The agent's git obeys
+ * (the control); what takes its work out does not even look. */
+static void
+what_the_agent_plants_runs_nothing(void **state)
+{
+	struct scene *s = *state;
+	auto_free char *dir = agent_copy(s);
+	auto_free char *mark = mem_fmt("%s/ran", s->dir);
+	auto_free char *script = mem_fmt("#!/bin/sh\ntouch %s\n", mark);
+	auto_free char *program = mem_fmt("%s/program", s->dir);
+	auto_free char *config =
+		mem_fmt("[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tfsmonitor = %s\n"
+			"\tsshCommand = %s\n\tpager = %s\n\thooksPath = .git/hooks\n"
+			"[diff \"x\"]\n\ttextconv = %s\n\tcommand = %s\n"
+			"[filter \"x\"]\n\tclean = %s\n\tsmudge = %s\n\tprocess = %s\n"
+			"[uploadpack]\n\tpackObjectsHook = %s\n[gpg]\n\tprogram = %s\n",
+			program, program, program, program, program, program, program, program,
+			program, program);
+	struct repo_harvested got = { 0 };
+	struct err e = { 0 };
+
+	scene_write(dir, "src/widget.c", "int widget = 1;\n");
+	agent_commit(dir);
+	auto_fd int fd = scene_bundle(s, dir, "HEAD");
+	scene_write(s->dir, "program", script);
+	assert_int_equal(chmod(program, 0755), 0);
+	scene_write(dir, ".gitattributes", "* filter=x diff=x\n");
+	scene_write(dir, ".git/config", config);
+	const char *argv[] = { "/usr/bin/git", "-C", dir, "status", NULL };
+	(void)scene_run("/", argv, NULL, NULL, 0, NULL);
+	assert_true(scene_exists(s->dir, "ran"));
+	assert_int_equal(unlink(mark), 0);
+	struct repo_harvest h = scene_harvest(s);
+	assert_int_equal(repo_harvest(&h, fd, &got, &e), 0);
+	assert_false(scene_exists(s->dir, "ran"));
+	repo_harvested_finish(&got);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 
 int
@@ -377,6 +436,8 @@ main(void)
 		TEST(what_was_left_alone_is_told),
 		TEST(a_seal_adds_a_signature_and_nothing_else),
 		TEST(a_transcript_becomes_the_same_commit_each_time),
+		TEST(old_quarantines_go),
+		TEST(what_the_agent_plants_runs_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
