@@ -4,8 +4,9 @@
  *
  * A claim (attempt and fence one higher, lease) is on the disk before START is said. START is one
  * way; that it arrived shows in the runner's next CLAIM, which lists what lives with him. As long
- * as it is not there START is said again, and the runner takes the same fence twice as once. A
- * lease that was not renewed by a CLAIM for LEASE_MS is over and the attempt is lost.
+ * as it is not there START is said again, and the runner takes the same fence twice as once. An
+ * attempt that was listed and is no more, or whose lease no CLAIM has renewed for LEASE_MS, is
+ * lost.
  */
 #include "bot/queue.h"
 
@@ -263,11 +264,28 @@ stop_strangers(struct queue *q, const struct wire_claim *c)
 	}
 }
 
+/* A lease ends at once for an attempt that the runner had and has no more: a runner that was killed
+ * cannot say DONE, and one that lives lists an attempt until its DONE was taken. True: it was lost.
+ */
+static bool
+lose(struct queue *q, const struct queue_held *h)
+{
+	int64_t task = h->task;
+	struct err e = { 0 };
+
+	if (queue_begin(q) < 0)
+		return false;
+	if (queue_task_lost(q, task, "its runner ended", &e) == 0)
+		return true;
+	queue_fatal(q, "task.lost", &e);
+	return false;
+}
+
 void
 queue_claim(struct queue *q, const struct wire_claim *c)
 {
 	q->free_slots = c->free_slots;
-	for (size_t i = 0; i < q->n_held; i++) {
+	for (size_t i = 0; i < q->n_held;) {
 		struct queue_held *h = &q->held[i];
 
 		if (is_alive(c, h)) {
@@ -276,9 +294,12 @@ queue_claim(struct queue *q, const struct wire_claim *c)
 			/* START may be on its way; its place is not free. */
 			h->was_started = false;
 			q->free_slots--;
+		} else if (lose(q, h)) {
+			continue; /* the last one has its place now */
 		}
 		if (h->stop_wanted)
 			say_stop(q, h->task, h->fence);
+		i++;
 	}
 	stop_strangers(q, c);
 	queue_wake(q, WAKE_DISPATCH);

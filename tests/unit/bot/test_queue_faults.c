@@ -206,6 +206,40 @@ an_attempt_whose_runner_is_silent_is_lost_and_repeated(void **state)
 	assert_one_of_each(r);
 }
 
+static bool
+is_seen_alive(struct rig *r)
+{
+	return r->n_alive == 1 && rig_state(r) == TASK_RUNNING;
+}
+
+static bool
+is_begun_twice(struct rig *r)
+{
+	return r->starts == 2;
+}
+
+/* The lease of this one would have gone on: nobody waits for it. */
+static void
+an_attempt_that_its_runner_has_no_more_is_repeated_at_once(void **state)
+{
+	struct rig *r = *state;
+
+	r->outcome = OUTCOME_NONE;
+	rig_label(r, "g1", 3);
+	rig_until(r, is_seen_alive);
+	rig_run(r, 60); /* some CLAIMs that list it */
+	r->n_alive = 0;
+	r->outcome = OUTCOME_GREEN;
+	rig_until(r, is_begun_twice);
+	rig_until(r, rig_is_quiet);
+
+	struct task t = rig_task(r);
+	assert_int_equal(t.state, TASK_SUCCEEDED);
+	assert_int_equal(t.attempt, 2);
+	task_finish(&t);
+	assert_one_of_each(r);
+}
+
 static void
 start_is_said_again_until_the_runner_has_it(void **state)
 {
@@ -340,6 +374,7 @@ main(void)
 		T(a_stored_delivery_is_handled_after_a_restart),
 		T(an_effect_that_was_under_way_is_looked_for_first),
 		T(an_attempt_whose_runner_is_silent_is_lost_and_repeated),
+		T(an_attempt_that_its_runner_has_no_more_is_repeated_at_once),
 		T(start_is_said_again_until_the_runner_has_it),
 		T(a_task_that_always_gets_lost_is_put_aside),
 		T(words_with_an_old_fence_are_not_believed),
