@@ -29,7 +29,7 @@
 
 /* clang-format off */
 const struct msg_rule WIRE_RULES[] = {
-	{ WIRE_CONFIG, "config", MASTER, ANY_ROLE, NO_ROWS, LIMIT_SETTINGS_BYTES, 0 },
+	{ WIRE_CONFIG, "config", MASTER, ANY_ROLE, NO_ROWS, SETTINGS_BYTES, 0 },
 	{ WIRE_PEER, "peer", MASTER, ANY_ROLE, ROWS(PEER, peer), 0, 1 },
 	{ WIRE_CUT, "cut", ANY_ROLE, MASTER, ROWS(PEER, peer), 0, 0 },
 	{ WIRE_LISTEN, "listen", MASTER, WEB, NO_ROWS, 0, MSG_FDS_MAX },
@@ -40,20 +40,20 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_DELIVERY, "delivery", WEB, QUEUE, DELIVERY_ROWS, DELIVERY_BYTES, 0 },
 	{ WIRE_STORED, "stored", QUEUE, WEB, ROWS(STORED, stored), 0, 0 },
 	{ WIRE_QUERY, "query", WEB, QUEUE, ROWS(QUERY, query), 0, 0 },
-	{ WIRE_PAGE, "page", QUEUE, WEB, ROWS(PAGE, page), LIMIT_TRANSCRIPT_BYTES, 0 },
+	{ WIRE_PAGE, "page", QUEUE, WEB, ROWS(PAGE, page), TRANSCRIPT_BYTES, 0 },
 
 	{ WIRE_DECODE, "decode", QUEUE, DECODER, DELIVERY_ROWS, DELIVERY_BYTES, 0 },
 	{ WIRE_EVENT, "event", DECODER, QUEUE, ROWS(VERDICT, verdict), LIMIT_BLOB_BYTES, 0 },
 
 	{ WIRE_FACT, "fact", QUEUE, COURIER, FORGE_OP_ROWS, sizeof(struct forge_op), 0, 0 },
-	{ WIRE_EFFECT, "effect", QUEUE, COURIER, ROWS(EFFECT, effect), LIMIT_TRANSCRIPT_BYTES, 0 },
+	{ WIRE_EFFECT, "effect", QUEUE, COURIER, ROWS(EFFECT, effect), TRANSCRIPT_BYTES, 0 },
 	{ WIRE_ANSWER, "answer", COURIER, QUEUE, ROWS(ANSWER, answer), 0, 0 },
 	{ WIRE_PUSH, "push", QUEUE, COURIER, ROWS(PUSH, push), 0, 0 },
 	{ WIRE_PUSHED, "pushed", COURIER, QUEUE, ROWS(PUSHED, pushed), 0, 0 },
 	{ WIRE_PUSH_LOGS, "push_logs", QUEUE, COURIER, ROWS(PUSH, push), LOGS_BYTES, 0 },
 
 	{ WIRE_PREPARE, "prepare", RUNNER, COURIER, ROWS(PREPARE, prepare), 0, 0 },
-	{ WIRE_PREPARED, "prepared", COURIER, RUNNER, ROWS(PREPARED, prepared), LIMIT_SETTINGS_BYTES, 0 },
+	{ WIRE_PREPARED, "prepared", COURIER, RUNNER, ROWS(PREPARED, prepared), SETTINGS_BYTES, 0 },
 	{ WIRE_HARVEST, "harvest", RUNNER, COURIER, ROWS(HARVEST, harvest), 0, 1 },
 	{ WIRE_HARVESTED, "harvested", COURIER, RUNNER, ROWS(HARVESTED, harvested), 0, 0 },
 
@@ -69,7 +69,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_SSH_SIGN, "ssh_sign", COURIER, KEEPER, NO_ROWS, LIMIT_BLOB_BYTES, 0 },
 	{ WIRE_KEY, "key", GATEWAY, KEEPER, ROWS(NAME, name), 0, 0 },
 	{ WIRE_MARKER, "marker", QUEUE, KEEPER, ROWS(NAME, name), 0, 0 },
-	{ WIRE_SECRET, "secret", KEEPER, COURIER | GATEWAY | QUEUE, ROWS(VERDICT, verdict), LIMIT_BLOB_BYTES, 0 },
+	{ WIRE_SECRET, "secret", KEEPER, SECRET_EARS, ROWS(VERDICT, verdict), LIMIT_BLOB_BYTES, 0 },
 
 	{ WIRE_BOX_OPEN, "box_open", RUNNER, GATEWAY, ROWS(BOX, box), 0, 1 },
 	{ WIRE_BOX_OPENED, "box_opened", GATEWAY, RUNNER, ROWS(VERDICT, verdict), 0, 0 },

@@ -2,8 +2,8 @@
 /*
  * scene - an event, what is known, and what the handlers make of it.
  */
-#ifndef TESTS_SCENE_H
-#define TESTS_SCENE_H
+#ifndef TESTS_UNIT_HANDLERS_SCENE_H
+#define TESTS_UNIT_HANDLERS_SCENE_H
 
 #include "handlers/handlers.h"
 

@@ -180,11 +180,14 @@ get(int fd, struct buf *out)
 static int
 status_of(const struct buf *answer)
 {
-	int status = 0;
+	static const char version[] = "HTTP/1.1 ";
+	auto_free char *digits = NULL;
+	int64_t status = 0;
 
-	if (sscanf(buf_str(answer), "HTTP/1.1 %d", &status) != 1)
+	if (answer->len < sizeof(version) + 2)
 		return 0;
-	return status;
+	digits = mem_strn(answer->data + sizeof(version) - 1, 3);
+	return str_i64(digits, 100, 599, &status, NULL) == 0 ? (int)status : 0;
 }
 
 struct row_request {
