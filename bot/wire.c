@@ -15,6 +15,8 @@
 #define NO_ROWS          NULL, 0
 #define DELIVERY_ROWS    FORGE_DELIVERY_ROWS, sizeof(struct forge_delivery)
 #define DELIVERY_BYTES   LIMIT_DELIVERY_BYTES
+#define SETTINGS_BYTES   LIMIT_SETTINGS_BYTES
+#define TRANSCRIPT_BYTES LIMIT_TRANSCRIPT_BYTES
 #define LOGS_BYTES       (2 * LIMIT_TRANSCRIPT_BYTES + KIB(1))
 
 #define MASTER  ROLE_BIT(ROLE_MASTER)
@@ -26,6 +28,8 @@
 #define GATEWAY ROLE_BIT(ROLE_GATEWAY)
 #define RUNNER  ROLE_BIT(ROLE_RUNNER)
 #define SHIM    ROLE_BIT(ROLE_SHIM)
+
+#define SECRET_EARS (COURIER | GATEWAY | QUEUE)
 
 /* clang-format off */
 const struct msg_rule WIRE_RULES[] = {
