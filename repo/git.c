@@ -95,3 +95,19 @@ git_commit_get(git_commit **out, git_repository *repo, const char *sha, struct e
 	rc = git_commit_lookup(out, repo, &id);
 	return rc < 0 ? git_err(e, rc, sha) : 0;
 }
+
+int
+git_check_size(git_repository *repo, const git_oid *id, size_t max, struct err *e)
+{
+	auto_git(git_odb) *odb = NULL;
+	git_object_t type = GIT_OBJECT_INVALID;
+	size_t size = 0;
+	int rc = git_repository_odb(&odb, repo);
+
+	if (rc == 0)
+		rc = git_odb_read_header(&size, &type, odb, id);
+	if (rc < 0)
+		return git_err(e, rc, git_oid_tostr_s(id));
+	return size > max ? err_set(e, ERR_LIMIT, "object of %zu bytes, at most %zu", size, max)
+			  : 0;
+}

@@ -28,6 +28,10 @@ int git_id(git_oid *out, const char *sha, struct err *e);
 /* ERR_MISSING: not there, or not a commit. */
 int git_commit_get(git_commit **out, git_repository *repo, const char *sha, struct err *e);
 
+/* What the pack says of the object's size, before anything believes it and allocates: ERR_LIMIT
+ * over max, ERR_MISSING if it is not there. */
+int git_check_size(git_repository *repo, const git_oid *id, size_t max, struct err *e);
+
 #define GIT_AUTO(name, fn)                                                                         \
 	static inline void clean_##name(void *p)                                                   \
 	{                                                                                          \

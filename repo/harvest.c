@@ -23,6 +23,8 @@
 /* Larger files are not compared line by line; they count as changed without lines. */
 #define DIFF_BYTES_MAX MIB(1)
 
+#define COMMIT_BYTES_MAX MIB(1) /* of the box's commit, of which only the tree is used */
+
 const char *const REPO_PROTECT[] = {
 	".github/workflows/**",
 	".gitea/workflows/**",
@@ -212,11 +214,32 @@ finish_trees(struct trees *t)
 	git_tree_free(t->head);
 }
 
+/* The pack's word for sizes is checked first: libgit2 would allocate what it says. */
+static int
+open_tip(git_repository *repo, const char *sha, git_tree **out, struct err *e)
+{
+	auto_git(git_commit) *tip = NULL;
+	struct err why = { 0 };
+	git_oid id;
+	int rc = git_id(&id, sha, e);
+
+	if (rc == 0)
+		rc = git_check_size(repo, &id, COMMIT_BYTES_MAX, &why);
+	if (rc == 0)
+		rc = git_commit_get(&tip, repo, sha, &why);
+	if (rc == 0)
+		rc = git_check_size(repo, git_commit_tree_id(tip), LIMIT_HARVEST_FILE_BYTES, &why);
+	if (rc < 0)
+		return err_set(e, ERR_PROTOCOL, "bundle: its commit is not in it or broken (%s)",
+			why.text);
+	rc = git_commit_tree(out, tip);
+	return rc < 0 ? git_err(e, rc, "tree") : 0;
+}
+
 static int
 open_trees(
 	git_repository *repo, const struct repo_harvest *h, int fd, struct trees *t, struct err *e)
 {
-	auto_git(git_commit) *tip = NULL;
 	struct bundle_head head = { 0 };
 	int rc = git_commit_get(&t->base_commit, repo, h->base_sha, e);
 
@@ -227,13 +250,8 @@ open_trees(
 	if (head.prerequisite[0] && !str_eq(head.prerequisite, h->base_sha))
 		return err_set(e, ERR_PROTOCOL, "bundle starts from %s, not from %s",
 			head.prerequisite, h->base_sha);
-	rc = git_commit_get(&tip, repo, head.tip, e);
-	if (rc < 0)
-		return err_set(e, ERR_PROTOCOL, "bundle: its commit is not in it");
 	rc = git_commit_tree(&t->base, t->base_commit);
-	if (rc == 0)
-		rc = git_commit_tree(&t->head, tip);
-	return rc < 0 ? git_err(e, rc, "tree") : 0;
+	return rc < 0 ? git_err(e, rc, "tree") : open_tip(repo, head.tip, &t->head, e);
 }
 
 static int

@@ -139,11 +139,19 @@ check_tree(struct walk *w, const git_tree *tree, struct err *e)
 static int
 open_tree(const struct walk *w, const git_tree_entry *entry, git_tree **out, struct err *e)
 {
-	int rc = is_tree(entry) ? git_tree_lookup(out, w->repo, git_tree_entry_id(entry)) : 0;
+	int rc;
 
-	if (rc == GIT_ENOTFOUND)
+	if (!is_tree(entry))
+		return 0;
+	rc = git_check_size(w->repo, git_tree_entry_id(entry), LIMIT_HARVEST_FILE_BYTES, e);
+	if (rc == ERR_MISSING)
 		return err_set(e, ERR_DENIED, "%.200s: directory that the box did not send",
 			buf_str(&w->path));
+	if (rc < 0)
+		return err_wrap(e, rc, "%.200s", buf_str(&w->path));
+	rc = git_tree_lookup(out, w->repo, git_tree_entry_id(entry));
+	if (rc == GIT_ENOTFOUND) /* an object of another type */
+		return err_set(e, ERR_DENIED, "%.200s: not a directory", buf_str(&w->path));
 	return rc < 0 ? git_err(e, rc, buf_str(&w->path)) : 0;
 }
 

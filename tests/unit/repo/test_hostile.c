@@ -321,7 +321,7 @@ broken_trees(void **state)
 	assert_refused(s, twice, 2, "unsorted or repeated");
 	assert_refused(s, twins, 3, "one name");
 	struct entry commit_as_tree = { "40000", "d", NULL, s->base };
-	assert_raw_refused(s, &commit_as_tree, "did not send");
+	assert_raw_refused(s, &commit_as_tree, "not a directory");
 	struct entry tree_as_file = { "100644", "d", NULL, sub };
 	assert_raw_refused(s, &tree_as_file, "did not send");
 	struct entry nothing = { "100644", "d", NULL, "0000000000000000000000000000000000000000" };
