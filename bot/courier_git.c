@@ -113,12 +113,38 @@ drop_token(struct work *w)
 }
 
 static void
+work_free(struct work *w)
+{
+	row_finish(w->type->rows, &w->ask);
+	row_finish(GIT_DONE_ROWS, &w->done);
+	row_finish(GIT_DONE_ROWS, &w->numbers);
+	row_finish(WIRE_LOGS_ROWS, &w->logs);
+	repo_remote_finish(&w->remote);
+	drop_token(w);
+	free(w->url);
+	free(w->lane);
+	free(w->ref);
+	free(w->sha);
+	clean_fd(&w->bundle_fd);
+	clean_fd(&w->lock_fd);
+	if (w->call)
+		http_cancel(w->call);
+	if (w->sign_id)
+		msg_call_cancel(w->keeper, w->sign_id);
+	free(w);
+}
+
+static void
 on_token(void *ctx, const char *token, int64_t age_ms, const struct err *e)
 {
 	struct work *w = ctx;
 
 	(void)age_ms;
 	w->waits_for_token = false;
+	if (!w->git) { /* stopped meanwhile */
+		work_free(w);
+		return;
+	}
 	if (!token) {
 		work_fail(w, e);
 		return;
@@ -230,28 +256,6 @@ work_answer(struct work *w, enum wire_type type, const void *obj, const void *bl
 		log_err(LOG_LEVEL_WARN, NULL, "git.answer", &e);
 }
 
-static void
-work_free(struct work *w)
-{
-	row_finish(w->type->rows, &w->ask);
-	row_finish(GIT_DONE_ROWS, &w->done);
-	row_finish(GIT_DONE_ROWS, &w->numbers);
-	row_finish(WIRE_LOGS_ROWS, &w->logs);
-	repo_remote_finish(&w->remote);
-	drop_token(w);
-	free(w->url);
-	free(w->lane);
-	free(w->ref);
-	free(w->sha);
-	clean_fd(&w->bundle_fd);
-	clean_fd(&w->lock_fd);
-	if (w->call)
-		http_cancel(w->call);
-	if (w->sign_id)
-		msg_call_cancel(role_link(w->git->courier->role, ROLE_KEEPER), w->sign_id);
-	free(w);
-}
-
 void
 work_end(struct work *w)
 {
@@ -285,7 +289,7 @@ courier_git_msg(struct courier *c, enum role from, struct msg *m)
 		if (m->type == TYPES[i]->asks)
 			type = TYPES[i];
 	}
-	if (!type)
+	if (!type || !c->git)
 		return false;
 	struct work *w = mem_zero(sizeof(*w));
 	struct work **at = &c->git->works;
@@ -346,8 +350,7 @@ courier_git_start(struct courier *c, struct err *e)
 	return 0;
 }
 
-/* A token that is still being asked for would call back into freed memory, so those works stay; the
- * process ends now anyway. */
+/* A work whose token is being asked for frees itself when that comes. */
 void
 courier_git_stop(struct courier *c)
 {
@@ -360,6 +363,7 @@ courier_git_stop(struct courier *c)
 	loop_timer_remove(g->sweep);
 	for (struct work *w = g->works, *next; w; w = next) {
 		next = w->next;
+		w->git = NULL;
 		if (!w->waits_for_token)
 			work_free(w);
 	}

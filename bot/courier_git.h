@@ -28,8 +28,9 @@ struct child_end {
 };
 typedef void child_cb(void *ctx, struct child_end *end);
 
-/* One of the two. Both are taken. */
+/* A command or a job. Slow ones (a fetch, a checkout) leave one place free for the others. */
 struct child_order {
+	bool is_slow;
 	struct repo_command command; /* argv.n > 0 */
 	struct git_job job;
 	int fd; /* descriptor 3 of a job, or -1; taken */
@@ -64,7 +65,8 @@ struct work {
 	bool waits_for_token;
 	child_cb *on_child;
 	struct http_call *call;
-	uint64_t sign_id; /* of the call to the keeper */
+	struct msg_link *keeper; /* and the call to it */
+	uint64_t sign_id;
 
 	struct courier_forge *forge;
 	char *token; /* wiped */

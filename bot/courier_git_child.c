@@ -43,6 +43,7 @@ struct child {
 	struct child_order order;
 	child_cb *cb;
 	void *ctx;
+	bool is_slow;
 	pid_t pid; /* 0: waits for room */
 	struct loop_child *watch;
 	struct loop_timer *timer;
@@ -286,11 +287,15 @@ start_child(struct child *c, struct err *e)
 static struct child *
 first_waiting(const struct children *all)
 {
-	struct child *c = all->first;
+	size_t slow = 0;
 
-	while (c && c->pid)
-		c = c->next;
-	return c;
+	for (const struct child *c = all->first; c; c = c->next)
+		slow += c->pid && c->is_slow;
+	for (struct child *c = all->first; c; c = c->next) {
+		if (!c->pid && (!c->is_slow || slow + 1 < all->running_max))
+			return c;
+	}
+	return NULL;
 }
 
 static void
@@ -341,7 +346,11 @@ children_add(struct children *all, struct child_order *take_order, child_cb *cb,
 	struct child *c = mem_zero(sizeof(*c));
 	struct child **at = &all->first;
 
-	*c = (struct child){ .all = all, .order = *take_order, .cb = cb, .ctx = ctx };
+	*c = (struct child){ .all = all,
+		.order = *take_order,
+		.is_slow = take_order->is_slow,
+		.cb = cb,
+		.ctx = ctx };
 	*take_order = (struct child_order){ .fd = -1 };
 	buf_init(&c->end.out, OUT_BYTES_MAX);
 	buf_init(&c->end.text, LIMIT_GIT_OUTPUT_BYTES);

@@ -99,8 +99,8 @@ sign(struct work *w)
 		.type = WIRE_SSH_SIGN, .blob = payload, .blob_len = strlen(payload)
 	};
 
-	w->sign_id = msg_call(
-		role_link(work_courier(w)->role, ROLE_KEEPER), &out, SIGN_MS_MAX, on_signed, w);
+	w->keeper = role_link(work_courier(w)->role, ROLE_KEEPER);
+	w->sign_id = msg_call(w->keeper, &out, SIGN_MS_MAX, on_signed, w);
 }
 
 /* ---- The harvest ---- */

@@ -69,7 +69,7 @@ static void
 repack(struct work *w)
 {
 	auto_free char *mirror = mirror_of(w);
-	struct child_order order = { .fd = -1 };
+	struct child_order order = { .is_slow = true, .fd = -1 };
 	struct err e = { 0 };
 
 	w->id = 0;
@@ -133,7 +133,7 @@ on_checked_out(void *ctx, struct child_end *end)
 static void
 check_out(struct work *w)
 {
-	struct child_order order = { .fd = -1 };
+	struct child_order order = { .is_slow = true, .fd = -1 };
 
 	order.job = (struct git_job){
 		.kind = GIT_JOB_CHECKOUT,
@@ -183,7 +183,7 @@ static void
 fetch(struct work *w)
 {
 	auto_free char *mirror = mirror_of(w);
-	struct child_order order = { .fd = -1 };
+	struct child_order order = { .is_slow = true, .fd = -1 };
 	struct err e = { 0 };
 	int rc = repo_mirror_create(mirror, &e);
 
