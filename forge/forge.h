@@ -56,7 +56,8 @@ struct forge_event {
 	char *default_branch;
 	int64_t installation_id; /* GitHub App; 0 = unknown */
 	int64_t number;          /* of the issue or pull request */
-	int64_t issue_id;        /* the forge's internal id of it */
+	int64_t issue_id; /* the forge's internal id of it: pull requests are counted apart, so an
+			     issue may have the same one. Not a key; repo_id and number are */
 	bool is_pull;
 	bool is_closed;
 	char *title;
