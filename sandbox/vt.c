@@ -222,55 +222,127 @@ vt_control(struct vt *t, uint32_t c)
 	}
 }
 
+/* n: how many or where, at least 1; how: the first number as it came. */
+struct numbers {
+	long n;
+	long how;
+	long second;
+};
+
+static void
+move_up(struct vt *t, const struct numbers *p)
+{
+	t->row = clamp(t->row, -p->n, t->rows);
+}
+
+static void
+move_down(struct vt *t, const struct numbers *p)
+{
+	go_to(t, (long)clamp(t->row, p->n, t->rows), (long)t->column);
+}
+
+static void
+move_right(struct vt *t, const struct numbers *p)
+{
+	t->column = clamp(t->column, p->n, VT_COLUMNS_MAX);
+}
+
+static void
+move_left(struct vt *t, const struct numbers *p)
+{
+	t->column = clamp(t->column, -p->n, VT_COLUMNS_MAX);
+}
+
+static void
+move_up_lines(struct vt *t, const struct numbers *p)
+{
+	move_up(t, p);
+	t->column = 0;
+}
+
+static void
+move_down_lines(struct vt *t, const struct numbers *p)
+{
+	move_down(t, p);
+	t->column = 0;
+}
+
+static void
+to_column(struct vt *t, const struct numbers *p)
+{
+	go_to(t, (long)t->row, p->n - 1);
+}
+
+static void
+to_row(struct vt *t, const struct numbers *p)
+{
+	go_to(t, p->n - 1, (long)t->column);
+}
+
+static void
+to_place(struct vt *t, const struct numbers *p)
+{
+	go_to(t, p->n - 1, p->second - 1);
+}
+
+static void
+erase_in_screen(struct vt *t, const struct numbers *p)
+{
+	erase_screen(t, p->how);
+}
+
+static void
+erase_in_line(struct vt *t, const struct numbers *p)
+{
+	erase_line(line_at(t, t->row), t->column, p->how);
+}
+
+static void
+delete_characters(struct vt *t, const struct numbers *p)
+{
+	delete_cells(line_at(t, t->row), t->column, (size_t)p->n);
+}
+
+static void
+insert_characters(struct vt *t, const struct numbers *p)
+{
+	insert_cells(line_at(t, t->row), t->column, (size_t)p->n);
+}
+
 /* ECMA-48 control sequences that change what is read; the rest is about looks. */
+static const struct {
+	char final;
+	void (*act)(struct vt *t, const struct numbers *p);
+} SEQUENCES[] = {
+	{ '@', insert_characters },
+	{ 'A', move_up },
+	{ 'B', move_down },
+	{ 'C', move_right },
+	{ 'D', move_left },
+	{ 'E', move_down_lines },
+	{ 'F', move_up_lines },
+	{ 'G', to_column },
+	{ 'H', to_place },
+	{ 'J', erase_in_screen },
+	{ 'K', erase_in_line },
+	{ 'P', delete_characters },
+	{ '`', to_column },
+	{ 'd', to_row },
+	{ 'f', to_place },
+};
+
 void
 vt_sequence(struct vt *t, char final, const long *p, size_t n)
 {
-	long first = n > 0 ? p[0] : 0;
-	long count = first > 0 ? first : 1;
-	long second = n > 1 && p[1] > 0 ? p[1] : 1;
-	struct line *l = line_at(t, t->row);
+	struct numbers numbers = {
+		.n = n > 0 && p[0] > 0 ? p[0] : 1,
+		.how = n > 0 ? p[0] : 0,
+		.second = n > 1 && p[1] > 0 ? p[1] : 1,
+	};
 
-	switch (final) {
-	case 'A':
-	case 'F':
-		go_to(t, (long)clamp(t->row, -count, t->rows), final == 'F' ? 0 : (long)t->column);
-		break;
-	case 'B':
-	case 'E':
-		go_to(t, (long)clamp(t->row, count, t->rows), final == 'E' ? 0 : (long)t->column);
-		break;
-	case 'C':
-		t->column = clamp(t->column, count, VT_COLUMNS_MAX);
-		break;
-	case 'D':
-		t->column = clamp(t->column, -count, VT_COLUMNS_MAX);
-		break;
-	case 'G':
-	case '`':
-		go_to(t, (long)t->row, count - 1);
-		break;
-	case 'H':
-	case 'f':
-		go_to(t, count - 1, second - 1);
-		break;
-	case 'd':
-		go_to(t, count - 1, (long)t->column);
-		break;
-	case 'J':
-		erase_screen(t, first);
-		break;
-	case 'K':
-		erase_line(l, t->column, first);
-		break;
-	case 'P':
-		delete_cells(l, t->column, (size_t)count);
-		break;
-	case '@':
-		insert_cells(l, t->column, (size_t)count);
-		break;
-	default:
-		break;
+	for (size_t i = 0; i < sizeof(SEQUENCES) / sizeof(SEQUENCES[0]); i++) {
+		if (SEQUENCES[i].final == final)
+			SEQUENCES[i].act(t, &numbers);
 	}
 }
 

@@ -116,27 +116,32 @@ escape(struct vt_parser *p, struct vt *t, unsigned char b)
 }
 
 static void
+digit(struct vt_parser *p, unsigned char b)
+{
+	long *param = &p->params[p->n_params < VT_PARAMS_MAX ? p->n_params : VT_PARAMS_MAX - 1];
+
+	*param = *param < PARAM_MAX ? *param * 10 + (b - '0') : PARAM_MAX;
+}
+
+static void
 sequence(struct vt_parser *p, struct vt *t, unsigned char b)
 {
 	if (b >= '0' && b <= '9') {
-		long *param =
-			&p->params[p->n_params < VT_PARAMS_MAX ? p->n_params : VT_PARAMS_MAX - 1];
-
-		*param = *param < PARAM_MAX ? *param * 10 + (b - '0') : PARAM_MAX;
+		digit(p, b);
 	} else if (b == ';' || b == ':') {
 		p->n_params += p->n_params < VT_PARAMS_MAX - 1;
+	} else if (b >= '<' && b <= '?') {
+		p->is_private = true;
 	} else if (b >= 0x40 && b <= 0x7e) {
 		p->state = GROUND;
 		if (!p->is_private)
 			vt_sequence(t, (char)b, p->params, p->n_params + 1);
-	} else if (b == 0x1b) {
-		p->state = ESCAPE;
-	} else if (b == 0x18 || b == 0x1a) {
-		p->state = GROUND;
 	} else if (b < 0x20) {
-		vt_control(t, b);
-	} else if (b >= '<' && b <= '?') {
-		p->is_private = true;
+		/* CAN, SUB and ESC end a sequence, other controls act in the middle of it; ground
+		 * knows both. */
+		if (b == 0x1b || b == 0x18 || b == 0x1a)
+			p->state = GROUND;
+		ground(p, t, b);
 	}
 }
 

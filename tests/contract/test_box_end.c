@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How boxes end, as root and as an unprivileged user: whole, whatever was in them, and with a
+ * reason.
+ */
+#include "box_rig.h"
+
+#include "base/clean.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Processes anywhere on the machine with this word as an argument. */
+static int
+count(const char *word)
+{
+	auto_dir DIR *d = opendir("/proc");
+	const struct dirent *de;
+	int n = 0;
+
+	while (d && (de = readdir(d))) {
+		auto_buf struct buf line = BUF_INIT(65536);
+		auto_free char *path = mem_fmt("/proc/%s/cmdline", de->d_name);
+
+		if (de->d_name[0] < '0' || de->d_name[0] > '9' || fs_read(path, &line, NULL) < 0)
+			continue;
+		n += line.len > 0 && memmem(line.data, line.len, word, strlen(word)) != NULL;
+	}
+	return n;
+}
+
+static void
+start_storm(const struct box_rig *r, const char *word, struct box *b)
+{
+	auto_box_spec struct box_spec s;
+	struct err e = { 0 };
+
+	box_rig_spec(r, &s, "inside", "storm", word, NULL);
+	assert_int_equal(box_spec_check(&s, NULL), 0);
+	assert_int_equal(SANDBOX_NATIVE.start(&s, -1, -1, b, &e), 0);
+	assert_int_equal(box_go(b, NULL), 0);
+	box_rig_wait_for(b->pty_fd, "storm");
+	assert_true(count(word) > 20);
+}
+
+static void
+killing_it_leaves_nothing(void **state)
+{
+	auto_free char *word = mem_fmt("storm-%d", getpid());
+	struct box b = BOX_INIT;
+
+	start_storm(*state, word, &b);
+	auto_free char *cgroup = mem_str(b.cgroup);
+	box_terminate(&b); /* they ignore it */
+	box_kill(&b);
+	assert_int_equal(box_rig_reap(&b), 137);
+	assert_int_equal(count(word), 0);
+	box_finish(&b);
+	if (((const struct box_rig *)*state)->is_root)
+		assert_non_null(cgroup);
+	if (cgroup)
+		assert_int_equal(access(cgroup, F_OK), -1);
+}
+
+static void
+its_end_is_the_end_of_all(void **state)
+{
+	auto_free char *word = mem_fmt("77%d", getpid());
+	auto_free char *command =
+		mem_fmt("setsid sleep %s & (setsid sleep %s &) ; sleep 0; exit 5", word, word);
+	auto_box_spec struct box_spec s;
+	auto_box_run struct box_run run;
+
+	box_rig_spec(*state, &s, "sh", "-c", command, NULL);
+	box_rig_run(&s, &run);
+	assert_int_equal(run.exit_code, 5);
+	assert_int_equal(count(word), 0);
+}
+
+static void
+kill_all_from_inside_ends_the_workload_only(void **state)
+{
+	auto_box_spec struct box_spec s;
+	auto_box_run struct box_run run;
+
+	box_rig_spec(*state, &s, "sh", "-c",
+		"trap 'echo told; exit 9' TERM; kill -STOP 1; kill -KILL 1; kill -TERM 1; sleep 5 "
+		"& wait",
+		NULL);
+	box_rig_run(&s, &run);
+	/* PID 1 hears TERM and passes it on; nothing else moves it. */
+	assert_string_equal(buf_str(&run.out), "told\n");
+	assert_int_equal(run.exit_code, 9);
+}
+
+static void
+term_reaches_the_workload(void **state)
+{
+	auto_box_spec struct box_spec s;
+	struct box b = BOX_INIT;
+	struct err e = { 0 };
+
+	box_rig_spec(*state, &s, "sh", "-c",
+		"trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done", NULL);
+	assert_int_equal(box_spec_check(&s, NULL), 0);
+	assert_int_equal(SANDBOX_NATIVE.start(&s, -1, -1, &b, &e), 0);
+	assert_int_equal(box_go(&b, NULL), 0);
+	box_rig_wait_for(b.pty_fd, "ready");
+	box_terminate(&b);
+	assert_int_equal(box_rig_reap(&b), 7);
+	box_finish(&b);
+}
+
+static void
+zombies_are_reaped(void **state)
+{
+	box_rig_expect(*state,
+		"for i in $(seq 100); do (sh -c 'exit 0' &) ; done; sleep 0.3; ls -d /proc/[0-9]* "
+		"| wc -l | { read n; test $n -lt 10 && echo few; }",
+		"few\n");
+}
+
+/* The starter is killed; its box must not live on, before GO or after. */
+static void
+it_dies_with_its_starter(void **state)
+{
+	for (int go = 0; go < 2; go++) {
+		int ends[2];
+		pid_t init = 0;
+
+		assert_int_equal(pipe(ends), 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			auto_box_spec struct box_spec s;
+			struct box b = BOX_INIT;
+
+			box_rig_spec(*state, &s, "sleep", "3600", NULL);
+			if (box_spec_check(&s, NULL) < 0 ||
+				SANDBOX_NATIVE.start(&s, -1, -1, &b, NULL) < 0 ||
+				(go && box_go(&b, NULL) < 0))
+				_exit(1);
+			(void)!write(ends[1], &b.pid, sizeof(b.pid));
+			for (;;)
+				(void)pause();
+		}
+		assert_int_equal(read(ends[0], &init, sizeof(init)), sizeof(init));
+		auto_fd int pidfd = pidfd_open(init, 0);
+		assert_true(pidfd >= 0);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		struct pollfd p = { .fd = pidfd, .events = POLLIN };
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		(void)close(ends[0]);
+		(void)close(ends[1]);
+	}
+	sandbox_sweep();
+}
+
+/* ---- what goes wrong is said ---- */
+
+static void
+a_program_that_cannot_start_says_why(void **state)
+{
+	static const struct {
+		const char *program;
+		int code;
+		const char *word;
+	} rows[] = {
+		{ "no-such-program", ERR_MISSING, "exec no-such-program: No such file" },
+		{ "/etc/passwd", ERR_DENIED, "exec /etc/passwd: Permission denied" },
+		{ "/usr/share", ERR_DENIED, "exec /usr/share" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_box_spec struct box_spec s;
+		auto_box_run struct box_run run;
+
+		box_rig_spec(*state, &s, rows[i].program, NULL);
+		box_rig_run(&s, &run);
+		assert_int_equal(run.report, rows[i].code);
+		assert_int_equal(run.stage, BOX_STAGE_EXEC);
+		assert_non_null(strstr(run.e.text, rows[i].word));
+		assert_int_equal(run.exit_code, 125);
+	}
+}
+
+static void
+a_box_that_cannot_be_built_leaves_nothing(void **state)
+{
+	const struct box_rig *r = *state;
+	auto_free char *absent = box_rig_path(r, "absent");
+	auto_free char *up = box_rig_path(r, "lonely");
+	auto_free char *file = box_rig_path(r, "afile");
+	static const enum box_stage stages[2][4] = {
+		{ BOX_STAGE_SOURCES, BOX_STAGE_LAYERS, BOX_STAGE_TREES, BOX_STAGE_CWD },
+		{ BOX_STAGE_LAYERS, BOX_STAGE_LAYERS, BOX_STAGE_TREES, BOX_STAGE_CWD },
+	};
+
+	box_rig_mkdir(r, "lonely");
+	box_rig_write(r, "afile", "x");
+	for (int i = 0; i < 4; i++) {
+		auto_box_spec struct box_spec s;
+		struct box b = BOX_INIT;
+		struct err e = { 0 };
+
+		box_rig_spec(r, &s, "true", NULL);
+		if (i == 0)
+			box_spec_layer(&s, BOX_WORKSPACE, absent, 0, false);
+		else if (i == 1)
+			box_spec_layer(&s, BOX_WORKSPACE, file, 0, true);
+		else if (i == 2) /* an overlay needs something below */
+			box_spec_layer(&s, BOX_WORKSPACE, up, 0, true);
+		else
+			s.cwd = mem_str("/nowhere");
+		assert_int_equal(box_spec_check(&s, NULL), 0);
+		int rc = SANDBOX_NATIVE.start(&s, -1, -1, &b, &e);
+		if (i == 3) {
+			assert_int_equal(rc, 0);
+			assert_int_equal(box_go(&b, NULL), 0);
+			assert_int_equal(box_rig_reap(&b), 125);
+			rc = box_report(&b, &e);
+		}
+		assert_true(rc < 0);
+		assert_true(e.text[0]);
+		assert_int_equal(b.stage, stages[r->is_root][i]);
+		box_finish(&b);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+		assert_int_equal(errno, ECHILD);
+	}
+}
+
+static int
+entries(const char *path)
+{
+	auto_dir DIR *d = opendir(path);
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	return n;
+}
+
+static int
+lines(const char *path)
+{
+	auto_buf struct buf text = BUF_INIT(1 << 20);
+	int n = 0;
+
+	assert_int_equal(fs_read(path, &text, NULL), 0);
+	for (size_t i = 0; i < text.len; i++)
+		n += text.data[i] == '\n';
+	return n;
+}
+
+static void
+fifty_boxes_later_nothing_has_grown(void **state)
+{
+	box_rig_expect(*state, "true", ""); /* what is cached for ever is cached now */
+	int fds = entries("/proc/self/fd");
+	int mounts = lines("/proc/self/mountinfo");
+
+	for (int i = 0; i < 50; i++)
+		box_rig_expect(*state, "true", "");
+	assert_int_equal(entries("/proc/self/fd"), fds);
+	assert_int_equal(lines("/proc/self/mountinfo"), mounts);
+}
+
+static void
+the_probe_says_that_this_machine_can(void **state)
+{
+	const struct box_rig *r = *state;
+	struct sandbox_probe p;
+	auto_buf struct buf line = BUF_INIT(1024);
+
+	sandbox_probe(r->dir, &p);
+	for (size_t i = 0; i < p.n; i++) {
+		if (p.v[i].is_needed && !p.v[i].ok)
+			print_error("%s: %s\n", p.v[i].name, p.v[i].text);
+		assert_non_null(p.v[i].text);
+	}
+	assert_int_equal(p.tier, r->is_root ? TIER_SLOTS : TIER_USERNS);
+	sandbox_describe(&p, &line);
+	assert_true(str_starts(buf_str(&line), r->is_root ? "slots: " : "userns: "));
+	sandbox_probe_finish(&p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(killing_it_leaves_nothing),
+		cmocka_unit_test(its_end_is_the_end_of_all),
+		cmocka_unit_test(kill_all_from_inside_ends_the_workload_only),
+		cmocka_unit_test(term_reaches_the_workload),
+		cmocka_unit_test(zombies_are_reaped),
+		cmocka_unit_test(it_dies_with_its_starter),
+		cmocka_unit_test(a_program_that_cannot_start_says_why),
+		cmocka_unit_test(a_box_that_cannot_be_built_leaves_nothing),
+		cmocka_unit_test(fifty_boxes_later_nothing_has_grown),
+		cmocka_unit_test(the_probe_says_that_this_machine_can),
+	};
+
+	return box_rig_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
