@@ -12,6 +12,7 @@
 #include "bot/shim.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -166,7 +167,7 @@ shim_start(struct attempt *a, struct err *e)
 	rc = spawn_start(&sp, &pid, &pidfd, e);
 	if (rc < 0)
 		return err_wrap(e, rc, "shim");
-	a->child_pidfd = dup(pidfd);
+	a->child_pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
 	a->child = loop_child_add(a->r->role->loop, pid, pidfd, on_shim_exit, a);
 	a->link = msg_link_create(a->r->role->loop, &link);
 	return msg_link_attach(a->link, steal_fd(&near), e);

@@ -248,7 +248,8 @@ start_box(struct shim *s, int stdin_fd, int stdout_fd, struct err *e)
 		return rc;
 	step->is_live = true;
 	(void)fcntl(b->pty_fd, F_SETFL, O_NONBLOCK);
-	step->child = loop_child_add(s->loop, b->pid, dup(b->pidfd), on_exit_of_box, s);
+	step->child = loop_child_add(
+		s->loop, b->pid, fcntl(b->pidfd, F_DUPFD_CLOEXEC, 3), on_exit_of_box, s);
 	step->pty_io = loop_io_add(s->loop, b->pty_fd, EPOLLIN, on_terminal, s);
 	step->report_io = loop_io_add(s->loop, b->report_fd, EPOLLIN, on_report, s);
 	step->wall = loop_timer_add(s->loop, GO_WAIT_MS_MAX, on_wall, s);

@@ -10,12 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RMDIR_TRIES_MAX 100
+#define RMDIR_TRIES_MAX 20
+#define RMDIR_WAIT_MS   10
 
 static const char *const END_NAMES[BOX_END_COUNT] = {
 	[BOX_END_ITSELF] = "itself",
@@ -82,15 +84,27 @@ box_kill(const struct box *b)
 		(void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
 }
 
+/* Its last process was reaped, but the kernel lets go of the group a moment later and says so in
+ * cgroup.events. */
+static void
+remove_cgroup(const char *dir)
+{
+	auto_free char *path = mem_fmt("%s/cgroup.events", dir);
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+
+	for (int i = 0; i < RMDIR_TRIES_MAX; i++) {
+		if (rmdir(dir) == 0 || errno != EBUSY)
+			return;
+		(void)poll(&p, 1, RMDIR_WAIT_MS);
+	}
+}
+
 void
 box_finish(struct box *b)
 {
-	/* Its last process was reaped, but the kernel lets go of the group a moment later. */
-	for (int i = 0; b->cgroup && i < RMDIR_TRIES_MAX; i++) {
-		if (rmdir(b->cgroup) == 0 || errno != EBUSY)
-			break;
-		(void)usleep(1000);
-	}
+	if (b->cgroup)
+		remove_cgroup(b->cgroup);
 	free(b->cgroup);
 	clean_fd(&b->pidfd);
 	clean_fd(&b->pty_fd);

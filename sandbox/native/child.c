@@ -134,7 +134,7 @@ place_fds(const struct native *n, int *init, struct err *e)
 	if (*init < 0)
 		return err_sys(e, "park descriptors");
 	for (int i = 0; i < N; i++) {
-		if (dup2(parked[i], i) < 0)
+		if (dup3(parked[i], i, 0) < 0)
 			return err_sys(e, "place descriptors");
 	}
 	if (syscall(SYS_close_range, N, ~0U, CLOSE_RANGE_CLOEXEC) < 0)

@@ -8,6 +8,7 @@
 #include "sandbox/native/native.h"
 
 #include "base/clean.h"
+#include "base/fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,16 +39,25 @@ native_has_slots(void)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 	unsigned need = 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SYS_ADMIN | 1u << CAP_CHOWN;
-	unsigned long inside, outside, count;
+	auto_buf struct buf map = BUF_INIT(4096);
 	bool found = false;
 
 	if (geteuid() != 0 || syscall(SYS_capget, &head, data) < 0)
 		return false;
 	if ((data[0].effective & need) != need)
 		return false;
-	auto_file FILE *f = fopen("/proc/self/uid_map", "re");
-	while (f && fscanf(f, "%lu %lu %lu", &inside, &outside, &count) == 3)
-		found |= inside <= BOX_HOST_UID && inside + count >= BOX_HOST_UID + BOX_SLOTS_MAX;
+	if (fs_read("/proc/self/uid_map", &map, NULL) < 0)
+		return false;
+	/* Lines of "inside outside count". */
+	for (char *p = map.data; *p;) {
+		unsigned long first = strtoul(p, &p, 10);
+		(void)strtoul(p, &p, 10);
+		unsigned long count = strtoul(p, &p, 10);
+
+		found |= first <= BOX_HOST_UID && first + count >= BOX_HOST_UID + BOX_SLOTS_MAX;
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
 	return found;
 }
 

@@ -44,7 +44,7 @@ rig_create(void **state)
 	/* A copy, because the build's directory may be closed to the user that we have become. */
 	box_rig_mkdir(r, "tools");
 	r->inside = box_rig_path(r, "tools/inside");
-	auto_fd int from = dup(PROGRAM_FD);
+	auto_fd int from = fcntl(PROGRAM_FD, F_DUPFD_CLOEXEC, 3);
 	auto_fd int to = open(r->inside, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
 	char data[65536];
 	ssize_t n;
@@ -228,7 +228,7 @@ box_rig_outside(const struct box_rig *r, const char *const *words)
 
 	for (; words[n - 1] && n < 31; n++)
 		argv[n] = words[n - 1];
-	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)dup2(ends[1], 1);

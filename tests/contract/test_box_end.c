@@ -143,7 +143,7 @@ it_dies_with_its_starter(void **state)
 		int ends[2];
 		pid_t init = 0;
 
-		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 		pid_t pid = fork();
 		if (pid == 0) {
 			auto_box_spec struct box_spec s;

@@ -64,9 +64,10 @@ our_memory_does_not_show(void **state)
 static void
 three_descriptors_and_no_more(void **state)
 {
-	auto_fd int leak = open("/etc/passwd", O_RDONLY); /* without O_CLOEXEC on purpose */
+	auto_fd int leak = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 
 	assert_true(leak >= 0);
+	assert_int_equal(fcntl(leak, F_SETFD, 0), 0); /* on purpose */
 	box_rig_expect(*state, "inside fds", "0\n1\n2\n");
 }
 

@@ -178,7 +178,7 @@ try_umount(void)
 static long
 try_setns(void)
 {
-	int fd = open("/proc/self/ns/user", O_RDONLY);
+	int fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 
 	return setns(fd, 0);
 }
@@ -281,7 +281,8 @@ do_calls(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(SOCKETS) / sizeof(SOCKETS[0]); i++) {
 		if (is_wanted(SOCKETS[i].name, argc, argv))
 			say(SOCKETS[i].name,
-				socket(SOCKETS[i].family, SOCKETS[i].type, SOCKETS[i].protocol));
+				socket(SOCKETS[i].family, SOCKETS[i].type | SOCK_CLOEXEC,
+					SOCKETS[i].protocol));
 	}
 	return 0;
 }
@@ -317,7 +318,7 @@ static void
 try_connect(const char *name, const char *address, int port, int type)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	int fd = socket(AF_INET, type, 0);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 
 	(void)inet_pton(AF_INET, address, &a.sin_addr);
 	say(name, connect(fd, (const struct sockaddr *)&a, sizeof(a)));
@@ -328,7 +329,7 @@ static void
 try_connect6(const char *name, const char *address)
 {
 	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = htons(443) };
-	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)inet_pton(AF_INET6, address, &a.sin6_addr);
 	say(name, connect(fd, (const struct sockaddr *)&a, sizeof(a)));
@@ -341,7 +342,7 @@ static int
 do_net(int argc, char **argv)
 {
 	struct sockaddr_un u = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (argc < 2)
 		return 2;
@@ -364,7 +365,7 @@ do_get(int argc, char **argv)
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_port = htons(3128),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char answer[64] = "";
 
 	if (argc < 1 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
@@ -379,10 +380,12 @@ do_get(int argc, char **argv)
 static int
 do_storm(int argc, char **argv)
 {
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
 	(void)argc;
 	(void)argv;
-	(void)signal(SIGTERM, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
+	(void)sigaction(SIGTERM, &ignore, NULL);
+	(void)sigaction(SIGHUP, &ignore, NULL);
 	for (int i = 0; i < 20; i++) {
 		if (fork() != 0)
 			continue;
@@ -405,7 +408,7 @@ static bool
 file_holds(const char *path, const char *word)
 {
 	static char data[1 << 20];
-	int fd = open(path, O_RDONLY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, data, sizeof(data));
 
 	if (fd >= 0)
@@ -448,7 +451,7 @@ static int
 do_open(int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
-		int fd = open(argv[i], O_RDONLY | O_NONBLOCK);
+		int fd = open(argv[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 		say(argv[i], fd);
 		if (fd >= 0)
@@ -463,7 +466,7 @@ do_size(int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
 		char data[4096];
-		int fd = open(argv[i], O_RDONLY | O_NONBLOCK);
+		int fd = open(argv[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		ssize_t n = fd < 0 ? 0 : read(fd, data, sizeof(data));
 
 		(void)printf("%s %zd\n", argv[i], n < 0 ? 0 : n);

@@ -32,8 +32,8 @@ begin(struct rec *c, int64_t bytes_max)
 	c->cast = memfd_create("cast", MFD_CLOEXEC);
 	c->text = memfd_create("text", MFD_CLOEXEC);
 	struct recorder_spec s = {
-		.cast_fd = dup(c->cast),
-		.text_fd = dup(c->text),
+		.cast_fd = fcntl(c->cast, F_DUPFD_CLOEXEC, 3),
+		.text_fd = fcntl(c->text, F_DUPFD_CLOEXEC, 3),
 		.bytes_max = bytes_max,
 		.wall_ms = 1700000000000,
 		.title = "a \"title\"",
@@ -103,8 +103,8 @@ what_was_shown_is_there(void **state)
 	(void)state;
 	begin(&c, MIB(1));
 	recorder_note(c.r, "setup: make", 1000);
-	recorder_write(c.r, "hel", 3, 1010);
-	recorder_write(c.r, "lo \"\\\x1b[31mred\x1b[0m\r\n", 19, 1020);
+	recorder_write(c.r, "hello ", 6, 1010);
+	recorder_write(c.r, "\"\\\x1b[31mred\x1b[0m\r\n", 16, 1020);
 	recorder_tick(c.r, 1100);
 	recorder_write(c.r, "done\r\n", 6, 2000);
 	char *out = end(&c, &text);
