@@ -247,8 +247,8 @@ int
 spec_pack(struct attempt *a, struct box_spec *s, struct err *e)
 {
 	static const char *const env[] = {
-		"GIT_DIR=" GIT_DIR,
-		"GIT_WORK_TREE=" BOX_WORKSPACE,
+		("GIT_DIR=" GIT_DIR),
+		("GIT_WORK_TREE=" BOX_WORKSPACE),
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_AUTHOR_NAME=nightshift",

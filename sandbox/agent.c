@@ -194,7 +194,7 @@ static const char *const ENV[] = {
 	"GIT_EDITOR=true",
 	"GIT_PAGER=cat",
 	"GIT_TERMINAL_PROMPT=0",
-	"HOME=" BOX_HOME,
+	("HOME=" BOX_HOME),
 	"LANG=C.UTF-8",
 	"LOGNAME=agent",
 	"PAGER=cat",
@@ -207,15 +207,15 @@ static const char *const ENV[] = {
 static const char *const ENV_NPM[] = {
 	"npm_config_audit=false",
 	"npm_config_fund=false",
-	"npm_config_registry=" BOX_GATEWAY "/npm/",
+	("npm_config_registry=" BOX_GATEWAY "/npm/"),
 	"npm_config_update_notifier=false",
 };
 
 static const char *const ENV_PYPI[] = {
 	"PIP_DISABLE_PIP_VERSION_CHECK=1",
-	"PIP_INDEX_URL=" BOX_GATEWAY "/pypi/simple/",
+	("PIP_INDEX_URL=" BOX_GATEWAY "/pypi/simple/"),
 	"PIP_NO_INPUT=1",
-	"UV_DEFAULT_INDEX=" BOX_GATEWAY "/pypi/simple/",
+	("UV_DEFAULT_INDEX=" BOX_GATEWAY "/pypi/simple/"),
 };
 
 static const char GITCONFIG[] = "[user]\n\tname = agent\n\temail = agent@localhost\n"

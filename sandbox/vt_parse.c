@@ -156,9 +156,8 @@ string(struct vt_parser *p, struct vt *t, unsigned char b)
 	if (b == '\n') {
 		p->state = GROUND;
 		ground(p, t, b);
-	} else if (b == 0x07 || b == 0x18 || b == 0x1a || (was_escape && b == '\\')) {
-		p->state = GROUND;
-	} else if (++p->swallowed > STRING_BYTES_MAX) {
+	} else if (b == 0x07 || b == 0x18 || b == 0x1a || (was_escape && b == '\\') ||
+		   ++p->swallowed > STRING_BYTES_MAX) {
 		p->state = GROUND;
 	}
 }
