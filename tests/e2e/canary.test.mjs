@@ -123,8 +123,8 @@ async function afterwards(world, forge, needles, pull, repo) {
   const page = /https?:\/\/\S+\/t\/[0-9a-f]{32}/.exec(pull.body)[0];
   for (const [name, suffix] of Object.entries({
     'page.html': '',
-    'page.cast': '.cast',
-    'page.txt': '.txt',
+    'page.cast': '/task.cast',
+    'page.txt': '/task.txt',
   })) {
     const res = await fetch(page + suffix);
     assert.equal(res.status, 200, page + suffix);

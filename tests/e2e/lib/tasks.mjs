@@ -34,7 +34,8 @@ export function settled(forge, repo, number, ms = TASK_MS) {
       const issue = found.issues.find((i) => i.number === number);
       const over = issue.labels.find((l) => /^agent:(done|failed|needs-human)$/.test(l));
       const isTold = isLast(sticky(issue, state.bot)[0]);
-      return over && isTold && { over, issue, bot: state.bot, repo: found };
+      const isIdle = !issue.labels.includes('agent:running');
+      return over && isTold && isIdle && { over, issue, bot: state.bot, repo: found };
     },
     ms,
   );
