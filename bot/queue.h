@@ -26,7 +26,8 @@
 #include "handlers/handlers.h"
 #include "store/store.h"
 
-#define QUEUE_LABEL "agent"
+#define QUEUE_LABEL   "agent"
+#define QUEUE_EDIT_MS 10000 /* a comment is edited at most that often */
 
 /* Work that a commit may have made possible; looked at when the round is over. */
 enum queue_wake {

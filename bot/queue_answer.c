@@ -15,8 +15,7 @@
 #include "base/mem.h"
 
 #define TRIES_MAX        200
-#define DENIED_TRIES_MAX 5     /* rights are sometimes late */
-#define EDIT_MS          10000 /* as in queue_plan.c */
+#define DENIED_TRIES_MAX 5 /* rights are sometimes late */
 
 static struct log_ctx
 log_of(const struct effect *f)
@@ -99,6 +98,8 @@ finish_done(struct queue *q, struct effect *f, struct err *e)
 
 	log_info(&log, "effect.done", "purpose=%s tries=%lld", f->purpose, (long long)f->tries);
 	f->state = EFFECT_DONE;
+	if (f->done_ms > 0)
+		f->edited_ms = clock_wall_ms();
 	f->done_ms = clock_wall_ms();
 	f->was_unknown = false;
 	f->unknown_ms = 0;
@@ -109,7 +110,7 @@ finish_done(struct queue *q, struct effect *f, struct err *e)
 		f->digest = steal_ptr(&f->next_digest);
 		f->state = EFFECT_PENDING;
 		f->tries = 0;
-		f->not_before_ms = f->done_ms + queue_wait_ms(q, EDIT_MS);
+		f->not_before_ms = f->done_ms + queue_wait_ms(q, QUEUE_EDIT_MS);
 	}
 	return q->db->effect_save(q->store, f, e);
 }

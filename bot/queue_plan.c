@@ -15,8 +15,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define EDIT_MS 10000 /* a comment is edited at most that often */
-
 /* ---- operations as text ---- */
 
 /* JSON, not the wire's form: rows of the outbox must survive a program with one more member. */
@@ -147,14 +145,24 @@ add_planned(const struct planning *p, const struct effect_plan *plan, struct err
 	return add(p->q, &f, &plan->op, e);
 }
 
-/* The earliest time for doing f again. Only comments have a pace; people read them. */
+/* The earliest time for doing f again. Only comments have a pace; people read them. The last word
+ * of a task waits for an edit's sake only, not for the comment's creation: most tasks that fail,
+ * fail early. */
 static int64_t
 again_ms(const struct planning *p, const struct effect *f, const struct forge_op *op)
 {
 	bool is_comment = op->kind == OP_COMMENT_CREATE || op->kind == OP_COMMENT_EDIT;
-	int64_t at = f->done_ms + queue_wait_ms(p->q, EDIT_MS);
+	bool is_over = (TASKS_OVER & TASK_BIT(p->task->state)) != 0;
+	int64_t from = is_over ? f->edited_ms : f->done_ms;
+	int64_t at = from + queue_wait_ms(p->q, QUEUE_EDIT_MS);
 
-	return is_comment && f->done_ms > 0 && at > p->now_ms ? at : p->now_ms;
+	return is_comment && from > 0 && at > p->now_ms ? at : p->now_ms;
+}
+
+static bool
+is_held_by_pace(const struct effect *f)
+{
+	return f->state == EFFECT_PENDING && f->tries == 0 && !f->was_unknown;
 }
 
 /* The newest wish wins; what is under way is let go on, and the wish follows it. A comment that a
@@ -167,9 +175,12 @@ renew(const struct planning *p, struct effect *f, const struct effect_plan *plan
 	int rc = digest_of(&plan->op, digest, e);
 	bool is_sent = f->state == EFFECT_SENT;
 	const char *last = is_sent && f->next_digest ? f->next_digest : f->digest;
+	bool is_same = rc == 0 && str_eq(last, digest);
 
-	if (rc < 0 || str_eq(last, digest))
+	if (rc < 0 || (is_same && !is_held_by_pace(f)))
 		return rc;
+	if (is_same && f->not_before_ms <= again_ms(p, f, &plan->op))
+		return 0;
 	if (f->state == EFFECT_DEAD && f->code == ERR_MISSING)
 		return 0;
 	rc = queue_op_write(&plan->op, &text, e);
@@ -181,8 +192,9 @@ renew(const struct planning *p, struct effect *f, const struct effect_plan *plan
 	if (f->state == EFFECT_DONE || f->state == EFFECT_DEAD) {
 		f->state = EFFECT_PENDING;
 		f->tries = 0;
-		f->not_before_ms = again_ms(p, f, &plan->op);
 	}
+	if (is_held_by_pace(f))
+		f->not_before_ms = again_ms(p, f, &plan->op);
 	queue_wake(p->q, WAKE_OUTBOX);
 	return p->q->db->effect_save(p->q->store, f, e);
 }

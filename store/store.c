@@ -61,6 +61,7 @@ const struct row EFFECT_ROWS[] = {
 	FS(answer, LIMIT_BLOB_BYTES),
 	F(created_ms),
 	F(done_ms),
+	F(edited_ms),
 	ROW_DONE,
 };
 

@@ -95,7 +95,8 @@ struct effect {
 	char *text;
 	char *answer; /* of the last one that was done */
 	int64_t created_ms;
-	int64_t done_ms; /* the last time it was done; 0 = never */
+	int64_t done_ms;   /* the last time it was done; 0 = never */
+	int64_t edited_ms; /* the same, but not the first time */
 };
 extern const struct row EFFECT_ROWS[];
 void effect_finish(struct effect *f);

@@ -156,6 +156,7 @@ CREATE TABLE effect (
 	answer TEXT,
 	created_ms INTEGER NOT NULL,
 	done_ms INTEGER NOT NULL,
+	edited_ms INTEGER NOT NULL,
 	UNIQUE (task, purpose)
 ) STRICT;
 CREATE INDEX effect_pending ON effect (not_before_ms) WHERE state = 0;
