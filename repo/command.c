@@ -53,6 +53,7 @@ static const char *const CONFIG[][2] = {
 	{ "credential.helper", "" },
 	{ "fetch.fsck.badEmail", "ignore" },
 	{ "fetch.fsck.badTimezone", "ignore" },
+	{ "fetch.fsck.missingEmail", "ignore" },
 	{ "fetch.fsck.missingNameBeforeEmail", "ignore" },
 	{ "fetch.fsck.missingSpaceBeforeDate", "ignore" },
 	{ "fetch.fsck.missingSpaceBeforeEmail", "ignore" },

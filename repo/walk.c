@@ -109,8 +109,17 @@ denied(const struct walk *w, const char *name, struct err *e)
 	return err_wrap(e, ERR_DENIED, "%s", buf_str(&b));
 }
 
+/* A name that the base has in the same place is the repository's own, however odd. */
 static int
-check_tree(struct walk *w, const git_tree *tree, struct err *e)
+check_name(const git_tree *base, const char *name, struct err *e)
+{
+	if (base && git_tree_entry_byname(base, name))
+		return 0;
+	return path_name_check(name, e);
+}
+
+static int
+check_tree(struct walk *w, const git_tree *base, const git_tree *tree, struct err *e)
 {
 	size_t n = git_tree_entrycount(tree);
 
@@ -121,7 +130,7 @@ check_tree(struct walk *w, const git_tree *tree, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
 		const char *name = git_tree_entry_name(entry);
-		int rc = path_name_check(name, e);
+		int rc = check_name(base, name, e);
 
 		if (rc == 0 && i > 0 && order(git_tree_entry_byindex(tree, i - 1), entry) >= 0)
 			rc = err_set(e, ERR_DENIED, "directory with unsorted or repeated names");
@@ -160,7 +169,7 @@ add_level(struct walk *w, struct level l, struct err *e)
 {
 	l.path_len = w->path.len;
 	w->levels[w->depth++] = l;
-	return l.head ? check_tree(w, l.head, e) : 0;
+	return l.head ? check_tree(w, l.base, l.head, e) : 0;
 }
 
 /* Enters the directory `name`; either side may be no directory. */

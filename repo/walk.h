@@ -3,7 +3,7 @@
  * walk - what differs between two trees, one of which may be hostile.
  *
  * Iterative, bounded in entries, depth and path length; only what differs is opened. Each tree on
- * the hostile side is checked to be canonical: sorted, without twins, names that path.h allows,
+ * the hostile side is checked to be canonical: sorted, without twins, new names that path.h allows,
  * written as git writes them.
  */
 #ifndef REPO_WALK_H

@@ -35,6 +35,7 @@ static const struct why WHY[] = {
 	{ "SSL certificate problem", ERR_DENIED },
 	{ "File size limit exceeded", ERR_LIMIT },
 	{ "File too large", ERR_LIMIT },
+	{ "died of signal 25", ERR_LIMIT }, /* SIGXFSZ: the same, in a child of git's */
 	{ "Out of memory", ERR_LIMIT },
 	{ "attempting to allocate", ERR_LIMIT },
 	{ "No space left on device", ERR_LIMIT },

@@ -362,6 +362,34 @@ a_transcript_becomes_the_same_commit_each_time(void **state)
 }
 
 static void
+odd_names_of_the_repository_itself_may_stay(void **state)
+{
+	static const char *const odd[] = { "back\\slash", "latin-\xe4", "new\nline", "...",
+		"x/tab\there" };
+	struct scene *s = *state;
+	struct repo_harvested got = { 0 };
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		scene_write(s->work, odd[i], "odd\n");
+	scene_commit(s, "odd", s->base);
+	scene_mirror(s);
+	auto_free char *dir = agent_copy(s);
+	scene_write(dir, "README.md", "changed beside them\n");
+	scene_write(dir, "x/more", "changed beside them\n");
+	scene_write(dir, odd[0], "and one of them\n");
+	agent_commit(dir);
+	if (harvest(s, dir, &got, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(got.files, 3);
+	repo_harvested_finish(&got);
+	/* But no new one. */
+	scene_write(dir, "other\\slash", "odd\n");
+	agent_commit(dir);
+	assert_int_equal(harvest(s, dir, &got, &e), ERR_DENIED);
+}
+
+static void
 old_quarantines_go(void **state)
 {
 	struct scene *s = *state;
@@ -436,6 +464,7 @@ main(void)
 		TEST(what_was_left_alone_is_told),
 		TEST(a_seal_adds_a_signature_and_nothing_else),
 		TEST(a_transcript_becomes_the_same_commit_each_time),
+		TEST(odd_names_of_the_repository_itself_may_stay),
 		TEST(old_quarantines_go),
 		TEST(what_the_agent_plants_runs_nothing),
 	};
