@@ -252,6 +252,7 @@ on_end(struct web_exchange *x)
 }
 
 static enum MHD_Result
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd decides the parameters */
 on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method,
 	const char *version, const char *data, size_t *len, void **state)
 {
