@@ -8,6 +8,7 @@
 #include "base/http1.h"
 
 #include "base/buf.h"
+#include "base/str.h"
 
 #include <string.h>
 
@@ -36,21 +37,9 @@ refuse(struct err *e, const char *rule)
 }
 
 static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static int
 step_size(struct http1_chunks *c, char in, struct err *e)
 {
-	int v = hex_value(in);
+	int v = str_hex_digit(in);
 
 	if (v >= 0) {
 		if (++c->line_len > SIZE_DIGITS_MAX)

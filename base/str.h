@@ -71,6 +71,9 @@ size_t str_utf8_cut(const char *s, size_t len, size_t max);
 /* Adds s with every byte that is not valid UTF-8, and every NUL, replaced by U+FFFD. */
 int str_utf8_clean(struct buf *out, const char *s, size_t len);
 
+/* 0 to 15, or -1 if c is no hexadecimal digit. */
+int str_hex_digit(char c);
+
 int str_hex(struct buf *out, const void *data, size_t len);
 int str_unhex(
 	const char *s, uint8_t *out, size_t out_len, struct err *e); /* exactly out_len bytes */

@@ -95,9 +95,8 @@ str_hex(struct buf *out, const void *data, size_t len)
 	return rc;
 }
 
-/* -1 if c is no hexadecimal digit. */
-static int
-hex_value(char c)
+int
+str_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -114,14 +113,14 @@ str_unhex(const char *s, uint8_t *out, size_t out_len, struct err *e)
 	if (!s || strnlen(s, 2 * out_len + 1) != 2 * out_len)
 		return err_set(e, ERR_INVALID, "not %zu hexadecimal digits", 2 * out_len);
 	for (size_t i = 0; i < 2 * out_len; i++) {
-		if (hex_value(s[i]) < 0)
+		if (str_hex_digit(s[i]) < 0)
 			return err_set(
 				e, ERR_INVALID, "a byte that is no hexadecimal digit at %zu", i);
 	}
 	for (size_t i = 0; i < out_len; i++) {
-		unsigned high = (unsigned)hex_value(s[2 * i]);
+		unsigned high = (unsigned)str_hex_digit(s[2 * i]);
 
-		out[i] = (uint8_t)(high << 4 | (unsigned)hex_value(s[2 * i + 1]));
+		out[i] = (uint8_t)(high << 4 | (unsigned)str_hex_digit(s[2 * i + 1]));
 	}
 	return 0;
 }
@@ -250,8 +249,8 @@ str_unpercent(struct buf *out, const char *s, size_t len, struct err *e)
 		char c = s[i];
 
 		if (c == '%') {
-			int hi = len - i > 2 ? hex_value(s[i + 1]) : -1;
-			int lo = len - i > 2 ? hex_value(s[i + 2]) : -1;
+			int hi = len - i > 2 ? str_hex_digit(s[i + 1]) : -1;
+			int lo = len - i > 2 ? str_hex_digit(s[i + 2]) : -1;
 
 			if (hi < 0 || lo < 0) {
 				buf_cut(out, start);
