@@ -59,7 +59,8 @@ round_end(void *ctx)
 	for (size_t i = 0; i < n; i++)
 		q->after[i].cb(q, q->after[i].ctx, rc == 0);
 	q->n_after -= n;
-	memmove(q->after, q->after + n, q->n_after * sizeof(*q->after));
+	if (q->n_after > 0)
+		memmove(q->after, q->after + n, q->n_after * sizeof(*q->after));
 	if (rc < 0 && (rc != ERR_LIMIT || !q->is_intake_only)) {
 		queue_fatal(q, "queue.commit", &e);
 		return;

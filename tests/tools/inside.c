@@ -5,6 +5,8 @@
  * Each line is "name result": 0, or the name of an errno. It runs outside too: there the same tries
  * must succeed, or their failure in the box proves nothing.
  */
+#include "base/clean.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -302,7 +304,7 @@ do_env(int argc, char **argv)
 static int
 do_fds(int argc, char **argv)
 {
-	DIR *d = opendir("/proc/self/fd");
+	auto_dir DIR *d = opendir("/proc/self/fd");
 	const struct dirent *de;
 
 	(void)argc;
@@ -425,7 +427,7 @@ do_canary(int argc, char **argv)
 		"root/etc/shadow" };
 	char word[128] = "";
 	size_t len = argc > 0 ? strlen(argv[0]) : 0;
-	DIR *d = opendir("/proc");
+	auto_dir DIR *d = opendir("/proc");
 	const struct dirent *de;
 	int processes = 0, found = 0;
 
