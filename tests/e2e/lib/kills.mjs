@@ -2,11 +2,13 @@
 // Killing at chosen moments. A moment is made to last: a request that the forge holds, a box that
 // takes its time, so that nothing depends on how fast the machine is.
 import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
 import { ROLES } from './bot.mjs';
 import { addRepo, makeRepo } from './repos.mjs';
 import { tasks } from './store.mjs';
-import { ask, assertDone, label, sticky } from './tasks.mjs';
+import { ask, assertDone, label, settled, sticky } from './tasks.mjs';
 import { until } from './until.mjs';
+import { inWorld } from './world.mjs';
 
 export const VICTIMS = [...ROLES, 'master'];
 const HELD_MS = 60_000;
@@ -65,24 +67,38 @@ export const WRITES = {
 
 const rulePath = (name, path) => `/repos/acme/${name}${path}`;
 
-// A round: in a repository of its own for each kind of write, that write is held directly before or
-// after it is made; when all hang, the victim is killed and the answers are lost.
-export async function killAtWrites(world, forge, { victim, kind, round }) {
+const TOGETHER = 4; // worlds at once: most of their time is waiting
+
+// A world for each victim and moment, so that each has the writes of a minute to itself.
+export function killAtAllWrites(forge) {
+  describe(`killed beside each write to ${forge.dialect}`, { concurrency: TOGETHER }, () => {
+    for (const victim of VICTIMS) {
+      for (const kind of ['hold_before', 'hold_after']) {
+        test(`${victim}, ${kind}`, () =>
+          inWorld({ name: 'kill', forges: { it: forge }, config: { boxes: 10 } }, (w) =>
+            killAtWrites(w, w.forges.it, { victim, kind }),
+          ));
+      }
+    }
+  });
+}
+
+// In a repository of its own for each kind of write, that write is held directly before or after it
+// is made; when all hang, the victim is killed and the answers are lost.
+async function killAtWrites(world, forge, { victim, kind }) {
   const rows = [];
   for (const [write, method, path] of WRITES[forge.dialect]) {
-    const name = `${write}-${round}`;
-    const repo = await makeRepo(forge, { name });
+    const repo = await makeRepo(forge, { name: write });
     rows.push({
       write,
       repo,
-      rule: await forge.fault({ method, path: rulePath(name, path), kind }),
+      rule: await forge.fault({ method, path: rulePath(write, path), kind }),
     });
   }
-  const pushed = `push-${round}`;
   rows.push({
     write: 'push',
-    repo: await makeRepo(forge, { name: pushed }),
-    rule: await forge.fault({ method: 'POST', path: `/acme/${pushed}.git/git-receive-pack`, kind }),
+    repo: await makeRepo(forge, { name: 'push' }),
+    rule: await forge.fault({ method: 'POST', path: '/acme/push.git/git-receive-pack', kind }),
   });
   for (const row of rows) row.number = (await ask(forge, row.repo)).number;
   await Promise.all(rows.map((row) => label(forge, row.repo, row.number)));
@@ -156,7 +172,8 @@ export async function killInState(world, forge, { victim, state }) {
   );
   await killVictim(world, victim);
   await letGo();
-  await assertOnce(forge, repo, number).catch((e) => {
-    throw new Error(`${victim} killed while ${state}: ${e.message}`, { cause: e });
-  });
+  // Whether all is there once is looked at in the end, when every comment has had its last edit.
+  const end = await settled(forge, repo, number, SETTLE_MS, { told: false });
+  assert.equal(end.over, 'agent:done');
+  return { repo, number, what: `${victim} killed while ${state}` };
 }

@@ -25,17 +25,17 @@ export const sticky = (issue, bot) =>
 const isLast = (comment) => Boolean(comment) && !/^(⏳|🕒)/m.test(comment.body);
 
 // Waits until the issue carries one of the labels that say that a task is over, and its comment says
-// so too (edits come at most every ten seconds).
-export function settled(forge, repo, number, ms = TASK_MS) {
+// so too (edits come at most every ten seconds; `told: false` does not wait for that).
+export function settled(forge, repo, number, ms = TASK_MS, { told = true } = {}) {
   return forge.until(
     `${repo}#${number} is over`,
     (state) => {
       const found = state.repos.find((r) => r.full_name === repo);
       const issue = found.issues.find((i) => i.number === number);
       const over = issue.labels.find((l) => /^agent:(done|failed|needs-human)$/.test(l));
-      const isTold = isLast(sticky(issue, state.bot)[0]);
       const isIdle = !issue.labels.includes('agent:running');
-      return over && isTold && isIdle && { over, issue, bot: state.bot, repo: found };
+      const isTold = !told || isLast(sticky(issue, state.bot)[0]);
+      return over && isIdle && isTold && { over, issue, bot: state.bot, repo: found };
     },
     ms,
   );
