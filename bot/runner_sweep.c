@@ -66,7 +66,8 @@ sweep_spawn(struct sweep *w, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	auto_fd int near = ends[0];
+	auto_fd int near = ends[0]; /* closed when this returns */
+	(void)near;
 	auto_fd int far = ends[1];
 	sp.argv = argv;
 	sp.cwd = w->path;

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "bot/role.h"
+#include "bot/roles.h"
 #include "web/site.h"
 
 #define CONNECTIONS_MAX 4096

@@ -169,7 +169,7 @@ native_child(struct native *n)
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
-		struct init_report r = { .stage = STEPS[i].stage };
+		struct init_report r = { .stage = (int32_t)STEPS[i].stage };
 
 		if (STEPS[i].step(n, &e) == 0)
 			continue;

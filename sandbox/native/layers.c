@@ -194,7 +194,6 @@ mount_overlay(struct native *n, size_t first, struct err *e)
 {
 	const struct box_layer *top = layer(n, first);
 	auto_buf struct buf options = BUF_INIT(2048);
-	auto_fd int empty = -1;
 	int count = stage_tree(n, first, &options, e);
 	int rc = 0;
 
@@ -206,7 +205,7 @@ mount_overlay(struct native *n, size_t first, struct err *e)
 		(void)buf_addf(
 			&options, ",upperdir=%zu/data,workdir=%zu/work,volatile", first, first);
 	(void)buf_adds(&options, ",userxattr");
-	if (fchdir(n->root_fd) < 0 || chdir(STAGING + 1) < 0)
+	if (fchdir(n->root_fd) < 0 || chdir(&STAGING[1]) < 0)
 		return err_sys(e, "enter the layers");
 	rc = native_mkdirs(n, top->at, e);
 	if (rc == 0) {
@@ -251,7 +250,7 @@ native_trees(struct native *n, struct err *e)
 	}
 	if (rc < 0)
 		return rc;
-	if (fchdir(n->root_fd) < 0 || rmdir(STAGING + 1) < 0 || chdir("/") < 0)
+	if (fchdir(n->root_fd) < 0 || rmdir(&STAGING[1]) < 0 || chdir("/") < 0)
 		return err_sys(e, "remove " STAGING);
 	if (has_workspace)
 		return 0;

@@ -35,7 +35,6 @@ static int
 rig_create(void **state)
 {
 	struct box_rig *r = mem_zero(sizeof(*r));
-	auto_buf struct buf program = BUF_INIT(64 << 20);
 
 	(void)snprintf(r->dir, sizeof(r->dir), "/tmp/nightshift-box-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
