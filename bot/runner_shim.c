@@ -113,10 +113,13 @@ on_shim_gone(void *ctx)
 {
 	struct attempt *a = ctx;
 
+	a->is_in_step = false;
 	if (a->phase != PHASE_END) {
-		a->is_in_step = false;
 		close_listener(a);
-		attempt_end(a, OUTCOME_INFRA, "the process that watched the box ended");
+		if (a->is_stopping)
+			attempt_end(a, OUTCOME_STOPPED, "stopped");
+		else
+			attempt_end(a, OUTCOME_INFRA, "the process that watched the box ended");
 	}
 	attempt_transcript_ready(a);
 }
@@ -227,7 +230,9 @@ shim_end(struct attempt *a)
 		return;
 	}
 	a->patience = loop_timer_add(a->r->role->loop, END_MS_MAX, on_patience_over, a);
-	(void)pidfd_send_signal(a->child_pidfd, SIGTERM, NULL, 0);
+	if (a->is_in_step)
+		shim_stop_step(a);
+	shim_stop_step(a);
 }
 
 void

@@ -6,12 +6,11 @@
  *	setup    setup | checkout                           setup      registries
  *	agent    agent | setup, checkout                    | setup    registries, models
  *	pack     | agent, checkout          /git | .git     empty      nothing
- *	gate     | delta, setup, checkout                   | setup    registries if .agent.yml says
- *so
+ *	gate     gate | delta, setup, checkout              | setup    registries, if asked for
  *
  * Left of the bar is the layer that is written to. What the setup wrote is not in the pack: a
- *commit has what the agent did. What the agent wrote besides is not in the gate: tests run on what
- *was committed.
+ * commit has what the agent did. What the agent wrote besides is not in the gate: tests run on what
+ * was committed.
  */
 #include "bot/runner.h"
 

@@ -233,6 +233,33 @@ take_step(struct shim *s, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* ---- the end ---- */
+
+static void
+end_when_free(struct shim *s)
+{
+	if (s->is_ending && !s->step)
+		loop_stop(s->loop);
+}
+
+static void
+begin_end(struct shim *s)
+{
+	s->is_ending = true;
+	shim_step_stop(s, BOX_END_STOP, 0);
+	end_when_free(s);
+}
+
+/* The first word stops the step; without one, or said again, it ends the shim. */
+static void
+on_stop(struct shim *s)
+{
+	if (!s->step || s->step->end == BOX_END_STOP)
+		begin_end(s);
+	else
+		shim_step_stop(s, BOX_END_STOP, STOP_GRACE_MS);
+}
+
 static void
 on_msg(void *ctx, struct msg_link *link, struct msg *m)
 {
@@ -250,25 +277,8 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	} else if (m->type == WIRE_STEP_GO) {
 		shim_step_go(s);
 	} else if (m->type == WIRE_SHIM_STOP) {
-		shim_step_stop(s, BOX_END_STOP, STOP_GRACE_MS);
+		on_stop(s);
 	}
-}
-
-/* ---- the end ---- */
-
-static void
-end_when_free(struct shim *s)
-{
-	if (s->is_ending && !s->step)
-		loop_stop(s->loop);
-}
-
-static void
-begin_end(struct shim *s)
-{
-	s->is_ending = true;
-	shim_step_stop(s, BOX_END_STOP, 0);
-	end_when_free(s);
 }
 
 static void

@@ -3,16 +3,16 @@
  * shim - the process that owns one attempt: its boxes, their terminal, the transcript.
  *
  * `nightshift --role shim`, started by the runner with an empty environment, in the attempt's own
- *directory, with one descriptor besides stderr: 3, a msg link. It runs one step after another as it
- *is told:
+ * directory, with one descriptor besides stderr: 3, a msg link. It runs one step after another:
  *
  *	STEP         a box spec; descriptors: stdin, and stdout if it is not the terminal
  *	STEP_LISTEN  the box is built; with its listener, if it has one
  *	STEP_GO      the box may begin
  *	STEP_DONE    it ended, however
  *
- * At the end of file on the link, and on SIGTERM, it kills the box, completes the transcript,
- *closes the link, removes everything else in its directory and ends.
+ * SHIM_STOP ends the step under way; without one, or said twice, it ends the shim. So do the end of
+ * file on the link and SIGTERM. It then kills the box, completes the transcript, closes the link,
+ * removes everything else in its directory, and ends.
  */
 #ifndef BOT_SHIM_H
 #define BOT_SHIM_H

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runner_rig - a real runner with real boxes; the test plays queue, courier and gateway.
+ */
+#ifndef TESTS_UNIT_BOT_RUNNER_RIG_H
+#define TESTS_UNIT_BOT_RUNNER_RIG_H
+
+#include "bot/wire.h"
+#include "tests/unit/bot/role_case.h"
+
+struct runner_rig {
+	struct role_case c;
+	struct msg_link *queue, *courier, *gateway;
+	char *checkout; /* a frozen tree with a .git, as the courier makes it */
+	char base_sha[41];
+
+	/* What the courier says. */
+	struct agent_settings settings;
+	int64_t prepare_code;
+	bool is_dumb; /* PREPARE is not answered */
+	struct wire_harvested harvested;
+	int n_prepares;
+	struct wire_harvest asked; /* the last HARVEST */
+	char *bundle;              /* file it came in */
+
+	/* What the gateway heard. */
+	bool gateway_is_dumb;
+	int n_opens, n_closes;
+	struct wire_box opened;
+	int listen_fd;
+
+	/* What the queue heard. */
+	int n_claims;
+	struct wire_claim claim; /* the last one; owned */
+	int n_done;
+	struct wire_done done; /* owned */
+	char *text, *cast;     /* logs; owned */
+	struct strs steps;     /* "name exit_code" of steps that ended */
+	struct strs states;
+	char *tail;
+	bool takes_nothing; /* DONE is not answered */
+};
+
+/* agent: a shell script that is the agent. more: further lines of configuration, or "". */
+void runner_rig_init(struct runner_rig *r, const char *agent, const char *more);
+void runner_rig_finish(struct runner_rig *r);
+
+/* Another queue or gateway takes over the place of the old one. */
+void runner_rig_new_queue(struct runner_rig *r);
+void runner_rig_new_gateway(struct runner_rig *r);
+
+void runner_rig_start(struct runner_rig *r, int64_t task, int64_t fence);
+void runner_rig_stop(struct runner_rig *r, int64_t task, int64_t fence);
+
+/* Until the next DONE. */
+void runner_rig_until_done(struct runner_rig *r);
+
+/* Until the tail has the word. */
+void runner_rig_until_tail(struct runner_rig *r, const char *word);
+
+/* Until a CLAIM says that n attempts live. */
+void runner_rig_until_alive(struct runner_rig *r, size_t n);
+
+/* What git says of the bundle's commit: output of `git <words>` in a clone that has it as
+ * FETCH_HEAD. The caller's to free. */
+char *runner_rig_git(const struct runner_rig *r, const char *words);
+
+/* A layer with one file, as if harvested; harvested is set to a change with it. */
+void runner_rig_harvest_file(struct runner_rig *r, const char *name, const char *text);
+
+#endif
