@@ -261,27 +261,27 @@ static const struct {
 };
 
 static bool
-is_wanted(const char *name, int argc, char **argv)
+is_wanted(const char *name, char **argv)
 {
-	bool wanted = argc == 0;
+	bool wanted = !*argv;
 
-	for (int i = 0; i < argc; i++)
-		wanted |= strcmp(argv[i], name) == 0;
+	for (; *argv; argv++)
+		wanted |= strcmp(*argv, name) == 0;
 	return wanted;
 }
 
 /* Without names: all; with names: those, so that outside nothing is tried that would do harm there.
  */
 static int
-do_calls(int argc, char **argv)
+do_calls(char **argv)
 {
 	for (size_t i = 0; i < sizeof(CALLS) / sizeof(CALLS[0]); i++) {
-		if (is_wanted(CALLS[i].name, argc, argv))
+		if (is_wanted(CALLS[i].name, argv))
 			say(CALLS[i].name, in_child(CALLS[i].try));
 		(void)fflush(stdout);
 	}
 	for (size_t i = 0; i < sizeof(SOCKETS) / sizeof(SOCKETS[0]); i++) {
-		if (is_wanted(SOCKETS[i].name, argc, argv))
+		if (is_wanted(SOCKETS[i].name, argv))
 			say(SOCKETS[i].name,
 				socket(SOCKETS[i].family, SOCKETS[i].type | SOCK_CLOEXEC,
 					SOCKETS[i].protocol));
@@ -292,9 +292,8 @@ do_calls(int argc, char **argv)
 /* ---- the rest ---- */
 
 static int
-do_env(int argc, char **argv)
+do_env(char **argv)
 {
-	(void)argc;
 	(void)argv;
 	for (char **p = environ; *p; p++)
 		(void)puts(*p);
@@ -302,12 +301,11 @@ do_env(int argc, char **argv)
 }
 
 static int
-do_fds(int argc, char **argv)
+do_fds(char **argv)
 {
 	auto_dir DIR *d = opendir("/proc/self/fd");
 	const struct dirent *de;
 
-	(void)argc;
 	(void)argv;
 	while (d && (de = readdir(d))) {
 		if (de->d_name[0] != '.' && strtol(de->d_name, NULL, 10) != dirfd(d))
@@ -341,12 +339,12 @@ try_connect6(const char *name, const char *address)
 /* argv[0]: a port on which the host's loopback listens; argv[1]: the name of an abstract socket
  * that listens outside. */
 static int
-do_net(int argc, char **argv)
+do_net(char **argv)
 {
 	struct sockaddr_un u = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (argc < 2)
+	if (!argv[0] || !argv[1])
 		return 2;
 	try_connect("internet", "1.1.1.1", 443, SOCK_STREAM);
 	try_connect("metadata", "169.254.169.254", 80, SOCK_STREAM);
@@ -362,7 +360,7 @@ do_net(int argc, char **argv)
 }
 
 static int
-do_get(int argc, char **argv)
+do_get(char **argv)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 		.sin_port = htons(3128),
@@ -370,7 +368,7 @@ do_get(int argc, char **argv)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char answer[64] = "";
 
-	if (argc < 1 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
+	if (!argv[0] || connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ||
 		write(fd, argv[0], strlen(argv[0])) < 0 || read(fd, answer, sizeof(answer) - 1) < 0)
 		return 1;
 	(void)puts(answer);
@@ -380,11 +378,10 @@ do_get(int argc, char **argv)
 /* Processes that leave the session, ignore signals and multiply once; all carry argv[0] in their
  * command line. */
 static int
-do_storm(int argc, char **argv)
+do_storm(char **argv)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
-	(void)argc;
 	(void)argv;
 	(void)sigaction(SIGTERM, &ignore, NULL);
 	(void)sigaction(SIGHUP, &ignore, NULL);
@@ -421,12 +418,12 @@ file_holds(const char *path, const char *word)
 /* How many files of how many processes hold the word; argv[0] is the word reversed, so that we do
  * not find ourselves. */
 static int
-do_canary(int argc, char **argv)
+do_canary(char **argv)
 {
 	static const char *const files[] = { "environ", "cmdline", "stack", "auxv",
 		"root/etc/shadow" };
 	char word[128] = "";
-	size_t len = argc > 0 ? strlen(argv[0]) : 0;
+	size_t len = argv[0] ? strlen(argv[0]) : 0;
 	auto_dir DIR *d = opendir("/proc");
 	const struct dirent *de;
 	int processes = 0, found = 0;
@@ -450,12 +447,12 @@ do_canary(int argc, char **argv)
 
 /* Whether files of the host, or of PID 1, can be opened. */
 static int
-do_open(int argc, char **argv)
+do_open(char **argv)
 {
-	for (int i = 0; i < argc; i++) {
-		int fd = open(argv[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	for (; *argv; argv++) {
+		int fd = open(*argv, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-		say(argv[i], fd);
+		say(*argv, fd);
 		if (fd >= 0)
 			(void)close(fd);
 	}
@@ -464,14 +461,14 @@ do_open(int argc, char **argv)
 
 /* Bytes that can be read from each. */
 static int
-do_size(int argc, char **argv)
+do_size(char **argv)
 {
-	for (int i = 0; i < argc; i++) {
+	for (; *argv; argv++) {
 		char data[4096];
-		int fd = open(argv[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		int fd = open(*argv, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		ssize_t n = fd < 0 ? 0 : read(fd, data, sizeof(data));
 
-		(void)printf("%s %zd\n", argv[i], n < 0 ? 0 : n);
+		(void)printf("%s %zd\n", *argv, n < 0 ? 0 : n);
 		if (fd >= 0)
 			(void)close(fd);
 	}
@@ -480,7 +477,7 @@ do_size(int argc, char **argv)
 
 static const struct {
 	const char *name;
-	int (*run)(int argc, char **argv);
+	int (*run)(char **argv);
 } COMMANDS[] = {
 	{ "calls", do_calls },
 	{ "canary", do_canary },
@@ -498,7 +495,7 @@ main(int argc, char **argv)
 {
 	for (size_t i = 0; argc > 1 && i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++) {
 		if (strcmp(argv[1], COMMANDS[i].name) == 0)
-			return COMMANDS[i].run(argc - 2, argv + 2);
+			return COMMANDS[i].run(argv + 2);
 	}
 	return 2;
 }
