@@ -352,7 +352,7 @@ do_net(char **argv)
 	try_connect("host", "127.0.0.1", (int)strtol(argv[0], NULL, 10), SOCK_STREAM);
 	try_connect("gateway", "127.0.0.1", 3128, SOCK_STREAM);
 	try_connect6("internet6", "2606:4700:4700::1111");
-	(void)snprintf(u.sun_path + 1, sizeof(u.sun_path) - 1, "%s", argv[1]);
+	memcpy(u.sun_path + 1, argv[1], strnlen(argv[1], sizeof(u.sun_path) - 2));
 	say("abstract",
 		connect(fd, (const struct sockaddr *)&u,
 			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(argv[1]))));
@@ -469,8 +469,7 @@ do_size(char **argv)
 		ssize_t n = fd < 0 ? 0 : read(fd, data, sizeof(data));
 
 		(void)printf("%s %zd\n", *argv, n < 0 ? 0 : n);
-		if (fd >= 0)
-			(void)close(fd);
+		(void)close(fd);
 	}
 	return 0;
 }

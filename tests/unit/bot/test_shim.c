@@ -17,11 +17,9 @@
 #include "bot/wire.h"
 #include "sandbox/sandbox.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
