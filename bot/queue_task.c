@@ -13,9 +13,11 @@
 
 #include <inttypes.h>
 
-/* An attempt that was lost waits before the next: 30 s, then four times as long each time. */
-#define HOLD_MS     30000
-#define HOLD_FACTOR 4
+/* What failed outside (a forge, a network) is given time; what only lost its runner is not. Each
+ * further time waits four times as long. */
+#define HOLD_MS      30000
+#define HOLD_LOST_MS 2000
+#define HOLD_FACTOR  4
 
 static struct log_ctx
 log_of(const struct task *t)
@@ -85,18 +87,15 @@ infra_in_a_row(struct queue *q, int64_t task, int64_t *out, struct err *e)
 }
 
 static int
-repeat(struct queue *q, struct task *t, int64_t lost, const char *why, struct err *e)
+repeat(struct queue *q, struct task *t, int64_t lost, int64_t hold_ms, struct err *e)
 {
-	struct log_ctx log = log_of(t);
-	int64_t hold = HOLD_MS;
-
-	for (int64_t i = 1; i < lost; i++)
-		hold *= HOLD_FACTOR;
-	log_warn(&log, "attempt.lost", "lost=%lld why=\"%s\"", (long long)lost, why);
 	int rc = queue_task_event(q, t, TASK_EV_LOST, e);
+
 	if (rc < 0)
 		return rc;
-	return q->db->task_hold(q->store, t->id, clock_wall_ms() + queue_wait_ms(q, hold), e);
+	for (int64_t i = 1; i < lost; i++)
+		hold_ms *= HOLD_FACTOR;
+	return q->db->task_hold(q->store, t->id, clock_wall_ms() + queue_wait_ms(q, hold_ms), e);
 }
 
 static int
@@ -114,8 +113,9 @@ give_up(struct queue *q, struct task *t, int64_t lost, const char *why, struct e
 /* An attempt that ended through nobody's fault: once more, unless a person wants it stopped or it
  * happens every time. */
 static int
-lost(struct queue *q, struct task *t, const char *why, struct err *e)
+lost(struct queue *q, struct task *t, const char *why, int64_t hold_ms, struct err *e)
 {
+	struct log_ctx log = log_of(t);
 	int64_t n = 0;
 	int rc = end_attempt(q, t, OUTCOME_INFRA, why, e);
 
@@ -123,13 +123,14 @@ lost(struct queue *q, struct task *t, const char *why, struct err *e)
 		rc = infra_in_a_row(q, t->id, &n, e);
 	if (rc < 0)
 		return rc;
+	log_warn(&log, "attempt.lost", "lost=%lld why=\"%s\"", (long long)n, why);
 	if (t->stop_wanted) {
 		t->outcome = OUTCOME_STOPPED;
 		rc = queue_task_event(q, t, TASK_EV_PUBLISH, e);
 	} else if (n >= q->role->config->limit_attempts) {
 		rc = give_up(q, t, n, why, e);
 	} else {
-		rc = repeat(q, t, n, why, e);
+		rc = repeat(q, t, n, hold_ms, e);
 	}
 	queue_wake(q, WAKE_DISPATCH);
 	return rc < 0 ? rc : queue_settle(q, t, e);
@@ -142,7 +143,7 @@ queue_task_lost(struct queue *q, int64_t task, const char *why, struct err *e)
 	int rc = q->db->task_get(q->store, task, &t, e);
 
 	if (rc == 0 && TASK_STATES[t.state].owner == OWNER_RUNNER)
-		rc = lost(q, &t, why, e);
+		rc = lost(q, &t, why, HOLD_LOST_MS, e);
 	else
 		queue_dispatch_forget(q, task);
 	task_finish(&t);
@@ -324,7 +325,8 @@ done(struct queue *q, struct task *t, const struct msg *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (d->outcome == OUTCOME_INFRA || d->outcome == OUTCOME_NONE)
-		return lost(q, t, d->reason ? d->reason : "the attempt ended without a result", e);
+		return lost(q, t, d->reason ? d->reason : "the attempt ended without a result",
+			HOLD_MS, e);
 
 	auto_free char *stop_reason = t->stop_wanted ? mem_str(t->reason) : NULL;
 	take_result(t, d);
