@@ -116,7 +116,8 @@ struct queue {
 
 	struct queue_held *held;
 	size_t n_held;
-	int64_t free_slots;
+	int64_t free_slots; /* as of the last CLAIM, less what was started since */
+	int64_t claimed_ms; /* when that came, boot clock */
 
 	struct queue_flight *flights;
 	size_t n_flights;

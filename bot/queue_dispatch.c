@@ -17,7 +17,9 @@
 
 #include <inttypes.h>
 
-#define LEASE_MS 30000
+#define LEASE_MS  30000
+#define SILENT_MS 5000 /* a runner speaks every second; what it said before that is not believed   \
+			*/
 
 static int64_t
 now_boot(const struct queue *q)
@@ -202,6 +204,8 @@ queue_dispatch_pump(struct queue *q)
 	int rc = 0;
 
 	start_all(q);
+	if (now_boot(q) - q->claimed_ms > queue_wait_ms(q, SILENT_MS))
+		return;
 	if (q->free_slots <= 0 || !msg_link_is_up(role_link(q->role, ROLE_RUNNER)))
 		return;
 	if (queue_begin(q) < 0)
@@ -285,6 +289,7 @@ void
 queue_claim(struct queue *q, const struct wire_claim *c)
 {
 	q->free_slots = c->free_slots;
+	q->claimed_ms = now_boot(q);
 	for (size_t i = 0; i < q->n_held;) {
 		struct queue_held *h = &q->held[i];
 
