@@ -64,6 +64,7 @@ struct queue_held {
 	int64_t fence;
 	int64_t lease_ms;  /* end, boot clock */
 	int64_t stored_ms; /* the same as it stands in the store */
+	bool is_committed; /* the claim is on the disk */
 	bool was_started;  /* START was said since the last CLAIM without it */
 	bool was_seen;     /* the runner has said that it has it */
 	bool stop_wanted;

@@ -17,9 +17,10 @@
 
 #include <inttypes.h>
 
-#define LEASE_MS  30000
-#define SILENT_MS 5000 /* a runner speaks every second; what it said before that is not believed   \
-			*/
+#define LEASE_MS 30000
+#define SILENT_MS                                                                                  \
+	5000 /* a runner speaks every second; what it said before that is not believed             \
+	      */
 
 static int64_t
 now_boot(const struct queue *q)
@@ -83,7 +84,9 @@ queue_dispatch_load(struct queue *q, struct err *e)
 		return rc;
 	struct task *v = list.v;
 	for (size_t i = 0; i < list.n; i++) {
-		held_add(q, &v[i])->was_started = true;
+		struct queue_held *h = held_add(q, &v[i]);
+
+		h->is_committed = h->was_started = true;
 		task_finish(&v[i]);
 	}
 	free(v);
@@ -133,7 +136,7 @@ static void
 start_all(struct queue *q)
 {
 	for (size_t i = 0; i < q->n_held; i++) {
-		if (!q->held[i].was_started)
+		if (q->held[i].is_committed && !q->held[i].was_started)
 			say_start(q, &q->held[i]);
 	}
 }
@@ -142,8 +145,11 @@ static void
 after_claim(struct queue *q, void *ctx, bool committed)
 {
 	(void)ctx;
-	if (committed)
-		start_all(q);
+	if (!committed)
+		return;
+	for (size_t i = 0; i < q->n_held; i++)
+		q->held[i].is_committed = true;
+	start_all(q);
 }
 
 void
@@ -197,6 +203,30 @@ claim_one(struct queue *q, struct err *e)
 	return rc;
 }
 
+/* Asked before a transaction is opened for nothing: a round of nothing but deliveries survives a
+ * full disk. */
+static bool
+is_anything_queued(struct queue *q)
+{
+	const struct task_filter f = { .states = TASK_BIT(TASK_QUEUED), .limit = 1 };
+	struct row_list list = { 0 };
+
+	if (q->db->task_list(q->store, &f, &list, NULL) < 0)
+		return true; /* the claim will tell */
+	size_t n = list.n;
+	if (n > 0)
+		task_finish(list.v);
+	free(list.v);
+	return n > 0;
+}
+
+static bool
+may_start(const struct queue *q)
+{
+	return q->free_slots > 0 && msg_link_is_up(role_link(q->role, ROLE_RUNNER)) &&
+	       now_boot(q) - q->claimed_ms <= queue_wait_ms(q, SILENT_MS);
+}
+
 void
 queue_dispatch_pump(struct queue *q)
 {
@@ -204,11 +234,7 @@ queue_dispatch_pump(struct queue *q)
 	int rc = 0;
 
 	start_all(q);
-	if (now_boot(q) - q->claimed_ms > queue_wait_ms(q, SILENT_MS))
-		return;
-	if (q->free_slots <= 0 || !msg_link_is_up(role_link(q->role, ROLE_RUNNER)))
-		return;
-	if (queue_begin(q) < 0)
+	if (!may_start(q) || !is_anything_queued(q) || queue_begin(q) < 0)
 		return;
 	while (q->free_slots > 0 && rc == 0) {
 		rc = claim_one(q, &e);

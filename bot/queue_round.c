@@ -18,12 +18,13 @@
 
 #include <assert.h>
 
+/* Of wake, what mask names. */
 static void
-pump(struct queue *q)
+pump(struct queue *q, unsigned mask)
 {
-	unsigned wake = q->wake;
+	unsigned wake = q->wake & mask;
 
-	q->wake = 0;
+	q->wake &= ~mask;
 	if (q->is_stopping)
 		return;
 	if (wake & WAKE_DECODE)
@@ -50,10 +51,14 @@ round_end(void *ctx)
 {
 	struct queue *q = ctx;
 	struct err e = { 0 };
-	size_t n = q->n_after;
 
 	q->round_timer = NULL;
+	/* What only writes before it speaks may still come into this transaction: a new task is
+	 * claimed and its first effects are taken in hand by the commit that makes it. */
+	if (q->is_open)
+		pump(q, WAKE_DISPATCH | WAKE_OUTBOX);
 	int rc = commit(q, &e);
+	size_t n = q->n_after;
 	/* What is called may ask for the next round, so the list is walked by index and cut after.
 	 */
 	for (size_t i = 0; i < n; i++)
@@ -67,7 +72,7 @@ round_end(void *ctx)
 	}
 	if (rc < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "queue.full", &e);
-	pump(q);
+	pump(q, ~0u);
 }
 
 static void
