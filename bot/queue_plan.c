@@ -165,8 +165,20 @@ is_held_by_pace(const struct effect *f)
 	return f->state == EFFECT_PENDING && f->tries == 0 && !f->was_unknown;
 }
 
-/* The newest wish wins; what is under way is let go on, and the wish follows it. A comment that a
- * person deleted stays deleted. */
+/* True if the forge knows this, or will in good time, or shall not: a comment that a person deleted
+ * stays deleted. */
+static bool
+is_settled(const struct planning *p, const struct effect *f, const struct effect_plan *plan,
+	const char *digest)
+{
+	const char *last = f->state == EFFECT_SENT && f->next_digest ? f->next_digest : f->digest;
+
+	if (str_eq(last, digest))
+		return !is_held_by_pace(f) || f->not_before_ms <= again_ms(p, f, &plan->op);
+	return f->state == EFFECT_DEAD && f->code == ERR_MISSING;
+}
+
+/* The newest wish wins; what is under way is let go on, and the wish follows it. */
 static int
 renew(const struct planning *p, struct effect *f, const struct effect_plan *plan, struct err *e)
 {
@@ -174,15 +186,9 @@ renew(const struct planning *p, struct effect *f, const struct effect_plan *plan
 	char digest[65];
 	int rc = digest_of(&plan->op, digest, e);
 	bool is_sent = f->state == EFFECT_SENT;
-	const char *last = is_sent && f->next_digest ? f->next_digest : f->digest;
-	bool is_same = rc == 0 && str_eq(last, digest);
 
-	if (rc < 0 || (is_same && !is_held_by_pace(f)))
+	if (rc < 0 || is_settled(p, f, plan, digest))
 		return rc;
-	if (is_same && f->not_before_ms <= again_ms(p, f, &plan->op))
-		return 0;
-	if (f->state == EFFECT_DEAD && f->code == ERR_MISSING)
-		return 0;
 	rc = queue_op_write(&plan->op, &text, e);
 	if (rc < 0)
 		return rc;
