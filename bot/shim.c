@@ -341,6 +341,8 @@ shim_init(struct shim *s, struct err *e)
 	spec.n_rules = WIRE_RULES_COUNT;
 	spec.ctx = s;
 	s->link = msg_link_create(s->loop, &spec);
+	/* While the courier prepares, there is time. */
+	sandbox_warm();
 	return msg_link_attach(s->link, RUNNER_FD, e);
 }
 

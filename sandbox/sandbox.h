@@ -179,6 +179,10 @@ struct sandbox_driver {
 };
 extern const struct sandbox_driver SANDBOX_NATIVE;
 
+/* Does ahead what does not depend on a spec (filter, image of PID 1). Best effort: the start itself
+ * reports errors. */
+void sandbox_warm(void);
+
 /* Lets the workload begin. */
 int box_go(struct box *b, struct err *e);
 

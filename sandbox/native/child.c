@@ -67,6 +67,7 @@ native_identity(struct native *n, struct err *e)
 		rc = wait_for_maps(n, e);
 	if (rc < 0)
 		return rc;
+	(void)umask(0); /* modes are meant as they are written, up to the last lock */
 	(void)prctl(PR_SET_KEEPCAPS, 1);
 	if (n->has_slots && setgroups(0, NULL) < 0)
 		return err_sys(e, "setgroups");

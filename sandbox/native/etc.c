@@ -9,6 +9,8 @@
 #include "sandbox/native/native.h"
 
 #include "base/clean.h"
+#include "base/fs.h"
+#include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +18,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define COPY_BYTES_MAX 131072
 
 static const struct {
 	const char *path;
@@ -34,11 +38,25 @@ static const struct {
 	{ "/etc/shells", "/bin/sh\n/bin/bash\n" },
 };
 
+/* Copied where the host has them: small files, and a mount is dearer than a page. */
+static const char *const COPIED[] = { "debian_version", "localtime", "magic", "mime.types",
+	"os-release", "protocols", "services", "timezone" };
+
 /* Bound read-only where the host has them. */
-static const char *const SHOWN[] = { "alternatives", "ca-certificates", "ca-certificates.conf",
-	"debian_version", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
-	"magic", "mime.types", "os-release", "perl", "pki", "protocols", "python3", "python3.11",
-	"services", "ssl", "timezone" };
+static const char *const SHOWN[] = { "alternatives", "fonts", "ld.so.cache", "pki", "ssl" };
+
+static int
+copy(struct native *n, const char *name, struct err *e)
+{
+	auto_buf struct buf data = BUF_INIT(COPY_BYTES_MAX);
+	char path[300];
+
+	(void)snprintf(path, sizeof(path), "/etc/%s", name);
+	/* Absent, or not as small as it should be: programs cope. */
+	if (fs_read(path, &data, NULL) < 0)
+		return 0;
+	return native_write(n, path, 0444, buf_str(&data), data.len, e);
+}
 
 static int
 show(struct native *n, const char *name, struct err *e)
@@ -46,15 +64,13 @@ show(struct native *n, const char *name, struct err *e)
 	auto_fd int fd = -1;
 	struct stat st;
 	char path[300];
-	int rc;
 
 	(void)snprintf(path, sizeof(path), "/etc/%s", name);
 	if (stat(path, &st) < 0)
 		return 0;
-	rc = native_mount_copy(AT_FDCWD, path, NATIVE_RO | NATIVE_EXEC, &fd, e);
 	/* A directory of it may hold a mount of its own that we may not take apart: then it is not
 	 * shown. */
-	if (rc < 0)
+	if (native_mount_copy(AT_FDCWD, path, NATIVE_RO | NATIVE_EXEC, &fd, NULL) < 0)
 		return 0;
 	return native_mount_put(n, fd, path, S_ISDIR(st.st_mode), e);
 }
@@ -68,7 +84,7 @@ show_java(struct native *n, struct err *e)
 	int rc = 0;
 
 	while (d && rc == 0 && (de = readdir(d))) {
-		if (strncmp(de->d_name, "java-", 5) == 0)
+		if (str_starts(de->d_name, "java-"))
 			rc = show(n, de->d_name, e);
 	}
 	return rc;
@@ -80,7 +96,10 @@ native_etc(struct native *n, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(MADE_UP) / sizeof(MADE_UP[0]); i++)
-		rc = native_write(n, MADE_UP[i].path, 0644, MADE_UP[i].text, e);
+		rc = native_write(
+			n, MADE_UP[i].path, 0644, MADE_UP[i].text, strlen(MADE_UP[i].text), e);
+	for (size_t i = 0; rc == 0 && i < sizeof(COPIED) / sizeof(COPIED[0]); i++)
+		rc = copy(n, COPIED[i], e);
 	for (size_t i = 0; rc == 0 && i < sizeof(SHOWN) / sizeof(SHOWN[0]); i++)
 		rc = show(n, SHOWN[i], e);
 	return rc < 0 ? rc : show_java(n, e);
@@ -93,6 +112,6 @@ native_files(struct native *n, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < n->spec->files.n; i++)
-		rc = native_write(n, f[i].path, (mode_t)f[i].mode, f[i].text, e);
+		rc = native_write(n, f[i].path, (mode_t)f[i].mode, f[i].text, strlen(f[i].text), e);
 	return rc;
 }

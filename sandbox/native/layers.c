@@ -25,8 +25,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STAGING "/.layers" /* in the new root, gone before the workload starts */
-
 #define LAYER_FLAGS(l) (NATIVE_EXEC | ((l)->is_writable ? 0u : (unsigned)NATIVE_RO))
 
 static const struct box_layer *
@@ -78,16 +76,30 @@ shift_namespace(const struct native *n, unsigned owner, int *out_fd, struct err 
 	return rc;
 }
 
+/* The last one is kept: the boxes of an attempt have the same uid, and their layers the same
+ * owners. */
 static int
 shift_owner(const struct native *n, int fd, unsigned owner, struct err *e)
 {
+	static struct {
+		unsigned owner;
+		uid_t uid;
+		int ns;
+	} kept = { .ns = -1 };
 	struct mount_attr a = { .attr_set = MOUNT_ATTR_IDMAP };
-	auto_fd int ns = -1;
-	int rc = shift_namespace(n, owner, &ns, e);
 
-	if (rc < 0)
-		return rc;
-	a.userns_fd = (unsigned)ns;
+	if (kept.ns < 0 || kept.owner != owner || kept.uid != n->uid) {
+		int ns = -1;
+		int rc = shift_namespace(n, owner, &ns, e);
+
+		if (rc < 0)
+			return rc;
+		clean_fd(&kept.ns);
+		kept.ns = ns;
+		kept.owner = owner;
+		kept.uid = n->uid;
+	}
+	a.userns_fd = (unsigned)kept.ns;
 	if (mount_setattr(fd, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0)
 		return err_sys(e, "idmapped mount");
 	return 0;
@@ -149,7 +161,8 @@ native_layers_open(struct native *n, struct err *e)
 	return 0;
 }
 
-/* Puts the layers of one tree side by side under STAGING/<i> and returns how many. */
+/* Puts the layers of one tree side by side on the stage, each under its number, and returns how
+ * many lie below. */
 static int
 stage_tree(struct native *n, size_t first, struct buf *options, struct err *e)
 {
@@ -157,34 +170,19 @@ stage_tree(struct native *n, size_t first, struct buf *options, struct err *e)
 	int count = 0;
 
 	for (size_t i = first; i < n->spec->layers.n; i++) {
-		char path[64];
-		int rc;
+		char name[24];
 
 		if (!str_eq(layer(n, i)->at, at))
 			continue;
-		(void)snprintf(path, sizeof(path), STAGING "/%zu", i);
-		rc = native_mount_put(n, n->source_fds[i], path, true, e);
-		if (rc < 0)
-			return rc;
+		(void)snprintf(name, sizeof(name), "%zu", i);
+		if (mkdirat(n->stage_fd, name, 0755) < 0 ||
+			move_mount(n->source_fds[i], "", n->stage_fd, name,
+				MOVE_MOUNT_F_EMPTY_PATH) < 0)
+			return err_sys(e, "stage layer %s", layer(n, i)->path);
 		if (!layer(n, i)->is_writable)
 			(void)buf_addf(options, "%s%zu", count++ ? ":" : "lowerdir=", i);
 	}
 	return count;
-}
-
-static int
-unstage_tree(const struct native *n, size_t first, struct err *e)
-{
-	for (size_t i = first; i < n->spec->layers.n; i++) {
-		char path[64];
-
-		if (!str_eq(layer(n, i)->at, layer(n, first)->at))
-			continue;
-		(void)snprintf(path, sizeof(path), "%zu", i);
-		if (umount2(path, MNT_DETACH) < 0 || rmdir(path) < 0)
-			return err_sys(e, "unmount layer %s", layer(n, i)->path);
-	}
-	return 0;
 }
 
 /* Relative names, because mount(2) takes one page of options. volatile: what a box wrote is not
@@ -193,9 +191,10 @@ static int
 mount_overlay(struct native *n, size_t first, struct err *e)
 {
 	const struct box_layer *top = layer(n, first);
+	auto_free char *target = mem_fmt("root%s", top->at);
 	auto_buf struct buf options = BUF_INIT(2048);
 	int count = stage_tree(n, first, &options, e);
-	int rc = 0;
+	int rc;
 
 	if (count < 0)
 		return count;
@@ -205,20 +204,13 @@ mount_overlay(struct native *n, size_t first, struct err *e)
 		(void)buf_addf(
 			&options, ",upperdir=%zu/data,workdir=%zu/work,volatile", first, first);
 	(void)buf_adds(&options, ",userxattr");
-	if (fchdir(n->root_fd) < 0 || chdir(&STAGING[1]) < 0)
-		return err_sys(e, "enter the layers");
 	rc = native_mkdirs(n, top->at, e);
-	if (rc == 0) {
-		auto_free char *target = mem_fmt("..%s", top->at);
-
-		if (mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, options.data) < 0)
-			rc = err_sys(e, "overlay on %s", top->at);
-	}
-	if (rc == 0)
-		rc = unstage_tree(n, first, e);
-	if (chdir("/") < 0 && rc == 0)
-		rc = err_sys(e, "enter /");
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (fchdir(n->stage_fd) < 0 ||
+		mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, options.data) < 0)
+		return err_sys(e, "overlay on %s", top->at);
+	return 0;
 }
 
 static int
@@ -242,17 +234,13 @@ int
 native_trees(struct native *n, struct err *e)
 {
 	bool has_workspace = false;
-	int rc = native_mkdirs(n, STAGING, e);
+	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < n->spec->layers.n; i++) {
 		rc = mount_tree(n, i, e);
 		has_workspace |= str_eq(layer(n, i)->at, BOX_WORKSPACE);
 	}
-	if (rc < 0)
+	if (rc < 0 || has_workspace)
 		return rc;
-	if (fchdir(n->root_fd) < 0 || rmdir(&STAGING[1]) < 0 || chdir("/") < 0)
-		return err_sys(e, "remove " STAGING);
-	if (has_workspace)
-		return 0;
 	return native_mount_new(n, "tmpfs", BOX_WORKSPACE, NATIVE_EXEC, "size=64m,mode=755", e);
 }

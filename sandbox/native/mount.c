@@ -62,25 +62,34 @@ native_mount_copy(int dir_fd, const char *path, unsigned flags, int *out_fd, str
 	return 0;
 }
 
+/* Part by part, for the few that lack parents. */
+static int
+make_each(const struct native *n, const char *path, struct err *e)
+{
+	auto_free char *part = mem_str(path);
+
+	for (char *end = part; *end;) {
+		char was;
+
+		end += strcspn(end, "/");
+		was = *end;
+		*end = '\0';
+		if (mkdirat(n->root_fd, part, 0755) < 0 && errno != EEXIST)
+			return err_sys(e, "mkdir %s in the box", part);
+		*end = was;
+		end += was == '/';
+	}
+	return 0;
+}
+
 int
 native_mkdirs(const struct native *n, const char *path, struct err *e)
 {
-	char part[PATH_MAX];
-	size_t len = strlen(relative(path));
-
-	if (len >= sizeof(part))
-		return err_set(e, ERR_LIMIT, "path too long");
-	memcpy(part, relative(path), len + 1);
-	for (size_t i = 1; i <= len; i++) {
-		if (part[i] != '/' && part[i] != '\0')
-			continue;
-		part[i] = '\0';
-		if (mkdirat(n->root_fd, part, 0755) < 0 && errno != EEXIST)
-			return err_sys(e, "mkdir %s in the box", part);
-		if (i < len)
-			part[i] = '/';
-	}
-	return 0;
+	if (mkdirat(n->root_fd, relative(path), 0755) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return err_sys(e, "mkdir %s in the box", path);
+	return make_each(n, relative(path), e);
 }
 
 /* Opens below the new root without following a link or leaving a mount's reach. */
@@ -108,39 +117,51 @@ make_parent(const struct native *n, const char *path, struct err *e)
 	return native_mkdirs(n, dir, e);
 }
 
-int
-native_write(const struct native *n, const char *path, mode_t mode, const char *text, struct err *e)
+static int
+create(const struct native *n, const char *path, mode_t mode, struct err *e)
 {
-	size_t len = strlen(text);
-	int rc = make_parent(n, path, e);
+	const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+	int fd = open_in_root(n, path, flags, mode);
 
-	if (rc < 0)
-		return rc;
-	auto_fd int fd = open_in_root(n, path, O_WRONLY | O_CREAT | O_TRUNC, mode);
-	if (fd < 0 || fchmod(fd, mode) < 0)
-		return err_sys(e, "create %s in the box", path);
+	if (fd < 0 && errno == ENOENT) {
+		int rc = make_parent(n, path, e);
+
+		if (rc < 0)
+			return rc;
+		fd = open_in_root(n, path, flags, mode);
+	}
+	return fd < 0 ? err_sys(e, "create %s in the box", path) : fd;
+}
+
+int
+native_write(const struct native *n, const char *path, mode_t mode, const void *data, size_t len,
+	struct err *e)
+{
+	const char *p = data;
+	auto_fd int fd = create(n, path, mode, e);
+
+	if (fd < 0)
+		return fd;
 	while (len > 0) {
-		ssize_t done = write(fd, text, len);
+		ssize_t done = write(fd, p, len);
 
 		if (done < 0)
 			return err_sys(e, "write %s in the box", path);
-		text += done;
+		p += done;
 		len -= (size_t)done;
 	}
 	return 0;
 }
 
+/* The way there was made by us moments ago and is no link; a link at its end is not followed. */
 int
 native_mount_put(const struct native *n, int fd, const char *path, bool is_dir, struct err *e)
 {
-	int rc = is_dir ? native_mkdirs(n, path, e) : native_write(n, path, 0444, "", e);
+	int rc = is_dir ? native_mkdirs(n, path, e) : native_write(n, path, 0444, "", 0, e);
 
 	if (rc < 0)
 		return rc;
-	auto_fd int at = open_in_root(n, path, O_PATH, 0);
-	if (at < 0)
-		return err_sys(e, "open %s in the box", path);
-	if (move_mount(fd, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(fd, "", n->root_fd, relative(path), MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(e, "mount on %s in the box", path);
 	return 0;
 }

@@ -39,8 +39,9 @@ struct native {
 	/* Inside only. */
 	int source_fds[NATIVE_LAYERS_MAX];
 	int tool_fds[NATIVE_TOOLS_MAX];
-	int root_fd; /* the new root */
-	int null_fd; /* our own /dev/null, for masking */
+	int stage_fd; /* a place outside the new root, gone with the host's tree; holds "root" */
+	int root_fd;  /* the new root */
+	int null_fd;  /* our own /dev/null, for masking */
 	int tty_fd;
 	int pty_fd;
 	int listen_fd;
@@ -114,8 +115,8 @@ int native_mount_new(const struct native *n, const char *type, const char *path,
 /* mkdir -p below the new root, 0755. Paths may be absolute: they mean the new root. */
 int native_mkdirs(const struct native *n, const char *path, struct err *e);
 
-/* A file with contents below the new root. */
-int native_write(
-	const struct native *n, const char *path, mode_t mode, const char *text, struct err *e);
+/* A file with contents below the new root; the umask is 0. */
+int native_write(const struct native *n, const char *path, mode_t mode, const void *data,
+	size_t len, struct err *e);
 
 #endif

@@ -24,32 +24,42 @@ static const char *const COVERED[] = { "cmdline", "config.gz", "consoles", "devi
 static const char *const EMPTIED[] = { "acpi", "asound", "bus", "driver", "dynamic_debug", "fs",
 	"irq", "scsi", "tty" };
 
+/* Most of them are root's alone on most machines: a file that others may neither read nor write
+ * needs no cover. */
 static int
 cover(const struct native *n, int proc, const char *name, struct err *e)
 {
-	auto_fd int at = openat(proc, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	auto_fd int null = -1;
+	struct stat st;
 
-	if (at < 0)
+	if (fstatat(proc, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "/proc/%s", name);
+	if (!(st.st_mode & S_IRWXO) || !S_ISREG(st.st_mode))
+		return 0;
 	null = open_tree(n->null_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (null < 0)
 		return err_sys(e, "open_tree /dev/null");
-	if (move_mount(null, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(null, "", proc, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(e, "cover /proc/%s", name);
 	return 0;
 }
 
+/* With an empty directory of the new root. */
 static int
 empty(const struct native *n, int proc, const char *name, struct err *e)
 {
+	auto_fd int fd = -1;
 	struct stat st;
-	char path[64];
+	int rc;
 
 	if (fstatat(proc, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
 		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%s", name);
-	return native_mount_new(n, "tmpfs", path, NATIVE_RO, "size=4k,nr_inodes=2,mode=555", e);
+	rc = native_mount_copy(n->root_fd, "run", NATIVE_RO, &fd, e);
+	if (rc < 0)
+		return rc;
+	if (move_mount(fd, "", proc, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(e, "empty /proc/%s", name);
+	return 0;
 }
 
 /* The limit of zero holds for this user namespace: nobody in the box can make another, filter or

@@ -98,27 +98,49 @@ bind_system(struct native *n, const char *path, struct err *e)
 }
 
 static int
-hang_root(struct native *n, struct err *e)
+new_tmpfs(const char *size, const char *inodes, int *out_fd, struct err *e)
 {
 	auto_fd int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 
 	if (fs < 0)
 		return err_sys(e, "fsopen tmpfs");
-	if (fsconfig(fs, FSCONFIG_SET_STRING, "size", "32m", 0) < 0 ||
-		fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "8192", 0) < 0 ||
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
+		fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0) < 0 ||
 		fsconfig(fs, FSCONFIG_SET_STRING, "mode", "755", 0) < 0 ||
 		fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return err_sys(e, "create tmpfs");
-	auto_fd int mnt = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-	if (mnt < 0)
-		return err_sys(e, "fsmount tmpfs");
+	*out_fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	return *out_fd < 0 ? err_sys(e, "fsmount tmpfs") : 0;
+}
+
+static int
+hang(int mnt, struct err *e)
+{
 	for (size_t i = 0; i < sizeof(HOOKS) / sizeof(HOOKS[0]); i++) {
-		if (move_mount(mnt, "", AT_FDCWD, HOOKS[i], MOVE_MOUNT_F_EMPTY_PATH) == 0) {
-			n->root_fd = steal_fd(&mnt);
+		if (move_mount(mnt, "", AT_FDCWD, HOOKS[i], MOVE_MOUNT_F_EMPTY_PATH) == 0)
 			return 0;
-		}
 	}
-	return err_sys(e, "mount the new root");
+	return err_sys(e, "mount the stage");
+}
+
+/* Two: the stage in the host's tree, and the root on it. What else lies on the stage (layers, for
+ * their overlays to be mounted) goes away with the host's tree, in the one unmount that must be.
+ * Each unmount waits for all processors. */
+static int
+hang_root(struct native *n, struct err *e)
+{
+	int rc = new_tmpfs("1m", "256", &n->stage_fd, e);
+
+	if (rc == 0)
+		rc = hang(n->stage_fd, e);
+	if (rc == 0)
+		rc = new_tmpfs("32m", "8192", &n->root_fd, e);
+	if (rc < 0)
+		return rc;
+	if (mkdirat(n->stage_fd, "root", 0755) < 0 ||
+		move_mount(n->root_fd, "", n->stage_fd, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(e, "mount the new root");
+	return 0;
 }
 
 static int

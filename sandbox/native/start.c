@@ -28,6 +28,7 @@ native_init(struct native *n, const struct box_spec *spec)
 		.cgroup_fd = -1,
 		.report = -1,
 		.child_report = -1,
+		.stage_fd = -1,
 		.root_fd = -1,
 		.null_fd = -1,
 		.tty_fd = -1,
@@ -184,6 +185,17 @@ undo(struct box *b)
 	while (waitpid(b->pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	box_finish(b);
+}
+
+void
+sandbox_warm(void)
+{
+	const void *program;
+	size_t n;
+	int fd;
+
+	(void)native_filter(&program, &n, NULL);
+	(void)native_init_image(&fd, NULL);
 }
 
 static int
