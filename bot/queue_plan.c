@@ -98,9 +98,19 @@ scope_of(const struct forge_op *op, struct buf *out)
 	(void)buf_addf(out, "%s/%lld", op->forge ? op->forge : "", (long long)op->installation_id);
 }
 
+/* A label that is put on late would stay on: those of a task keep their order whatever happens. */
+static const char *
+lane_of(const struct effect *f, const struct forge_op *op)
+{
+	bool is_label = op->kind == OP_LABEL_ADD || op->kind == OP_LABEL_REMOVE;
+
+	return is_label && f->what == EFFECT_OP ? "labels" : f->purpose;
+}
+
 static int
 add(struct queue *q, struct effect *f, const struct forge_op *op, struct err *e)
 {
+	auto_free char *lane = mem_str(lane_of(f, op));
 	auto_buf struct buf text = BUF_INIT(LIMIT_BLOB_BYTES);
 	auto_buf struct buf scope = BUF_INIT(LIMIT_NAME_BYTES + 32);
 	char digest[65];
@@ -113,6 +123,7 @@ add(struct queue *q, struct effect *f, const struct forge_op *op, struct err *e)
 	scope_of(op, &scope);
 	f->op = text.data;
 	f->digest = digest;
+	f->lane = lane;
 	f->scope = scope.data;
 	f->created_ms = clock_wall_ms();
 	f->state = EFFECT_PENDING;

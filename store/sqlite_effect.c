@@ -67,22 +67,26 @@ sqlite_effect_list(struct store *st, int64_t task, struct row_list *out, struct 
 	return sqlite_row_all(s, stmt, EFFECT_ROWS, sizeof(struct effect), out, e);
 }
 
-/* One of each task and none beside one under way: the forge sees a task's effects in their order as
- * long as it answers. Effects of no task know no order. */
+/* One of each task and none beside one under way, so the forge sees a task's effects in their order
+ * as long as it answers. One that has to be repeated lets the others pass, but for those of its
+ * lane. Effects of no task know no order. */
+static const char DUE[] =
+	"SELECT id FROM (SELECT id, is_urgent, row_number() OVER ("
+	"  PARTITION BY CASE task WHEN 0 THEN -id ELSE task END ORDER BY is_urgent DESC, id) AS "
+	"place"
+	" FROM effect AS f WHERE state = 0 AND not_before_ms <= ?1 AND (task = 0 OR ("
+	"  task NOT IN (SELECT task FROM effect WHERE state = 1)"
+	"  AND NOT EXISTS (SELECT 1 FROM effect AS o WHERE o.task = f.task AND o.lane = f.lane"
+	"   AND o.state = 0 AND o.id < f.id))))"
+	" WHERE place = 1 ORDER BY is_urgent DESC, id LIMIT ?2";
+
 int
 sqlite_effect_due(
 	struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e)
 {
 	struct sqlite *s = sqlite_of(st);
 	auto_stmt sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_stmt(s,
-		"SELECT id FROM (SELECT id, is_urgent, row_number() OVER ("
-		"  PARTITION BY CASE task WHEN 0 THEN -id ELSE task END ORDER BY is_urgent DESC, "
-		"id)"
-		" AS place FROM effect WHERE state = 0 AND not_before_ms <= ?1"
-		" AND (task = 0 OR task NOT IN (SELECT task FROM effect WHERE state = 1)))"
-		" WHERE place = 1 ORDER BY is_urgent DESC, id LIMIT ?2",
-		&stmt, e);
+	int rc = sqlite_stmt(s, DUE, &stmt, e);
 
 	if (rc < 0)
 		return rc;

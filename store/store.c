@@ -42,6 +42,7 @@ const struct row EFFECT_ROWS[] = {
 	F(id),
 	F(task),
 	FS(purpose, LIMIT_URL_BYTES),
+	FS(lane, LIMIT_URL_BYTES),
 	FS(scope, LIMIT_NAME_BYTES),
 	F(what),
 	FB(is_latest),

@@ -77,6 +77,7 @@ struct effect {
 	int64_t id;
 	int64_t task;   /* 0: of no task */
 	char *purpose;  /* unique in its task */
+	char *lane;     /* those of one task with the same lane are done strictly in order of id */
 	char *scope;    /* whose rate limit it counts against */
 	int64_t what;   /* the caller's kind of effect */
 	bool is_latest; /* a newer op replaces this one; else it happens once */
@@ -243,8 +244,9 @@ struct store_driver {
 		struct err *e);
 	int (*effect_save)(struct store *s, const struct effect *f, struct err *e);
 	int (*effect_list)(struct store *s, int64_t task, struct row_list *out, struct err *e);
-	/* Ids of effects that are due, urgent ones first, then the oldest; none of a task that has
-	 * one under way, and one of each task. At most max; *n says how many. */
+	/* Ids of effects that are due and first in their lane, urgent ones first, then the oldest;
+	 * none of a task that has one under way, and one of each task. At most max; *n says how
+	 * many. */
 	int (*effect_due)(struct store *s, int64_t now_ms, int64_t *ids, size_t max, size_t *n,
 		struct err *e);
 	/* When the next pending one is due; ERR_MISSING if none is pending. */

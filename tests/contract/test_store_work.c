@@ -231,9 +231,11 @@ static int64_t
 add_effect(struct rig *r, int64_t task, const char *purpose, bool is_urgent, int64_t at_ms)
 {
 	auto_free char *p = mem_str(purpose);
+	auto_free char *lane = mem_strn(p, strcspn(p, ":"));
 	char scope[] = "gh/1", op[] = "{}", digest[] = "d";
 	struct effect f = { .task = task,
 		.purpose = p,
+		.lane = lane,
 		.scope = scope,
 		.op = op,
 		.digest = digest,
@@ -318,6 +320,33 @@ due_are_one_of_each_task_urgent_ones_first(void **state)
 }
 
 static void
+a_lane_keeps_its_order_when_its_first_has_to_wait(void **state)
+{
+	struct rig *r = *state;
+	int64_t on = add_effect(r, 1, "label:on", false, 900);
+	int64_t off = add_effect(r, 1, "label:off", true, 0),
+		pull = add_effect(r, 1, "pull", false, 0);
+	int64_t other = add_effect(r, 2, "label:off", false, 0), ids[9];
+	size_t n = 0;
+
+	assert_int_equal(r->db->effect_due(r->s, 500, ids, 9, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(ids[0], pull);
+	assert_int_equal(ids[1], other);
+	set_effect(r, pull, EFFECT_DONE);
+	set_effect(r, other, EFFECT_DONE);
+	assert_int_equal(r->db->effect_due(r->s, 500, ids, 9, &n, NULL), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(r->db->effect_due(r->s, 900, ids, 9, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(ids[0], on);
+	set_effect(r, on, EFFECT_DEAD);
+	assert_int_equal(r->db->effect_due(r->s, 900, ids, 9, &n, NULL), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(ids[0], off);
+}
+
+static void
 what_was_under_way_is_unknown_after_a_start(void **state)
 {
 	struct rig *r = *state;
@@ -354,6 +383,7 @@ main(void)
 		WITH_RIG(an_attempt_ends),
 		WITH_RIG(a_purpose_is_one_effect),
 		WITH_RIG(due_are_one_of_each_task_urgent_ones_first),
+		WITH_RIG(a_lane_keeps_its_order_when_its_first_has_to_wait),
 		WITH_RIG(what_was_under_way_is_unknown_after_a_start),
 	};
 

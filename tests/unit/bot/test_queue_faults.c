@@ -88,6 +88,23 @@ a_write_that_fails_for_a_while_is_repeated(void **state)
 }
 
 static void
+a_label_that_was_late_does_not_stay(void **state)
+{
+	struct rig *r = *state;
+
+	r->fail_kind = OP_LABEL_ADD;
+	r->fail_code = ERR_TIMEOUT;
+	r->fail_times = 4;
+	rig_label(r, "g1", 3);
+	rig_until(r, rig_is_quiet);
+	const char *on = strstr(r->log, "+agent:running"), *off = strstr(r->log, "-agent:running");
+	assert_non_null(on);
+	assert_non_null(off);
+	assert_true(on < off);
+	assert_int_equal(r->fail_times, 0);
+}
+
+static void
 a_pull_request_that_the_forge_refuses_needs_a_human(void **state)
 {
 	struct rig *r = *state;
@@ -367,6 +384,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_courier_that_dies_after_each_kind_of_write),
 		T(a_write_that_fails_for_a_while_is_repeated),
+		T(a_label_that_was_late_does_not_stay),
 		T(a_pull_request_that_the_forge_refuses_needs_a_human),
 		T(a_push_over_somebody_elses_commits_needs_a_human),
 		T(a_comment_that_a_person_deleted_stays_deleted),
