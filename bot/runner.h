@@ -71,6 +71,7 @@ struct attempt {
 
 	/* The setup layer. */
 	size_t setup_next;
+	bool on_head;    /* the setup is done again, on what was harvested, for the tests */
 	char *layer;     /* directory with ws and home, or NULL */
 	char *layer_key; /* NULL: not to be kept */
 	int layer_lock;
@@ -136,6 +137,10 @@ int attempt_mkdir(const struct attempt *a, const char *name, struct err *e);
 
 /* Computes the key; true if a layer is there: it is in use now. */
 bool layer_find(struct attempt *a);
+
+/* True if what the setup wrote may not fit what was harvested: a file of setup_key has changed, or
+ * none is named. */
+bool layer_is_stale(const struct attempt *a);
 
 /* The setup went well: from now on everybody may use what it wrote. Best effort. */
 void layer_keep(struct attempt *a);

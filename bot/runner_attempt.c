@@ -159,7 +159,7 @@ attempt_begin_setup(struct attempt *a)
 {
 	struct err e = { 0 };
 
-	if (a->setup_next == 0)
+	if (a->setup_next == 0 && !a->on_head)
 		attempt_step_begin(a, "setup");
 	a->phase = PHASE_SETUP;
 	if (run_box(a, spec_setup, &e) < 0)
@@ -179,34 +179,65 @@ begin_pack(struct attempt *a)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
-void
-attempt_begin_gate(struct attempt *a)
+static void
+run_tests(struct attempt *a)
 {
 	struct err e = { 0 };
 
 	a->phase = PHASE_GATE;
-	attempt_step_begin(a, "gate");
 	if (run_box(a, spec_gate, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
+/* Who changes dependencies is to be tested with those. */
+void
+attempt_begin_gate(struct attempt *a)
+{
+	attempt_step_begin(a, "gate");
+	if (!layer_is_stale(a)) {
+		run_tests(a);
+		return;
+	}
+	a->on_head = true;
+	a->setup_next = 0;
+	attempt_begin_setup(a);
+}
+
 /* ---- how each box ended ---- */
+
+/* Before the agent it is the repository's fault, after it the agent's: then it counts as a failed
+ * test. */
+static void
+setup_failed(struct attempt *a, const struct wire_step_done *d)
+{
+	enum task_outcome outcome = a->on_head ? OUTCOME_RED : OUTCOME_SETUP;
+	const char *when = a->on_head ? "setup after the change" : "setup";
+	char command[TEXT_COMMAND_BYTES];
+	char time[32];
+
+	if (a->on_head)
+		a->done.gate_exit = d->exit_code;
+	text_command(a->settings.setup.v[a->setup_next], command);
+	if (d->ended_by == BOX_END_ITSELF) {
+		attempt_end(a, outcome, "%s: `%s` ended with exit code %" PRId64, when, command,
+			d->exit_code);
+		return;
+	}
+	text_duration(a->r->role->config->limit_setup_ms, time);
+	attempt_end(a, outcome, "%s: `%s` was stopped after %s", when, command, time);
+}
 
 static void
 setup_ended(struct attempt *a, const struct wire_step_done *d)
 {
-	char command[TEXT_COMMAND_BYTES];
-	char time[32];
-
-	text_command(a->settings.setup.v[a->setup_next], command);
-	if (d->ended_by != BOX_END_ITSELF) {
-		text_duration(a->r->role->config->limit_setup_ms, time);
-		attempt_end(a, OUTCOME_SETUP, "setup: `%s` was stopped after %s", command, time);
-	} else if (d->exit_code != 0) {
-		attempt_end(a, OUTCOME_SETUP, "setup: `%s` ended with exit code %" PRId64, command,
-			d->exit_code);
+	if (d->ended_by != BOX_END_ITSELF || d->exit_code != 0) {
+		setup_failed(a, d);
 	} else if (++a->setup_next < a->settings.setup.n) {
 		attempt_begin_setup(a);
+	} else if (a->on_head) {
+		free(a->layer);
+		a->layer = attempt_path(a, "head");
+		run_tests(a);
 	} else {
 		attempt_step_end(a, 0, NULL);
 		a->layer = attempt_path(a, "setup");

@@ -109,6 +109,22 @@ layer_find(struct attempt *a)
 	return true;
 }
 
+bool
+layer_is_stale(const struct attempt *a)
+{
+	bool stale = a->layer && a->settings.setup_key.n == 0;
+
+	/* The delta layer holds what differs, a deleted file too. */
+	for (size_t i = 0; a->layer && i < a->settings.setup_key.n; i++) {
+		auto_free char *path =
+			mem_fmt("%s/%s", a->harvest.delta_dir, a->settings.setup_key.v[i]);
+		struct stat st;
+
+		stale |= lstat(path, &st) == 0;
+	}
+	return stale;
+}
+
 /* ---- room ---- */
 
 static char *

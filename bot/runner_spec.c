@@ -6,7 +6,8 @@
  *	setup    setup | checkout                           setup      registries
  *	agent    agent | setup, checkout                    | setup    registries, models
  *	pack     | agent, checkout          /git | .git     empty      nothing
- *	gate     gate | delta, setup, checkout              | setup    registries, if asked for
+ *	setup    head | delta, checkout                     head       registries (if need be)
+ *	gate     gate | delta, setup or head, checkout      | same     registries, if asked for
  *
  * Left of the bar is the layer that is written to. What the setup wrote is not in the pack: a
  * commit has what the agent did. What the agent wrote besides is not in the gate: tests run on what
@@ -154,6 +155,12 @@ set_command(struct box_spec *s, const char *command)
 
 /* ---- the boxes ---- */
 
+static void
+add_delta(const struct attempt *a, struct box_spec *s)
+{
+	box_spec_layer(s, BOX_WORKSPACE, a->harvest.delta_dir, a->harvest.owner_uid, false);
+}
+
 int
 spec_setup(struct attempt *a, struct box_spec *s, struct err *e)
 {
@@ -167,15 +174,17 @@ spec_setup(struct attempt *a, struct box_spec *s, struct err *e)
 	fill(a, s, "setup", a->r->role->config->limit_setup_ms);
 	s->title = mem_fmt("setup: %s", command);
 	set_command(s, command);
-	rc = attempt_mkdir(a, "setup", e);
+	rc = attempt_mkdir(a, a->on_head ? "head" : "setup", e);
 	if (rc == 0)
 		rc = attempt_mkdir(a, "empty", e);
 	if (rc == 0)
-		rc = add_writable(a, s, BOX_WORKSPACE, "setup/ws", e);
+		rc = add_writable(a, s, BOX_WORKSPACE, a->on_head ? "head/ws" : "setup/ws", e);
 	if (rc == 0)
-		rc = add_writable(a, s, BOX_HOME, "setup/home", e);
+		rc = add_writable(a, s, BOX_HOME, a->on_head ? "head/home" : "setup/home", e);
 	if (rc < 0)
 		return rc;
+	if (a->on_head)
+		add_delta(a, s);
 	add_checkout(a, s);
 	if (lstat(empty, &st) < 0)
 		return err_sys(e, "stat %s", empty);
@@ -291,7 +300,7 @@ spec_gate(struct attempt *a, struct box_spec *s, struct err *e)
 	rc = add_writable(a, s, BOX_WORKSPACE, "gate", e);
 	if (rc < 0)
 		return rc;
-	box_spec_layer(s, BOX_WORKSPACE, a->harvest.delta_dir, a->harvest.owner_uid, false);
+	add_delta(a, s);
 	rc = add_setup(a, s, BOX_WORKSPACE, "ws", e);
 	if (rc == 0)
 		rc = add_home(a, s, "gate-home", e);

@@ -247,6 +247,38 @@ a_setup_is_done_once(void **state)
 	runner_rig_finish(&r);
 }
 
+/* The agent changes what the setup depends on: the tests see a setup of their own, and it may fail.
+ */
+static void
+changed_dependencies_are_set_up_again(void **state)
+{
+	struct runner_rig r;
+
+	(void)state;
+	runner_rig_init(&r, "#!/bin/sh\ncat made; echo two >README\n", "");
+	strs_add(&r.settings.setup, "cp README made; grep -qv broken README");
+	strs_add(&r.settings.setup_key, "README");
+	r.settings.gate_test = mem_str("cmp README made && cat made");
+	runner_rig_harvest_file(&r, "README", "two\n");
+	runner_rig_start(&r, 1, 1);
+	runner_rig_until_done(&r);
+	assert_string_equal(r.done.reason, "the tests passed");
+	assert_string_equal(r.text,
+		"== setup: cp README made; grep -qv broken README\n== agent: mine\none\n"
+		"== setup: cp README made; grep -qv broken README\n"
+		"== tests: cmp README made && cat made\ntwo\n");
+	assert_joined(&r.steps, "prepare 0, setup 0, agent 0, harvest 0, gate 0");
+	runner_rig_harvest_file(&r, "README", "broken\n");
+	runner_rig_start(&r, 2, 1);
+	runner_rig_until_done(&r);
+	assert_int_equal(r.done.outcome, OUTCOME_RED);
+	assert_int_equal(r.done.gate_exit, 1);
+	assert_string_equal(r.done.reason,
+		"setup after the change: `cp README made; grep -qv broken README` "
+		"ended with exit code 1");
+	runner_rig_finish(&r);
+}
+
 static void
 a_stop_ends_it_in_every_phase(void **state)
 {
@@ -394,6 +426,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_poisoned_repository_is_harmless),
 		cmocka_unit_test(a_failing_setup_is_the_end),
 		cmocka_unit_test(a_setup_is_done_once),
+		cmocka_unit_test(changed_dependencies_are_set_up_again),
 		cmocka_unit_test(a_stop_ends_it_in_every_phase),
 		cmocka_unit_test(time_runs_out),
 		cmocka_unit_test(preparation_that_fails_is_not_the_agents_fault),
