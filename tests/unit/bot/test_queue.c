@@ -2,6 +2,7 @@
 /* test_queue - the way of a delivery when nothing goes wrong, and what is refused. */
 #include "queue_rig.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
