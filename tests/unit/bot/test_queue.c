@@ -262,8 +262,8 @@ edits_of_the_comment_keep_their_pace(void **state)
 			&(struct msg_out){ .type = WIRE_PROGRESS, .obj = &p }, NULL);
 		rig_run(r, 10);
 	}
-	/* 100 ms are 10 s of the queue's clock: at most one edit in each, however slow we are. One may
-	 * have been made before we looked at the clock. */
+	/* 100 ms are 10 s of the queue's clock: at most one edit in each, however slow we are. One
+	 * may have been made before we looked at the clock. */
 	assert_int_equal(r->n_comments, 1);
 	assert_in_range(r->comments[0].edits, 1, (clock_boot_ms() - began_ms) / 100 + 2);
 	rig_run(r, 150);
