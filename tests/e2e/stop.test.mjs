@@ -33,11 +33,13 @@ for (const [name, wish] of Object.entries(FORGES)) {
       );
       const took = Date.now() - began;
       assert.ok(took < STOP_MS, `${took} ms`);
-      const issue = await forge.until('the comment says so', ({ repos, bot }) => {
+      await forge.until('the comment and the labels say so', ({ repos, bot }) => {
         const found = repos[0].issues.find((i) => i.number === number);
-        return /stopped/.test(sticky(found, bot)[0]?.body ?? '') && found;
+        return (
+          /stopped/.test(sticky(found, bot)[0]?.body ?? '') &&
+          !found.labels.includes('agent:running')
+        );
       });
-      assert.ok(!issue.labels.includes('agent:running'));
       assert.equal((await forge.pulls(repo)).length, 0);
     }));
 }
