@@ -8,15 +8,18 @@
  */
 #include "store/sqlite.h"
 
+/* The next lane is looked for in two steps: SQLite seeks (forge, repo_id) > (?, ?) by forge alone
+ * and would read every queued task for every lane. */
 static const char NEXT[] =
 	"WITH RECURSIVE lane (forge, repo_id) AS ("
 	" SELECT * FROM (SELECT forge, repo_id FROM task WHERE state = 0"
 	"  ORDER BY forge, repo_id, id LIMIT 1)"
 	" UNION ALL"
-	" SELECT t.forge, t.repo_id FROM lane JOIN task t ON t.id = ("
-	"  SELECT n.id FROM task n WHERE n.state = 0"
-	"   AND (n.forge, n.repo_id) > (lane.forge, lane.repo_id)"
-	"  ORDER BY n.forge, n.repo_id, n.id LIMIT 1))"
+	" SELECT t.forge, t.repo_id FROM lane JOIN task t ON t.id = coalesce("
+	"  (SELECT n.id FROM task n WHERE n.state = 0 AND n.forge = lane.forge"
+	"   AND n.repo_id > lane.repo_id ORDER BY n.repo_id, n.id LIMIT 1),"
+	"  (SELECT n.id FROM task n WHERE n.state = 0 AND n.forge > lane.forge"
+	"   ORDER BY n.forge, n.repo_id, n.id LIMIT 1)))"
 	"SELECT"
 	" (SELECT c.id FROM task c WHERE c.state = 0 AND c.forge = lane.forge"
 	"  AND c.repo_id = lane.repo_id AND c.not_before_ms <= ?1 AND c.stop_wanted = 0"

@@ -82,6 +82,30 @@ the_repository_with_the_fewest_running_goes_first(void **state)
 	assert_int_equal(claim(r, &ANY), 0);
 }
 
+/* Two forges may number their repositories alike: those are lanes of their own. */
+static void
+lanes_of_all_forges_are_found(void **state)
+{
+	static const char *const forges[] = { "a", "b", "b", "c" };
+	static const int64_t repos[] = { 9, 1, 9, 9 };
+	struct rig *r = *state;
+	int64_t ids[4];
+
+	for (size_t i = 0; i < 4; i++) {
+		struct task t = rig_task(repos[i], 1);
+		auto_free char *key = mem_fmt("forge-%zu", i);
+		bool seen;
+
+		mem_set(&t.forge, forges[i]);
+		assert_int_equal(r->db->task_add(r->s, key, 0, &t, &seen, NULL), 0);
+		ids[i] = t.id;
+		task_finish(&t);
+	}
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(claim(r, &ANY), ids[i]);
+	assert_int_equal(claim(r, &ANY), 0);
+}
+
 static void
 lanes_and_the_cap_hold(void **state)
 {
@@ -374,6 +398,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_RIG(a_claim_counts_attempt_and_fence_before_anything_starts),
 		WITH_RIG(the_repository_with_the_fewest_running_goes_first),
+		WITH_RIG(lanes_of_all_forges_are_found),
 		WITH_RIG(lanes_and_the_cap_hold),
 		WITH_RIG(held_and_stopped_tasks_wait_but_do_not_block_their_lane),
 		WITH_RIG(a_lease_is_renewed_only_by_its_holder),
