@@ -120,9 +120,8 @@ text_pull_body(const struct effects_in *in, struct buf *out)
 	(void)buf_adds(out, "### Tests\n\n");
 	text_gate(t, out);
 	(void)buf_addf(out,
-		"\n\n### How it was made\n\n- %" PRId64 " files changed, +%" PRId64 " −%" PRId64
-		"\n",
-		t->files, t->insertions, t->deletions);
+		"\n\n### How it was made\n\n- %" PRId64 " %s changed, +%" PRId64 " −%" PRId64 "\n",
+		t->files, t->files == 1 ? "file" : "files", t->insertions, t->deletions);
 	(void)buf_addf(out, "- Sandbox tier: `%s`\n", t->tier ? t->tier : "unknown");
 	if (!str_is_empty(t->blocked)) {
 		(void)buf_adds(out, "- Refused network access:\n\n");
