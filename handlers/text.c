@@ -128,6 +128,11 @@ text_pull_body(const struct effects_in *in, struct buf *out)
 		markdown_fence(out, t->blocked, strlen(t->blocked), LIMIT_SUMMARY_BYTES);
 		(void)buf_addc(out, '\n');
 	}
+	if (!str_is_empty(t->notes)) {
+		(void)buf_adds(out, "- Left alone:\n\n");
+		markdown_fence(out, t->notes, strlen(t->notes), LIMIT_SUMMARY_BYTES);
+		(void)buf_addc(out, '\n');
+	}
 	add_logs(in, out);
 	(void)buf_addf(out, "- Task %" PRId64, t->id);
 	text_page_link(in->conf, t, out);

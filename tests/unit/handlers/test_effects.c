@@ -231,6 +231,19 @@ the_comment_is_made_once_and_edited_then(void **state)
 	stage_end(&g);
 }
 
+static void
+what_was_left_alone_is_said(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	stage_begin(&g, TASK_PUBLISHING, OUTCOME_GREEN);
+	g.task.notes = mem_str("submodules are not fetched: vendor/lib");
+	g.in.pushed = g.in.logs_done = true;
+	assert_non_null(strstr(plan(&g, "pull")->op.body, "submodules are not fetched"));
+	stage_end(&g);
+}
+
 /* What agents and users wrote must not act where we show it. */
 static void
 nothing_in_our_texts_acts(void **state)
@@ -283,6 +296,7 @@ main(void)
 		cmocka_unit_test(labels_follow_the_state),
 		cmocka_unit_test(attachments_where_the_forge_has_them),
 		cmocka_unit_test(the_comment_is_made_once_and_edited_then),
+		cmocka_unit_test(what_was_left_alone_is_said),
 		cmocka_unit_test(nothing_in_our_texts_acts),
 		cmocka_unit_test(a_commit_message_closes_nothing),
 	};
