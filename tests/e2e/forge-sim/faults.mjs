@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fault script: which request goes wrong, and how. Set by a test at run time.
 //
-// A rule: {method, path (regular expression over path and query), after, times (0: for ever), p,
+// A rule: {method, path (regular expression over path and query), spare (so many first), times (0: for ever), p,
 // kind, ...}. The first rule that applies is used. Kinds:
 //   delay {ms}                     the request waits, then all is well
 //   reset_before / reset_after     the connection is reset, without / with the change made
@@ -79,7 +79,7 @@ export class Faults {
     if (!BEFORE.has(wish.kind) && !AFTER.has(wish.kind)) throw new Error(`no fault ${wish.kind}`);
     const rule = {
       id: randomUUID(),
-      after: 0,
+      spare: 0,
       times: 1,
       seen: 0,
       played: 0,
@@ -111,7 +111,7 @@ export class Faults {
       if (rule.method && rule.method !== method) continue;
       if (!rule.regex.test(path)) continue;
       if (rule.times && rule.played >= rule.times) continue;
-      if (rule.after > rule.seen++) continue;
+      if (rule.spare > rule.seen++) continue;
       if (rule.p !== undefined && this.random() >= rule.p) continue;
       rule.played++;
       return rule;
