@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fault script: which request goes wrong, and how. Set by a test at run time.
 //
-// A rule: {method, path (regular expression over path and query), spare (so many first), times (0: for ever), p,
-// kind, ...}. The first rule that applies is used. Kinds:
+// A rule: {method, path (regular expression over path and query), spare (so many go by first),
+// times (0: for ever), p, kind, ...}. The first rule that applies is used. Kinds:
 //   delay {ms}                     the request waits, then all is well
 //   reset_before / reset_after     the connection is reset, without / with the change made
 //   status_before / status_after   {status, headers, body}: this answer, without / with the change
