@@ -4,6 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 const TAIL_MAX = 512 << 10;
+// A test that is killed by its time limit takes its programs along.
+const WITH_US = ['--pdeathsig', 'KILL', '--'];
 
 export class Program {
   constructor(name, command, args, options = {}) {
@@ -11,7 +13,10 @@ export class Program {
     this.lines = [];
     this.output = '';
     this.listeners = new Set();
-    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    this.child = spawn('setpriv', [...WITH_US, command, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...options,
+    });
     this.pid = this.child.pid;
     this.exited = new Promise((done) => {
       this.child.once('error', (e) => {
