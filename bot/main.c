@@ -40,7 +40,7 @@ static const struct command commands[] = {
 	{ "--version", NULL, NULL, run_version },
 	{ "check", "[-c FILE] [--json]", "what is wrong here, and how to mend it", check_main },
 	{ "help", "", "this text", run_help },
-	{ "serve", "[-c FILE]", "run the bot in the foreground", command_serve },
+	{ "serve", "[-c FILE] [--only ROLE,...]", "run the bot in the foreground", command_serve },
 	{ "version", "", "name and number of this version", run_version },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -225,7 +225,7 @@ start_all(struct master *m, struct err *e)
 	if (rc == 0)
 		rc = loop_signal_add(m->loop, SIGHUP, on_reload, m, e);
 	for (int i = 0; rc == 0 && i < ROLE_COUNT; i++) {
-		if (!ROLES[i])
+		if (!ROLES[i] || !(m->only & ROLE_BIT(i)))
 			continue;
 		m->crew[i].spec = ROLES[i];
 		rc = crew_start(&m->crew[i], e);
@@ -248,10 +248,11 @@ finish(struct master *m)
 }
 
 int
-master_run(const char *config_path, int *exit_code, struct err *e)
+master_run(const char *config_path, unsigned only, int *exit_code, struct err *e)
 {
 	struct master m = {
 		.config_path = config_path,
+		.only = only,
 		.exe_fd = -1,
 		.lock_fd = -1,
 		.notify_fd = -1,

@@ -7,8 +7,9 @@
 
 #include "base/err.h"
 
-/* `nightshift serve`: runs until SIGTERM or SIGINT and every role has ended, or until a role cannot
- * start: *exit_code is that role's then, else 0. config_path is read again on SIGHUP. */
-int master_run(const char *config_path, int *exit_code, struct err *e);
+/* `nightshift serve`: only is a bit mask of the roles to start (ROLE_BIT). Runs until SIGTERM or
+ * SIGINT and every role has ended, or until a role cannot start: *exit_code is that role's then,
+ * else 0. config_path is read again on SIGHUP. */
+int master_run(const char *config_path, unsigned only, int *exit_code, struct err *e);
 
 #endif

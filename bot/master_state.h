@@ -31,6 +31,7 @@ struct crew {
 struct master {
 	struct loop *loop;
 	const char *config_path;
+	unsigned only; /* roles to start */
 	struct config config;
 	struct listen listen;
 	int exe_fd;

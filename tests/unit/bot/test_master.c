@@ -189,7 +189,7 @@ start_master(struct fixture *f)
 
 		(void)dup3(ends[1], 2, 0);
 		int code = 0;
-		int rc = master_run(f->config, &code, &e);
+		int rc = master_run(f->config, ~0u, &code, &e);
 		if (rc < 0)
 			log_err(LOG_LEVEL_ERROR, NULL, "test.master_failed", &e);
 		_exit(rc < 0 ? err_exit(rc) : code);
