@@ -15,6 +15,8 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -217,6 +219,8 @@ head_done(struct gateway_conn *c, const struct http1_head *h)
 	buf_drop(&c->in, h->head_len); /* h is void from here */
 	if (c->route.kind == ROUTE_REFUSED) {
 		conn_answer(c, c->route.status, c->route.why);
+	} else if (c->route.kind == ROUTE_HELLO) {
+		conn_answer(c, 200, "hello");
 	} else if (objection) {
 		conn_answer(c, 415, objection);
 	} else if (c->body_left > BODY_BYTES_MAX) {
@@ -290,7 +294,10 @@ void
 gateway_conn_create(struct gateway_box *b, int take_fd)
 {
 	struct gateway_conn *c = mem_zero(sizeof(*c));
+	const int on = 1;
 
+	/* A stream comes in small pieces, and each is wanted at once. */
+	(void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->box = b;
 	c->fd = take_fd;
 	buf_init(&c->in, LIMIT_HEAD_BYTES + READ_BYTES);

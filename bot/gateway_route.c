@@ -149,28 +149,6 @@ copy_headers(const struct http1_head *h, struct route *r)
 	}
 }
 
-/* Gemini's clients put the key into the query; ours must be the only one. */
-static char *
-query_without_key(const struct target *t)
-{
-	auto_buf struct buf out = BUF_INIT(LIMIT_HEAD_BYTES);
-	const char *p = t->query;
-	const char *end = t->query + t->query_len;
-
-	while (p < end) {
-		const char *part = p + 1; /* behind '?' or '&' */
-		const char *stop = memchr(part, '&', (size_t)(end - part));
-
-		if (!stop)
-			stop = end;
-		if ((size_t)(stop - part) < 4 || strncasecmp(part, "key=", 4) != 0)
-			(void)buf_addf(
-				&out, "%c%.*s", out.len ? '&' : '?', (int)(stop - part), part);
-		p = stop;
-	}
-	return mem_str(buf_str(&out));
-}
-
 /* ---- the two kinds of routes ---- */
 
 /* Some clients add the version that the configured address already ends in. */
@@ -199,12 +177,18 @@ route_model(const struct config *c, const struct http1_head *h, struct target *t
 	drop_doubled(m->url, "/v1", &t->path, &t->path_len);
 	r->api = (enum egress_api)api;
 	r->path = mem_strn(t->path, t->path_len);
-	if (!egress_endpoint_ok(r->api, r->method, r->path)) {
+	r->endpoint = egress_endpoint(r->api, r->method, r->path);
+	if (r->endpoint == EGRESS_CLOSED) {
 		refuse(r, 403, "this endpoint is not open");
 		return;
 	}
-	auto_free char *query = query_without_key(t);
-	r->url = mem_fmt("%s%s%s", m->url, r->path, query);
+	if (r->endpoint == EGRESS_HELLO) {
+		r->kind = ROUTE_HELLO;
+		return;
+	}
+	auto_buf struct buf query = BUF_INIT(LIMIT_HEAD_BYTES);
+	egress_query(t->query, t->query_len, &query);
+	r->url = mem_fmt("%s%s%s", m->url, r->path, buf_str(&query));
 	r->provider = mem_str(name);
 	r->kind = ROUTE_MODEL;
 	copy_headers(h, r);

@@ -16,7 +16,7 @@
 #include "config/config.h"
 #include "sandbox/egress.h"
 
-enum route_kind { ROUTE_REFUSED, ROUTE_MODEL, ROUTE_REGISTRY };
+enum route_kind { ROUTE_REFUSED, ROUTE_HELLO, ROUTE_MODEL, ROUTE_REGISTRY };
 
 /* How an answer's addresses are turned so that they lead to the gateway again. */
 struct route_rewrite {
@@ -31,10 +31,11 @@ struct route {
 	char *blocked;      /* REFUSED: the host that was asked for, if it is one to report */
 	const char *method; /* a literal */
 	char *url;
-	char *provider;      /* MODEL */
-	enum egress_api api; /* MODEL */
-	char *path;          /* MODEL: below the API's base, without the query */
-	struct strs headers; /* "name: value" */
+	char *provider;                /* MODEL */
+	enum egress_api api;           /* MODEL */
+	enum egress_endpoint endpoint; /* MODEL */
+	char *path;                    /* MODEL: below the API's base, without the query */
+	struct strs headers;           /* "name: value" */
 	struct route_rewrite rewrites[2];
 };
 

@@ -4,6 +4,9 @@
  */
 #include "sandbox/egress.h"
 
+#include "base/limits.h"
+
+#include <string.h>
 #include <strings.h>
 
 /* ---- providers ---- */
@@ -45,33 +48,35 @@ static const struct {
 	enum egress_api api;
 	const char *method;
 	const char *path;
+	enum egress_endpoint is;
 } ENDPOINTS[] = {
-	{ EGRESS_ANTHROPIC, "GET", "/v1/models" },
-	{ EGRESS_ANTHROPIC, "GET", "/v1/models/*" },
-	{ EGRESS_ANTHROPIC, "POST", "/v1/messages" },
-	{ EGRESS_ANTHROPIC, "POST", "/v1/messages/count_tokens" },
-	{ EGRESS_GEMINI, "GET", "/v1beta/models" },
-	{ EGRESS_GEMINI, "GET", "/v1beta/models/*" },
-	{ EGRESS_GEMINI, "POST", "/v1beta/models/*:countTokens" },
-	{ EGRESS_GEMINI, "POST", "/v1beta/models/*:generateContent" },
-	{ EGRESS_GEMINI, "POST", "/v1beta/models/*:streamGenerateContent" },
-	{ EGRESS_OPENAI, "GET", "/models" },
-	{ EGRESS_OPENAI, "GET", "/models/*" },
-	{ EGRESS_OPENAI, "POST", "/chat/completions" },
-	{ EGRESS_OPENAI, "POST", "/completions" },
-	{ EGRESS_OPENAI, "POST", "/responses" },
-	{ EGRESS_OPENAI, "POST", "/responses/compact" },
+	{ EGRESS_ANTHROPIC, "HEAD", "/api/hello", EGRESS_HELLO },
+	{ EGRESS_ANTHROPIC, "GET", "/v1/models", EGRESS_FREE },
+	{ EGRESS_ANTHROPIC, "GET", "/v1/models/*", EGRESS_FREE },
+	{ EGRESS_ANTHROPIC, "POST", "/v1/messages", EGRESS_MESSAGES },
+	{ EGRESS_ANTHROPIC, "POST", "/v1/messages/count_tokens", EGRESS_FREE },
+	{ EGRESS_GEMINI, "GET", "/v1beta/models", EGRESS_FREE },
+	{ EGRESS_GEMINI, "GET", "/v1beta/models/*", EGRESS_FREE },
+	{ EGRESS_GEMINI, "POST", "/v1beta/models/*:countTokens", EGRESS_FREE },
+	{ EGRESS_GEMINI, "POST", "/v1beta/models/*:generateContent", EGRESS_GENERATE },
+	{ EGRESS_GEMINI, "POST", "/v1beta/models/*:streamGenerateContent", EGRESS_GENERATE },
+	{ EGRESS_OPENAI, "GET", "/models", EGRESS_FREE },
+	{ EGRESS_OPENAI, "GET", "/models/*", EGRESS_FREE },
+	{ EGRESS_OPENAI, "POST", "/chat/completions", EGRESS_CHAT },
+	{ EGRESS_OPENAI, "POST", "/completions", EGRESS_CHAT },
+	{ EGRESS_OPENAI, "POST", "/responses", EGRESS_RESPONSES },
+	{ EGRESS_OPENAI, "POST", "/responses/compact", EGRESS_RESPONSES },
 };
 
-bool
-egress_endpoint_ok(enum egress_api api, const char *method, const char *path)
+enum egress_endpoint
+egress_endpoint(enum egress_api api, const char *method, const char *path)
 {
 	for (size_t i = 0; i < sizeof(ENDPOINTS) / sizeof(ENDPOINTS[0]); i++) {
 		if (ENDPOINTS[i].api == api && str_eq(ENDPOINTS[i].method, method) &&
 			str_glob(ENDPOINTS[i].path, path))
-			return true;
+			return ENDPOINTS[i].is;
 	}
-	return false;
+	return EGRESS_CLOSED;
 }
 
 /* ---- headers ---- */
@@ -102,9 +107,19 @@ egress_header_passes(const char *name, size_t len)
 		"cookie*",
 		"openai-organization",
 		"openai-project",
+		"x-access-token",
+		"x-amz-*",
 		"x-api-key",
+		"x-auth-*",
 		"x-goog-api-key",
+		"x-goog-authenticated-user*",
+		"x-goog-iam-*",
 		"x-goog-user-project",
+		/* what turns the request into another one behind our back */
+		"x-http-method*",
+		"x-method-override",
+		"x-original-url",
+		"x-rewrite-url",
 		/* hop by hop (RFC 9110, 7.6.1), and the framing, which is ours */
 		"connection",
 		"content-length",
@@ -149,6 +164,46 @@ egress_reply_header_passes(const char *name, size_t len)
 	};
 
 	return !is_listed(stripped, name, len);
+}
+
+/* ---- queries ---- */
+
+/* Some clients put the key there; ours must be the only one, and in its header. The name may be
+ * written as %6bey, and providers read it back. */
+static bool
+is_credential(const char *part, size_t len)
+{
+	static const char *const names[] = { "access_token", "api-key", "api_key", "apikey", "auth",
+		"authorization", "key", "oauth_token", "token", "x-api-key", "x-goog-api-key",
+		NULL };
+	const char *equals = memchr(part, '=', len);
+	auto_buf struct buf name = BUF_INIT(LIMIT_HEAD_BYTES);
+
+	if (str_unpercent(&name, part, equals ? (size_t)(equals - part) : len, NULL) < 0)
+		return true; /* nobody knows how it will be read */
+	return is_listed(names, buf_str(&name), name.len);
+}
+
+void
+egress_query(const char *query, size_t len, struct buf *out)
+{
+	const char *p = query;
+	const char *end = query + len;
+	bool is_first = true;
+
+	while (p < end) {
+		const char *part = p + 1; /* behind '?' or '&' */
+		const char *stop = part;
+
+		while (stop < end && *stop != '&' && *stop != ';')
+			stop++;
+		if (!is_credential(part, (size_t)(stop - part))) {
+			(void)buf_addc(out, is_first ? '?' : '&');
+			(void)buf_add(out, part, (size_t)(stop - part));
+			is_first = false;
+		}
+		p = stop;
+	}
 }
 
 /* ---- paths ---- */
@@ -212,9 +267,28 @@ egress_path_check(const char *path, size_t len, struct err *e)
 
 /* ---- models ---- */
 
+/* The name alone makes these look at the web. */
+static bool
+is_hosted_model(const char *name)
+{
+	static const char *const patterns[] = { "**:online", "**-search-api", "**-search-api-*",
+		"**-search-preview", "**-search-preview-*", "**-deep-research",
+		"**-deep-research-*", NULL };
+
+	for (const char *const *p = patterns; *p; p++) {
+		if (str_glob(*p, name))
+			return true;
+	}
+	return false;
+}
+
 bool
 egress_models_ok(const struct strs *allow, const struct strs *models)
 {
+	for (size_t i = 0; i < models->n; i++) {
+		if (is_hosted_model(models->v[i]))
+			return false;
+	}
 	if (allow->n == 0)
 		return true;
 	for (size_t i = 0; i < models->n; i++) {

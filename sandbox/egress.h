@@ -10,6 +10,7 @@
 #ifndef SANDBOX_EGRESS_H
 #define SANDBOX_EGRESS_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -25,9 +26,30 @@ int egress_api_parse(const char *kind);
 const char *egress_key_header(enum egress_api api);
 const char *egress_key_prefix(enum egress_api api);
 
-/* True if path (below the API's base, without a query) is one that an agent needs: asking the
- * model, counting tokens, listing models. Files, batches, stored answers and the like are not. */
-bool egress_endpoint_ok(enum egress_api api, const char *method, const char *path);
+/* What an agent needs of an API; files, batches, stored answers and the like are EGRESS_CLOSED. The
+ * four that ask the model differ in what makes their clients stop. */
+enum egress_endpoint {
+	EGRESS_CLOSED,
+	EGRESS_HELLO, /* is anybody there: answered by the gateway itself, without a key */
+	EGRESS_FREE,  /* lists models, counts tokens */
+	EGRESS_CHAT,
+	EGRESS_GENERATE, /* Gemini */
+	EGRESS_MESSAGES, /* Anthropic */
+	EGRESS_RESPONSES,
+};
+
+/* path is below the API's base, without a query. */
+enum egress_endpoint egress_endpoint(enum egress_api api, const char *method, const char *path);
+
+static inline bool
+egress_asks_model(enum egress_endpoint e)
+{
+	return e >= EGRESS_CHAT;
+}
+
+/* Adds "?a=b&c=d" to out without the parameters that are credentials; adds nothing if none is left.
+ */
+void egress_query(const char *query, size_t len, struct buf *out);
 
 /* False for credentials, hop-by-hop headers, what selects an account, and what we set ourselves. */
 bool egress_header_passes(const char *name, size_t len);
@@ -39,12 +61,14 @@ bool egress_reply_header_passes(const char *name, size_t len);
  * as %XX; "%2f" counts as a slash. ERR_INVALID says which rule. */
 int egress_path_check(const char *path, size_t len, struct err *e);
 
-/* Reads a JSON body without believing it: ERR_DENIED if it asks for a hosted tool, ERR_INVALID if
- * it is not JSON to the letter (a lenient reader at the other end might see what we do not). Adds
- * every model that the body names at its top to models. */
+/* Reads a JSON body without believing it: ERR_DENIED if it asks for a hosted tool or for a remote
+ * file, which the provider would fetch; ERR_INVALID if it is not JSON to the letter (a lenient
+ * reader at the other end might see what we do not). Adds every model that the body names at its
+ * top to models. */
 int egress_body_check(const char *data, size_t len, struct strs *models, struct err *e);
 
-/* Every one of models is allowed; an empty allow-list allows all, else there must be a model. */
+/* Every one of models is allowed; an empty allow-list allows all, else there must be a model.
+ * Models that search the web by themselves never are. */
 bool egress_models_ok(const struct strs *allow, const struct strs *models);
 
 /* Gemini names the model in the path: ".../models/NAME:verb". Adds it to models. */

@@ -27,12 +27,19 @@ static const char *const HOSTED_TYPES[] = {
 	"code_execution",
 	"url_context",
 	"browser_search",
+	"builtin_function",
+	"container_auto",
+	"container_reference",
+	"openrouter:",
 	"x_search",
 };
 
 /* Members that are such a tool by their name alone. */
 static const char *const HOSTED_KEYS[] = {
 	"mcp_servers",
+	"mcpServers",
+	"enable_search",
+	"fileSearch",
 	"web_search_options",
 	"search_parameters",
 	"googleSearch",
@@ -49,11 +56,25 @@ static const char *const HOSTED_KEYS[] = {
 	"enterprise_web_search",
 };
 
+/* Members whose text is an address that the provider fetches, or a map with such a "url" in it.
+ * What is sent along ("data:") is fine. */
+static const char *const MEDIA_KEYS[] = {
+	"audio_url",
+	"document_url",
+	"file_uri",
+	"file_url",
+	"fileUri",
+	"image_url",
+	"source",
+	"video_url",
+};
+
 struct scan {
 	const char *p;
 	const char *end;
 	int depth;
 	bool is_object[DEPTH_MAX + 1];
+	bool is_media[DEPTH_MAX + 1]; /* the value of one of MEDIA_KEYS */
 	bool wants_key;
 	char key[TEXT_MAX];  /* of the member whose value comes next, else "" */
 	char text[TEXT_MAX]; /* the last string */
@@ -127,6 +148,28 @@ check_key(const struct scan *s, struct err *e)
 	return 0;
 }
 
+static bool
+is_media_key(const char *key)
+{
+	for (size_t i = 0; i < sizeof(MEDIA_KEYS) / sizeof(MEDIA_KEYS[0]); i++) {
+		if (strcasecmp(key, MEDIA_KEYS[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+check_remote(const struct scan *s, struct err *e)
+{
+	bool is_address = strcasecmp(s->key, "url") == 0
+				  ? s->is_media[s->depth]
+				  : strcasecmp(s->key, "source") != 0 && is_media_key(s->key);
+
+	if (is_address && s->text[0] && strncasecmp(s->text, "data:", 5) != 0)
+		return err_set(e, ERR_DENIED, "a remote file in \"%s\"", s->key);
+	return 0;
+}
+
 static int
 check_value(const struct scan *s, struct err *e)
 {
@@ -139,7 +182,7 @@ check_value(const struct scan *s, struct err *e)
 	}
 	if (s->depth == 1 && strcasecmp(s->key, "model") == 0)
 		strs_add(s->models, s->text);
-	return 0;
+	return check_remote(s, e);
 }
 
 static int
@@ -164,6 +207,7 @@ on_open(struct scan *s, bool is_object, struct err *e)
 {
 	if (s->depth == DEPTH_MAX)
 		return err_set(e, ERR_INVALID, "the body is nested over %d levels", DEPTH_MAX);
+	s->is_media[s->depth + 1] = is_object && is_media_key(s->key);
 	s->is_object[++s->depth] = is_object;
 	s->wants_key = is_object;
 	s->key[0] = '\0';

@@ -207,6 +207,27 @@ turn_in_pieces(const struct route *r, const char *text, const char *want)
 }
 
 static void
+what_a_client_adds_to_its_question_goes_on(void **state)
+{
+	struct route r;
+
+	route(*state, ALL, "POST /llm/claude/v1/messages?beta=true",
+		"Anthropic-Beta: a-2025-01-01,b-2025-02-02\r\nX-Unknown: 1\r\n"
+		"X-HTTP-Method-Override: DELETE\r\nContent-Length: 2\r\n",
+		&r);
+	assert_int_equal(r.kind, ROUTE_MODEL);
+	assert_int_equal(r.endpoint, EGRESS_MESSAGES);
+	assert_int_equal(r.headers.n, 2);
+	assert_string_equal(r.headers.v[0], "Anthropic-Beta: a-2025-01-01,b-2025-02-02");
+	assert_string_equal(r.headers.v[1], "X-Unknown: 1");
+	route_finish(&r);
+	route(*state, ALL, "HEAD /llm/claude/api/hello", "", &r);
+	assert_int_equal(r.kind, ROUTE_HELLO);
+	assert_null(r.url);
+	route_finish(&r);
+}
+
+static void
 addresses_of_an_index_lead_back(void **state)
 {
 	static const char npm[] =
@@ -250,6 +271,7 @@ main(void)
 		T(everything_else_is_refused),
 		T(a_step_has_only_its_rights),
 		T(headers_go_on_without_credentials),
+		T(what_a_client_adds_to_its_question_goes_on),
 		T(addresses_of_an_index_lead_back),
 	};
 

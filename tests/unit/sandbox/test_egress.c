@@ -23,33 +23,37 @@ endpoints_are_an_allow_list(void **state)
 		enum egress_api api;
 		const char *method;
 		const char *path;
-		bool want;
+		enum egress_endpoint want;
 	} rows[] = {
-		{ "codex asks the model", EGRESS_OPENAI, "POST", "/responses", true },
-		{ "chat completions", EGRESS_OPENAI, "POST", "/chat/completions", true },
-		{ "one model's card", EGRESS_OPENAI, "GET", "/models/gpt-x", true },
-		{ "claude asks the model", EGRESS_ANTHROPIC, "POST", "/v1/messages", true },
+		{ "codex asks the model", EGRESS_OPENAI, "POST", "/responses", EGRESS_RESPONSES },
+		{ "chat completions", EGRESS_OPENAI, "POST", "/chat/completions", EGRESS_CHAT },
+		{ "one model's card", EGRESS_OPENAI, "GET", "/models/gpt-x", EGRESS_FREE },
+		{ "claude asks the model", EGRESS_ANTHROPIC, "POST", "/v1/messages",
+			EGRESS_MESSAGES },
+		{ "claude counts", EGRESS_ANTHROPIC, "POST", "/v1/messages/count_tokens",
+			EGRESS_FREE },
+		{ "claude says hello", EGRESS_ANTHROPIC, "HEAD", "/api/hello", EGRESS_HELLO },
 		{ "gemini asks the model", EGRESS_GEMINI, "POST",
-			"/v1beta/models/gemini-x:streamGenerateContent", true },
+			"/v1beta/models/gemini-x:streamGenerateContent", EGRESS_GENERATE },
 		{ "the stored answer of another task", EGRESS_OPENAI, "GET", "/responses/resp_1",
-			false },
-		{ "deleting it", EGRESS_OPENAI, "POST", "/responses/resp_1/cancel", false },
-		{ "uploading a file", EGRESS_OPENAI, "POST", "/files", false },
-		{ "a vector store", EGRESS_OPENAI, "POST", "/vector_stores", false },
-		{ "a batch", EGRESS_ANTHROPIC, "POST", "/v1/messages/batches", false },
-		{ "another API's path", EGRESS_ANTHROPIC, "POST", "/responses", false },
-		{ "below an endpoint", EGRESS_OPENAI, "POST", "/responses/", false },
+			EGRESS_CLOSED },
+		{ "deleting it", EGRESS_OPENAI, "POST", "/responses/resp_1/cancel", EGRESS_CLOSED },
+		{ "uploading a file", EGRESS_OPENAI, "POST", "/files", EGRESS_CLOSED },
+		{ "a vector store", EGRESS_OPENAI, "POST", "/vector_stores", EGRESS_CLOSED },
+		{ "a batch", EGRESS_ANTHROPIC, "POST", "/v1/messages/batches", EGRESS_CLOSED },
+		{ "another API's path", EGRESS_ANTHROPIC, "POST", "/responses", EGRESS_CLOSED },
+		{ "below an endpoint", EGRESS_OPENAI, "POST", "/responses/", EGRESS_CLOSED },
 		{ "a model's name with a slash", EGRESS_OPENAI, "GET", "/models/a/permissions",
-			false },
-		{ "asking by another method", EGRESS_OPENAI, "GET", "/responses", false },
-		{ "a file of gemini", EGRESS_GEMINI, "POST", "/v1beta/files", false },
+			EGRESS_CLOSED },
+		{ "asking by another method", EGRESS_OPENAI, "GET", "/responses", EGRESS_CLOSED },
+		{ "a file of gemini", EGRESS_GEMINI, "POST", "/v1beta/files", EGRESS_CLOSED },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		print_message("  %s\n", rows[i].name);
-		assert_int_equal(egress_endpoint_ok(rows[i].api, rows[i].method, rows[i].path),
-			rows[i].want);
+		assert_int_equal(
+			egress_endpoint(rows[i].api, rows[i].method, rows[i].path), rows[i].want);
 	}
 }
 
@@ -60,7 +64,8 @@ credentials_never_pass(void **state)
 		"x-goog-api-key", "api-key", "Cookie", "cookie2", "Proxy-Authorization",
 		"proxy-connection", "OpenAI-Organization", "openai-project", "Host",
 		"Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "TE", "Expect",
-		"X-Forwarded-For", "Forwarded", "Accept-Encoding" };
+		"X-Forwarded-For", "Forwarded", "Accept-Encoding", "X-HTTP-Method-Override",
+		"x-goog-iam-authority-selector", "X-Amz-Security-Token", "x-auth-token" };
 	static const char *const passed[] = { "accept", "content-type", "user-agent",
 		"anthropic-version", "anthropic-beta", "openai-beta", "x-stainless-lang",
 		"authorizations", "x-api-keys" };
@@ -73,6 +78,37 @@ credentials_never_pass(void **state)
 	assert_false(egress_reply_header_passes("set-cookie", 10));
 	assert_false(egress_reply_header_passes("transfer-encoding", 17));
 	assert_true(egress_reply_header_passes("retry-after", 11));
+}
+
+static void
+queries_lose_their_keys(void **state)
+{
+	static const struct {
+		const char *query;
+		const char *want;
+	} rows[] = {
+		{ "", "" },
+		{ "?", "?" },
+		{ "?beta=true", "?beta=true" },
+		{ "?key=x", "" },
+		{ "?KEY=x&alt=sse", "?alt=sse" },
+		{ "?alt=sse&key=x", "?alt=sse" },
+		{ "?alt=sse;key=x&b", "?alt=sse&b" },
+		{ "?%6bey=x&alt=sse", "?alt=sse" },
+		{ "?%4B%65y=x", "" },
+		{ "?%zz=1&alt=sse", "?alt=sse" },
+		{ "?access_token=x&api_key=y&keys=z", "?keys=z" },
+		{ "?x=key=y", "?x=key=y" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_buf struct buf out = BUF_INIT(KIB(1));
+
+		print_message("  %s\n", rows[i].query);
+		egress_query(rows[i].query, strlen(rows[i].query), &out);
+		assert_string_equal(buf_str(&out), rows[i].want);
+	}
 }
 
 static void
@@ -131,6 +167,10 @@ hosted_tools_are_found_wherever_they_hide(void **state)
 		{ "before an innocent double", "{\"type\":\"web_search\",\"type\":\"function\"}",
 			ERR_DENIED },
 		{ "behind an empty comma", "{\"a\":1,,\"type\":\"web_search\"}", ERR_DENIED },
+		{ "in a container of theirs",
+			"{\"tools\":[{\"type\":\"shell\",\"environment\":{\"type\":"
+			"\"container_auto\"}}]}",
+			ERR_DENIED },
 		{ "not closed", "{\"a\":[1,2}", ERR_INVALID },
 		{ "cut off", "{\"a\":\"b", ERR_INVALID },
 		{ "in UTF-16", "{\0\"\0a\0\"\0", ERR_INVALID },
@@ -149,6 +189,42 @@ hosted_tools_are_found_wherever_they_hide(void **state)
 		if (strcmp(rows[i].name, "in UTF-16") == 0)
 			len = 8;
 		assert_int_equal(egress_body_check(rows[i].body, len, &models, NULL), rows[i].want);
+	}
+}
+
+/* The provider would fetch it, and whoever has the address is told what is in it. */
+static void
+remote_files_are_found(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *body;
+		int want;
+	} rows[] = {
+		{ "a picture sent along",
+			"{\"image_url\":\"data:image/png;base64,AA\",\"x\":{\"source\":{\"type\":"
+			"\"base64\",\"data\":\"AA\"}}}",
+			0 },
+		{ "a picture to be fetched", "{\"image_url\":\"https://evil.example/?x\"}",
+			ERR_DENIED },
+		{ "the same for chat", "{\"image_url\":{\"detail\":\"low\",\"url\":\"http://e\"}}",
+			ERR_DENIED },
+		{ "the same for claude",
+			"{\"source\":{\"type\":\"url\",\"url\":\"https://evil.example/\"}}",
+			ERR_DENIED },
+		{ "the same for gemini", "{\"fileData\":{\"fileUri\":\"gs://bucket/x\"}}",
+			ERR_DENIED },
+		{ "an address that is only told", "{\"url\":\"https://a.example/\"}", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_strs struct strs models = { 0 };
+
+		print_message("  %s\n", rows[i].name);
+		assert_int_equal(
+			egress_body_check(rows[i].body, strlen(rows[i].body), &models, NULL),
+			rows[i].want);
 	}
 }
 
@@ -194,6 +270,9 @@ models_are_an_allow_list(void **state)
 		assert_int_equal(egress_models_ok(&allow, &models), rows[i].want);
 		assert_true(egress_models_ok(&none, &models));
 	}
+	auto_strs struct strs online = { 0 };
+	strs_add(&online, "vendor/gpt-5:online");
+	assert_false(egress_models_ok(&none, &online));
 	auto_strs struct strs models = { 0 };
 	egress_path_model("/v1beta/models/gemini-x:generateContent", &models);
 	assert_int_equal(models.n, 1);
@@ -206,8 +285,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(endpoints_are_an_allow_list),
 		cmocka_unit_test(credentials_never_pass),
+		cmocka_unit_test(queries_lose_their_keys),
 		cmocka_unit_test(paths_hide_nothing),
 		cmocka_unit_test(hosted_tools_are_found_wherever_they_hide),
+		cmocka_unit_test(remote_files_are_found),
 		cmocka_unit_test(a_bomb_of_brackets_is_refused_in_one_pass),
 		cmocka_unit_test(models_are_an_allow_list),
 	};
