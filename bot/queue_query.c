@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+/* Before the attempt has ended there are its last lines: as the file, and in the task for the page.
+ */
 static int
 fill_text(struct queue *q, const struct task *t, int64_t kind, struct buf *blob, struct err *e)
 {
@@ -19,8 +21,7 @@ fill_text(struct queue *q, const struct task *t, int64_t kind, struct buf *blob,
 
 	if (rc != ERR_MISSING)
 		return rc;
-	/* Before the attempt has ended there are its last lines. */
-	if (!is_cast)
+	if (kind == QUERY_TEXT)
 		(void)buf_adds(blob, t->tail);
 	return 0;
 }
@@ -36,7 +37,7 @@ fill(struct queue *q, const struct wire_query *ask, struct wire_page *page, stru
 		return rc;
 	if (ask->kind == QUERY_TASK)
 		rc = q->db->step_list(q->store, t.id, &page->steps, e);
-	else
+	if (rc == 0)
 		rc = fill_text(q, &t, ask->kind, blob, e);
 	if (page->steps.n > LIMIT_STEPS)
 		page->steps.n = LIMIT_STEPS;

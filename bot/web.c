@@ -11,6 +11,8 @@
 #include "bot/roles.h"
 #include "web/site.h"
 
+#include <inttypes.h>
+
 #define CONNECTIONS_MAX 4096
 #define FILES_MAX       (2 * CONNECTIONS_MAX)
 #define VERIFY_MS_MAX   5000
@@ -112,12 +114,22 @@ ask_store(void *ctx, struct web_exchange *x, const struct site_delivery *d)
 	row_finish(FORGE_DELIVERY_ROWS, &fd);
 }
 
+/* Forges lead from /issues/ to a pull request of that number. */
+static char *
+issue_url(const struct web *w, const struct task *t)
+{
+	const struct config_forge *f = config_forge_find(w->role->config, t->forge);
+
+	return f ? mem_fmt("%s/%s/issues/%" PRId64, f->url, t->repo, t->number) : NULL;
+}
+
 static void
 on_page(void *ctx, struct msg *m, const struct err *e)
 {
 	auto_free struct question *q = ctx;
 	const struct wire_page *p = m ? m->obj : NULL;
 	struct site_task t = { .now_ms = clock_wall_ms() };
+	auto_free char *url = NULL;
 
 	if (!p) {
 		log_err(LOG_LEVEL_WARN, NULL, "page.unanswered", e);
@@ -129,6 +141,7 @@ on_page(void *ctx, struct msg *m, const struct err *e)
 		t.task = p->tasks.v;
 		t.steps = p->steps.v;
 		t.n_steps = p->steps.n;
+		t.issue_url = url = issue_url(q->web, t.task);
 		t.bytes = m->blob;
 		t.len = m->blob_len;
 	}

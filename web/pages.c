@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-#define PAGE_ID_LEN 32
-#define REFRESH_S   5
+#define PAGE_ID_LEN    32
+#define REFRESH_S      5
+#define TEXT_BYTES_MAX MIB(1) /* of a transcript on the page; the file has it all */
 
 int
 pages_parse(const char *rest, char page[33], enum site_file *what)
@@ -42,6 +43,20 @@ add_row(struct buf *out, const char *name, const char *value)
 	html_text(out, name);
 	html_add(out, "</th><td>");
 	html_text(out, value);
+	html_add(out, "</td></tr>\n");
+}
+
+static void
+add_issue_row(const struct site_task *s, struct buf *out)
+{
+	auto_buf struct buf text = BUF_INIT(32);
+
+	(void)buf_addc(&text, '#');
+	html_number(&text, s->task->number);
+	html_add(out, "<tr><th scope=\"row\">");
+	html_text(out, s->task->is_pull ? "Pull request" : "Issue");
+	html_add(out, "</th><td>");
+	html_link(out, s->issue_url, buf_str(&text));
 	html_add(out, "</td></tr>\n");
 }
 
@@ -90,7 +105,7 @@ add_facts(const struct site_task *s, struct buf *out)
 	str_time_print(t->created_ms, created);
 	html_add(out, "<table class=\"facts\">\n");
 	add_row(out, "Repository", t->repo);
-	add_number_row(out, t->is_pull ? "Pull request" : "Issue", t->number);
+	add_issue_row(s, out);
 	add_row(out, "Asked by", t->actor);
 	add_row(out, "Asked at", created);
 	add_row(out, "Result", t->outcome == OUTCOME_NONE ? NULL : task_outcome_name(t->outcome));
@@ -142,24 +157,49 @@ add_steps(const struct site_task *s, struct buf *out)
 }
 
 static void
+add_file_link(const struct task *t, const char *name, struct buf *out)
+{
+	html_add(out, "<a href=\"/t/");
+	html_text(out, t->page);
+	(void)buf_addf(out, "/%s\" download>%s</a>", name, name);
+}
+
+/* The end of it, from a line's start: that is what people look for. */
+static void
+add_text(const char *text, size_t len, struct buf *out)
+{
+	const char *end = text + len, *from = text;
+
+	if (len > TEXT_BYTES_MAX) {
+		from = end - TEXT_BYTES_MAX;
+		const char *line = memchr(from, '\n', TEXT_BYTES_MAX);
+
+		from = line ? line + 1 : from;
+		html_add(out, "<p>The first ");
+		html_number(out, (from - text) / 1024);
+		html_add(out, " KiB are in the file only.</p>\n");
+	}
+	html_add(out, "<pre>");
+	html_bytes(out, from, (size_t)(end - from));
+	html_add(out, "</pre>\n");
+}
+
+static void
 add_transcript(const struct site_task *s, struct buf *out)
 {
 	const struct task *t = s->task;
 
 	html_add(out, "<h2>Terminal</h2>\n");
-	if (s->len > 0) {
-		html_add(out, "<p><a href=\"/t/");
-		html_text(out, t->page);
-		html_add(out, "/task.cast\">task.cast</a> · <a href=\"/t/");
-		html_text(out, t->page);
-		html_add(out, "/task.txt\">task.txt</a></p>\n");
+	if (s->len == 0) {
+		add_text(t->tail ? t->tail : "", t->tail ? strlen(t->tail) : 0, out);
+		return;
 	}
-	html_add(out, "<pre>");
-	if (s->len > 0)
-		html_bytes(out, s->bytes, s->len);
-	else
-		html_text(out, t->tail);
-	html_add(out, "</pre>\n");
+	html_add(out, "<p>Download: ");
+	add_file_link(t, "task.cast", out);
+	html_add(out, " (asciicast) · ");
+	add_file_link(t, "task.txt", out);
+	html_add(out, "</p>\n");
+	add_text(s->bytes, s->len, out);
 }
 
 void

@@ -67,7 +67,8 @@ struct site_task {
 	const struct task *task;
 	const struct task_step *steps;
 	size_t n_steps;
-	const char *bytes; /* of the file, or the plain text for the page */
+	const char *issue_url; /* of the issue or pull request, or NULL */
+	const char *bytes;     /* the file; for the page the text, none before the attempt's end */
 	size_t len;
 	int64_t now_ms;
 };

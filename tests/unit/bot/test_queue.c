@@ -290,6 +290,7 @@ a_page_is_found_by_its_number_only(void **state)
 	assert_int_equal(r->page.tasks.n, 1);
 	assert_null(((struct task *)r->page.tasks.v)->prompt);
 	assert_int_equal(r->page.steps.n, 1);
+	assert_string_equal(r->page_blob, "hello"); /* the transcript, not only its tail */
 	free(r->page_blob);
 	r->page_blob = NULL;
 	rig_query(r, QUERY_TEXT, t.page);

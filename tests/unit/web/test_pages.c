@@ -93,6 +93,51 @@ a_page_of_a_task_at_work_reloads_itself_and_a_finished_one_does_not(void **state
 	assert_null(strstr(buf_str(&out), "http-equiv=\"refresh\""));
 }
 
+static void
+a_finished_task_shows_its_transcript_and_the_way_to_the_files(void **state)
+{
+	struct task t = { .id = 17, .number = 7, .state = TASK_SUCCEEDED, .gate_exit = -1 };
+	struct site_task s = { .task = &t, .issue_url = "https://git.test/a/b/issues/7" };
+	auto_buf struct buf out = BUF_INIT(LIMIT_BLOB_BYTES);
+
+	(void)state;
+	t.page = mem_str(ID);
+	t.tail = mem_str("the end");
+	pages_task(&s, &out);
+	assert_non_null(strstr(buf_str(&out), "<pre>the end</pre>"));
+	assert_null(strstr(buf_str(&out), "task.cast"));
+	assert_non_null(strstr(buf_str(&out), "<a href=\"https://git.test/a/b/issues/7\" "
+					      "rel=\"noreferrer\">#7</a>"));
+	buf_reset(&out);
+	s.bytes = "the beginning\nthe end\n";
+	s.len = strlen(s.bytes);
+	pages_task(&s, &out);
+	assert_non_null(strstr(buf_str(&out), "<pre>the beginning\nthe end\n</pre>"));
+	assert_non_null(strstr(buf_str(&out), "<a href=\"/t/" ID "/task.cast\" download>"));
+	assert_non_null(strstr(buf_str(&out), "<a href=\"/t/" ID "/task.txt\" download>"));
+	task_finish(&t);
+}
+
+static void
+a_huge_transcript_is_shown_from_a_line_near_its_end(void **state)
+{
+	struct task t = { .id = 17, .state = TASK_SUCCEEDED, .gate_exit = -1 };
+	size_t len = MIB(2);
+	auto_free char *text = mem_array(len, 1);
+	struct site_task s = { .task = &t, .bytes = text, .len = len };
+	auto_buf struct buf out = BUF_INIT(8 * MIB(1));
+
+	(void)state;
+	for (size_t i = 0; i < len; i++)
+		text[i] = i % 64 == 63 ? '\n' : '<'; /* three bytes more when escaped */
+	memcpy(text, "START", 5);
+	memcpy(text + len - 5, "last\n", 5);
+	pages_task(&s, &out);
+	assert_null(strstr(buf_str(&out), "START"));
+	assert_non_null(strstr(buf_str(&out), "The first 1024 KiB are in the file only."));
+	assert_non_null(strstr(buf_str(&out), "last\n</pre>\n</body></html>"));
+}
+
 int
 main(void)
 {
@@ -101,6 +146,8 @@ main(void)
 		cmocka_unit_test(what_strangers_wrote_is_escaped),
 		cmocka_unit_test(
 			a_page_of_a_task_at_work_reloads_itself_and_a_finished_one_does_not),
+		cmocka_unit_test(a_finished_task_shows_its_transcript_and_the_way_to_the_files),
+		cmocka_unit_test(a_huge_transcript_is_shown_from_a_line_near_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
