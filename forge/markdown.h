@@ -23,6 +23,13 @@ void markdown_fence(struct buf *out, const char *text, size_t len, size_t max);
  * keyword, no HTML, no image, no link. */
 void markdown_inline(struct buf *out, const char *text, size_t max);
 
+/* Appends one line as a code span that it cannot break out of, for commands and names. */
+void markdown_code(struct buf *out, const char *text, size_t max);
+
+/* Appends one line for places that show it as it is but still look for mentions, references and
+ * links in it: titles, subjects of commits. */
+void markdown_plain(struct buf *out, const char *text, size_t max);
+
 /* Removes what people do not see: HTML comments, invisible and bidirectional code points, tag
  * block, variation selectors. Appends the rest; *removed counts what was taken out. */
 void markdown_visible(struct buf *out, const char *text, size_t len, size_t *removed);

@@ -226,32 +226,77 @@ needs_escape(const char *text, const char *s)
 	return digits && s == text + digits && *s == '.';
 }
 
+/* The visible text of at most max bytes, as one line without space at its ends. True: it was cut.
+ */
+static bool
+one_line(struct buf *out, const char *text, size_t max)
+{
+	auto_buf struct buf clean = BUF_INIT(3 * strlen(text) + 1);
+	size_t len = str_utf8_cut(text, strlen(text), max);
+
+	(void)add_visible(&clean, text, len);
+	(void)buf_adds(out, buf_str(&clean) + strspn(buf_str(&clean), " \t\n"));
+	while (out->len && strchr(" \t\n", out->data[out->len - 1]))
+		out->data[--out->len] = '\0';
+	for (size_t i = 0; i < out->len; i++)
+		out->data[i] = strchr("\t\n", out->data[i]) ? ' ' : out->data[i];
+	return len < strlen(text);
+}
+
+static void
+add_inert(struct buf *out, const char *line, bool escape)
+{
+	size_t commit = 0;
+
+	for (const char *s = line; *s; s++) {
+		if (!commit)
+			commit = commit_len(line, s);
+		if (commit && commit-- % 4 == 0) /* no piece of it is long enough */
+			(void)buf_adds(out, ZERO_WIDTH_SPACE);
+		if (escape && needs_escape(line, s))
+			(void)buf_addc(out, '\\');
+		(void)buf_addc(out, *s);
+		if (acts_with_next(line, s))
+			(void)buf_adds(out, ZERO_WIDTH_SPACE);
+	}
+}
+
 void
 markdown_inline(struct buf *out, const char *text, size_t max)
 {
-	auto_buf struct buf line = BUF_INIT(6 * strlen(text) + 1);
-	size_t len = strlen(text), commit = 0;
-	bool is_cut = len > max;
-	const char *first;
+	auto_buf struct buf line = BUF_INIT(3 * strlen(text) + 1);
+	bool is_cut = one_line(&line, text, max);
 
-	if (is_cut) {
-		len = max;
-		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--;
-	}
-	(void)add_visible(&line, text, len);
-	first = buf_str(&line) + strspn(buf_str(&line), " \t\n");
-	for (const char *s = first; *s; s++) {
-		if (!commit)
-			commit = commit_len(first, s);
-		if (commit && commit-- % 4 == 0) /* no piece of it is long enough */
-			(void)buf_adds(out, ZERO_WIDTH_SPACE);
-		if (*s != '\n' && needs_escape(first, s))
-			(void)buf_addc(out, '\\');
-		(void)buf_addc(out, *s == '\n' ? ' ' : *s);
-		if (acts_with_next(first, s))
-			(void)buf_adds(out, ZERO_WIDTH_SPACE);
-	}
+	add_inert(out, buf_str(&line), true);
 	if (is_cut)
 		(void)buf_adds(out, ELLIPSIS);
+}
+
+void
+markdown_plain(struct buf *out, const char *text, size_t max)
+{
+	auto_buf struct buf line = BUF_INIT(3 * strlen(text) + 1);
+	bool is_cut = one_line(&line, text, max);
+
+	add_inert(out, buf_str(&line), false);
+	if (is_cut)
+		(void)buf_adds(out, ELLIPSIS);
+}
+
+void
+markdown_code(struct buf *out, const char *text, size_t max)
+{
+	auto_buf struct buf line = BUF_INIT(3 * strlen(text) + 1);
+	bool is_cut = one_line(&line, text, max);
+	size_t ticks = longest_run(buf_str(&line), line.len, '`');
+	/* A span that begins or ends with a backtick needs a space there, which is not shown. */
+	const char *space = ticks ? " " : "";
+
+	if (line.len == 0)
+		return;
+	for (size_t i = 0; i <= ticks; i++)
+		(void)buf_addc(out, '`');
+	(void)buf_addf(out, "%s%s%s%s", space, buf_str(&line), is_cut ? ELLIPSIS : "", space);
+	for (size_t i = 0; i <= ticks; i++)
+		(void)buf_addc(out, '`');
 }

@@ -230,9 +230,13 @@ plan_status(const struct effects_in *in, struct effect_plans *out)
 {
 	const struct task *t = in->task;
 	auto_buf struct buf title = BUF_INIT(LIMIT_SUMMARY_BYTES);
+	auto_buf struct buf body = BUF_INIT(LIMIT_COMMENT_BYTES);
 	struct forge_op *op = add_op(in, out, "status", OP_STATUS_CREATE);
 
-	text_gate(t, &title);
+	text_gate_title(t, &title);
+	text_gate(t, &body);
+	(void)buf_adds(&body, ".\n");
+	text_tail(t, &body);
 	op->context = mem_str(CONTEXT);
 	op->sha = mem_str(t->head_sha);
 	op->state = STATUS_NEUTRAL;
@@ -241,7 +245,7 @@ plan_status(const struct effects_in *in, struct effect_plans *out)
 	else if (t->outcome == OUTCOME_RED)
 		op->state = STATUS_FAILURE;
 	op->title = buf_steal(&title);
-	op->body = mem_str(t->tail);
+	op->body = buf_steal(&body);
 	if (!str_is_empty(in->conf->public_url))
 		op->url = mem_fmt("%s/t/%s", in->conf->public_url, t->page);
 	op->external_id = mem_fmt("task-%" PRId64, t->id);

@@ -10,7 +10,6 @@
 #include "forge/markdown.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 static const char *const STATE_MARKS[TASK_STATE_COUNT] = {
 	[TASK_QUEUED] = "🕒",
@@ -42,10 +41,12 @@ add_headline(const struct effects_in *in, struct buf *out)
 	(void)buf_adds(out, "\n");
 }
 
+/* That the tests passed, or that there are none, is said with the tests. */
 static void
 add_reason(const struct task *t, struct buf *out)
 {
-	if (str_is_empty(t->reason))
+	if (str_is_empty(t->reason) || t->outcome == OUTCOME_GREEN ||
+		t->outcome == OUTCOME_UNTESTED)
 		return;
 	(void)buf_addc(out, '\n');
 	markdown_inline(out, t->reason, LIMIT_SUMMARY_BYTES);
@@ -105,14 +106,10 @@ text_sticky(const struct effects_in *in, struct buf *out)
 		t->outcome == OUTCOME_UNTESTED) {
 		(void)buf_adds(out, "\nTests: ");
 		text_gate(t, out);
-		(void)buf_addc(out, '\n');
+		(void)buf_adds(out, ".\n");
 	}
 	add_steps(in, out);
-	if (!str_is_empty(t->tail)) {
-		(void)buf_adds(out, "\n<details><summary>Last lines of the terminal</summary>\n\n");
-		markdown_fence(out, t->tail, strlen(t->tail), LIMIT_TAIL_BYTES);
-		(void)buf_adds(out, "\n</details>\n");
-	}
+	text_tail(t, out);
 	if (is_over)
 		(void)buf_addf(out,
 			"\nOnce more: a comment with `/agent retry`, or the label `%s` again.\n",

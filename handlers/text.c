@@ -32,6 +32,27 @@ text_branch(const struct task *t, struct buf *out)
 	str_slug(out, t->title ? t->title : "", SLUG_BYTES_MAX);
 }
 
+static const char *
+gate_mark(const struct task *t)
+{
+	if (t->gate_exit < 0)
+		return "⚪ not run: ";
+	return t->gate_exit == 0 ? "✅ passed: " : "❌ failed: ";
+}
+
+void
+text_gate_title(const struct task *t, struct buf *out)
+{
+	if (str_is_empty(t->gate_command)) {
+		(void)buf_adds(out, "⚪ not tested");
+		return;
+	}
+	(void)buf_adds(out, gate_mark(t));
+	markdown_plain(out, t->gate_command, LIMIT_NAME_BYTES);
+	if (t->gate_exit > 0)
+		(void)buf_addf(out, " (exit code %" PRId64 ")", t->gate_exit);
+}
+
 void
 text_gate(const struct task *t, struct buf *out)
 {
@@ -40,33 +61,33 @@ text_gate(const struct task *t, struct buf *out)
 			out, "⚪ not tested: `.agent.yml` names no test command (`gate.test`)");
 		return;
 	}
-	if (t->gate_exit < 0)
-		(void)buf_adds(out, "⚪ not run: ");
-	else
-		(void)buf_adds(out, t->gate_exit == 0 ? "✅ passed: " : "❌ failed: ");
-	markdown_inline(out, t->gate_command, LIMIT_NAME_BYTES);
+	(void)buf_adds(out, gate_mark(t));
+	markdown_code(out, t->gate_command, LIMIT_NAME_BYTES);
 	if (t->gate_exit > 0)
 		(void)buf_addf(out, " (exit code %" PRId64 ")", t->gate_exit);
 	if (t->gate_exit >= 0)
-		(void)buf_adds(out,
-			", run by nightshift itself after the agent had ended, in a clean box");
+		(void)buf_adds(out, ", run by nightshift itself in a clean box after the agent had "
+				    "ended");
 }
 
 void
+text_tail(const struct task *t, struct buf *out)
+{
+	if (str_is_empty(t->tail))
+		return;
+	(void)buf_adds(out, "\n<details><summary>Last lines of the terminal</summary>\n\n");
+	markdown_fence(out, t->tail, strlen(t->tail), LIMIT_TAIL_BYTES);
+	(void)buf_adds(out, "\n</details>\n");
+}
+
+/* A forge closes issues for words in a title too, and its author may be anybody. */
+void
 text_pull_title(const struct task *t, struct buf *out)
 {
-	auto_buf struct buf plain = BUF_INIT(LIMIT_TITLE_BYTES);
-	size_t removed = 0;
+	size_t before = out->len;
 
-	if (t->title)
-		markdown_visible(&plain, t->title, strlen(t->title), &removed);
-	for (size_t i = 0; i < plain.len; i++) {
-		if ((unsigned char)plain.data[i] < ' ')
-			plain.data[i] = ' ';
-	}
-	(void)str_utf8_clean(
-		out, buf_str(&plain), str_utf8_cut(buf_str(&plain), plain.len, TITLE_BYTES_MAX));
-	if (plain.len == 0)
+	markdown_plain(out, t->title ? t->title : "", TITLE_BYTES_MAX);
+	if (out->len == before)
 		(void)buf_addf(out, "Task %" PRId64, t->id);
 	(void)buf_addf(out, " (#%" PRId64 ")", t->number);
 }
@@ -79,9 +100,10 @@ add_logs(const struct effects_in *in, struct buf *out)
 	auto_buf struct buf url = BUF_INIT(LIMIT_URL_BYTES);
 
 	if (in->conf->caps->has_attachments) {
-		(void)buf_adds(out,
-			"- Terminal log: attached (`.cast.log` is an asciicast recording, "
-			"`.txt` plain text)\n");
+		(void)buf_addf(out,
+			"- Terminal log: attached as `task-%" PRId64
+			"%s` (asciicast) and `task-%" PRId64 "%s`, also on the task page\n",
+			t->id, ATTACH_CAST, t->id, ATTACH_TEXT);
 		return;
 	}
 	if (str_is_empty(t->log_ref_sha))
@@ -98,13 +120,27 @@ add_logs(const struct effects_in *in, struct buf *out)
 }
 
 static void
-add_tail(const struct task *t, struct buf *out)
+add_summary(const struct task *t, struct buf *out)
 {
-	if (str_is_empty(t->tail))
+	(void)buf_adds(out, "### Summary\n\n");
+	if (str_is_empty(t->summary)) {
+		(void)buf_adds(out, "The agent gave none.");
+	} else {
+		(void)buf_adds(out, "In the agent's own words:\n\n");
+		markdown_fence(out, t->summary, strlen(t->summary), LIMIT_SUMMARY_BYTES);
+	}
+	(void)buf_addf(out, "\n%" PRId64 " %s changed, +%" PRId64 " −%" PRId64 ".\n", t->files,
+		t->files == 1 ? "file" : "files", t->insertions, t->deletions);
+}
+
+static void
+add_list(const char *what, const char *text, struct buf *out)
+{
+	if (str_is_empty(text))
 		return;
-	(void)buf_adds(out, "\n<details><summary>Last lines of the terminal</summary>\n\n");
-	markdown_fence(out, t->tail, strlen(t->tail), LIMIT_TAIL_BYTES);
-	(void)buf_adds(out, "\n</details>\n");
+	(void)buf_addf(out, "- %s:\n\n", what);
+	markdown_fence(out, text, strlen(text), LIMIT_SUMMARY_BYTES);
+	(void)buf_addc(out, '\n');
 }
 
 void
@@ -112,32 +148,18 @@ text_pull_body(const struct effects_in *in, struct buf *out)
 {
 	const struct task *t = in->task;
 
-	if (!str_is_empty(t->summary)) {
-		(void)buf_adds(out, "### Summary, in the agent's words\n\n");
-		markdown_fence(out, t->summary, strlen(t->summary), LIMIT_SUMMARY_BYTES);
-		(void)buf_addc(out, '\n');
-	}
-	(void)buf_adds(out, "### Tests\n\n");
+	if (!t->is_pull)
+		(void)buf_addf(out, "Closes #%" PRId64 "\n\n", t->number);
+	add_summary(t, out);
+	(void)buf_adds(out, "\n### Tests\n\n");
 	text_gate(t, out);
-	(void)buf_addf(out,
-		"\n\n### How it was made\n\n- %" PRId64 " %s changed, +%" PRId64 " −%" PRId64 "\n",
-		t->files, t->files == 1 ? "file" : "files", t->insertions, t->deletions);
-	(void)buf_addf(out, "- Sandbox tier: `%s`\n", t->tier ? t->tier : "unknown");
-	if (!str_is_empty(t->blocked)) {
-		(void)buf_adds(out, "- Refused network access:\n\n");
-		markdown_fence(out, t->blocked, strlen(t->blocked), LIMIT_SUMMARY_BYTES);
-		(void)buf_addc(out, '\n');
-	}
-	if (!str_is_empty(t->notes)) {
-		(void)buf_adds(out, "- Left alone:\n\n");
-		markdown_fence(out, t->notes, strlen(t->notes), LIMIT_SUMMARY_BYTES);
-		(void)buf_addc(out, '\n');
-	}
+	(void)buf_addf(out, ".\n\n### How it was made\n\n- Sandbox tier: `%s`\n",
+		t->tier ? t->tier : "unknown");
+	add_list("Refused network access", t->blocked, out);
+	add_list("Left alone", t->notes, out);
 	add_logs(in, out);
 	(void)buf_addf(out, "- Task %" PRId64, t->id);
 	text_page_link(in->conf, t, out);
 	(void)buf_adds(out, "\n");
-	add_tail(t, out);
-	if (!t->is_pull)
-		(void)buf_addf(out, "\nCloses #%" PRId64 "\n", t->number);
+	text_tail(t, out);
 }

@@ -17,8 +17,13 @@ void text_sticky(const struct effects_in *in, struct buf *out);
 void text_pull_title(const struct task *t, struct buf *out);
 void text_pull_body(const struct effects_in *in, struct buf *out);
 
-/* One sentence on what the bot's own test run said. */
+/* One sentence on what the bot's own test run said, without its full stop; the same in a few words
+ * for places without Markdown. */
 void text_gate(const struct task *t, struct buf *out);
+void text_gate_title(const struct task *t, struct buf *out);
+
+/* The last lines of the terminal, folded, in a fence that holds; or nothing. */
+void text_tail(const struct task *t, struct buf *out);
 
 /* "agent/17-crash-on-empty-input", or the pull request's branch if the work may go there. */
 void text_branch(const struct task *t, struct buf *out);

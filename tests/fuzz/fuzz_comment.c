@@ -27,6 +27,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	forge_event_finish(&ev);
 
 	markdown_inline(&out, text, LIMIT_TITLE_BYTES);
+	markdown_plain(&out, text, LIMIT_TITLE_BYTES);
+	markdown_code(&out, text, LIMIT_TITLE_BYTES);
 	assert(!memchr(out.data ? out.data : "", '\n', out.len));
 	markdown_fence(&out, (const char *)data, size, LIMIT_TAIL_BYTES);
 	markdown_visible(&out, (const char *)data, size, &removed);

@@ -204,6 +204,61 @@ a_long_line_is_cut_at_a_character(void **state)
 	assert_string_equal(b.data, "ab\xc3\xa9");
 }
 
+static void
+a_title_is_shown_as_it_is_and_does_not_act(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} ROWS[] = {
+		{ "size(1024) says \"1024 B\"", "size(1024) says \"1024 B\"" },
+		{ "*a* `b` <c>", "*a* `b` <c>" },
+		{ "fixes #3 for @alice", "fixes #" Z "3 for @" Z "alice" },
+		{ "closes https://a.test/b/issues/3", "closes https:" Z "//a.test/b/issues/3" },
+		{ " a\r\nb\n", "a b" },
+		{ "abcdefghij \xc3\xa9", "abcdefghij\xe2\x80\xa6" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		auto_buf struct buf b = BUF_INIT(4096);
+		bool is_last = i + 1 == sizeof(ROWS) / sizeof(ROWS[0]);
+
+		markdown_plain(&b, ROWS[i].text, is_last ? 12 : 1000);
+		assert_string_equal(buf_str(&b), ROWS[i].want);
+	}
+}
+
+/* Read back by the parser: one code span, nothing beside it. */
+static void
+code_is_code_whatever_it_is(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} ROWS[] = {
+		{ "npm test -- --reporter=junit", "npm test -- --reporter=junit" },
+		{ "a `b` c", "a `b` c" },
+		{ "`", "`" },
+		{ "``a`", "``a`" },
+		{ "x ```` @all <b> #3", "x ```` @all <b> #3" },
+		{ "\\`", "\\`" },
+		{ " two\nlines ", "two lines" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		auto_buf struct buf b = BUF_INIT(4096);
+		cmark_node *doc, *n;
+
+		markdown_code(&b, ROWS[i].text, 1000);
+		doc = cmark_parse_document(b.data, b.len, CMARK_OPT_DEFAULT);
+		n = cmark_node_first_child(cmark_node_first_child(doc));
+		assert_int_equal(cmark_node_get_type(n), CMARK_NODE_CODE);
+		assert_string_equal(cmark_node_get_literal(n), ROWS[i].want);
+		assert_null(cmark_node_next(n));
+		cmark_node_free(doc);
+	}
+}
+
 /* ---- What is seen ---- */
 
 static void
@@ -266,6 +321,8 @@ main(void)
 		cmocka_unit_test(lines_by_row),
 		cmocka_unit_test(a_line_is_only_text),
 		cmocka_unit_test(a_long_line_is_cut_at_a_character),
+		cmocka_unit_test(a_title_is_shown_as_it_is_and_does_not_act),
+		cmocka_unit_test(code_is_code_whatever_it_is),
 		cmocka_unit_test(what_is_not_seen_is_counted),
 	};
 

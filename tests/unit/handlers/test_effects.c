@@ -17,6 +17,8 @@
 
 #include <string.h>
 
+#define Z "\xe2\x80\x8b" /* the zero width space that stops a reference */
+
 struct stage {
 	struct scene scene;
 	struct task task;
@@ -261,7 +263,79 @@ nothing_in_our_texts_acts(void **state)
 	body = plan(&g, "pull")->op.body;
 	assert_non_null(strstr(body, "`````\n"));
 	text_pull_title(&g.task, &title);
-	assert_string_equal(buf_str(&title), "Crash on empty input @everyone (#7)");
+	assert_string_equal(buf_str(&title), "Crash on empty input @" Z "everyone (#7)");
+	stage_end(&g);
+}
+
+static void
+the_body_says_what_was_done_and_who_says_so(void **state)
+{
+	struct stage g;
+	const char *body;
+
+	(void)state;
+	stage_begin(&g, TASK_PUBLISHING, OUTCOME_GREEN);
+	g.task.gate_command = mem_str("npm test");
+	g.task.gate_exit = 0;
+	g.task.files = 1;
+	g.task.insertions = 2;
+	g.task.tier = mem_str("userns: seven namespaces");
+	g.in.pushed = g.in.logs_done = true;
+	body = plan(&g, "pull")->op.body;
+	assert_true(str_starts(body, "Closes #7\n\n### Summary\n\nThe agent gave none.\n"
+				     "1 file changed, +2 −0.\n"));
+	assert_non_null(strstr(body, "\n### Tests\n\n✅ passed: `npm test`, run by nightshift "
+				     "itself in a clean box after the agent had ended.\n"));
+	assert_non_null(strstr(body, "- Sandbox tier: `userns: seven namespaces`\n"));
+	assert_non_null(
+		strstr(body, "- Task 17 · [task page](https://bot.example/t/0123456789abcdef"
+			     "0123456789abcdef)\n"));
+	assert_null(strstr(body, "<details>"));
+	mem_set(&g.task.summary, "I mended it.");
+	mem_set(&g.task.tail, "1 passed");
+	body = plan(&g, "pull")->op.body;
+	assert_non_null(strstr(body, "In the agent's own words:\n\n```\nI mended it.\n```\n"));
+	assert_non_null(strstr(body, "</summary>\n\n```\n1 passed\n```\n\n</details>\n"));
+	stage_end(&g);
+}
+
+/* A check's text is Markdown, and its author would be the bot. */
+static void
+a_check_shows_the_log_and_lets_none_of_it_act(void **state)
+{
+	struct stage g;
+	const struct forge_op *op;
+
+	(void)state;
+	stage_begin(&g, TASK_PUBLISHING, OUTCOME_RED);
+	g.task.gate_command = mem_str("sh *_test.sh");
+	g.task.gate_exit = 2;
+	mem_set(&g.task.tail, "# All is well\n[click](https://evil.test)\n```\n");
+	g.in.pushed = true;
+	op = &plan(&g, "status")->op;
+	assert_string_equal(op->title, "❌ failed: sh *_test.sh (exit code 2)");
+	assert_true(str_starts(op->body, "❌ failed: `sh *_test.sh` (exit code 2), run by "));
+	assert_non_null(
+		strstr(op->body, "\n~~~\n# All is well\n[click](https://evil.test)\n```\n~~~\n"));
+	stage_end(&g);
+}
+
+static void
+the_comment_says_each_thing_once(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	stage_begin(&g, TASK_SUCCEEDED, OUTCOME_GREEN);
+	g.task.gate_command = mem_str("npm test");
+	g.task.gate_exit = 0;
+	g.task.reason = mem_str("the tests passed");
+	assert_null(strstr(plan(&g, "sticky")->op.body, "the tests passed"));
+	assert_non_null(strstr(plan(&g, "sticky")->op.body, "\nTests: ✅ passed: `npm test`, run"));
+	g.task.state = TASK_FAILED;
+	g.task.outcome = OUTCOME_RED;
+	mem_set(&g.task.reason, "the tests did not end");
+	assert_non_null(strstr(plan(&g, "sticky")->op.body, "the tests did not end"));
 	stage_end(&g);
 }
 
@@ -280,6 +354,11 @@ a_commit_message_closes_nothing(void **state)
 	assert_null(strstr(buf_str(&text), "fixes"));
 	assert_null(strchr(buf_str(&text), '#'));
 	assert_non_null(strstr(buf_str(&text), "Task 17 for issue 7."));
+	buf_reset(&text);
+	mem_set(&g.task.title, "fixes #3, says @alice");
+	commit_message(&g.task, &text);
+	assert_true(str_starts(
+		buf_str(&text), "fixes #" Z "3, says @" Z "alice\n\nTask 17 for issue 7.\n"));
 	stage_end(&g);
 }
 
@@ -298,6 +377,9 @@ main(void)
 		cmocka_unit_test(the_comment_is_made_once_and_edited_then),
 		cmocka_unit_test(what_was_left_alone_is_said),
 		cmocka_unit_test(nothing_in_our_texts_acts),
+		cmocka_unit_test(the_body_says_what_was_done_and_who_says_so),
+		cmocka_unit_test(a_check_shows_the_log_and_lets_none_of_it_act),
+		cmocka_unit_test(the_comment_says_each_thing_once),
 		cmocka_unit_test(a_commit_message_closes_nothing),
 	};
 
