@@ -59,6 +59,8 @@
 #define LIMIT_GIT_MEMORY_BYTES     (2048L * MIB(1)) /* RLIMIT_DATA of the git CLI */
 #define LIMIT_HARVEST_MEMORY_BYTES (1024L * MIB(1))
 #define LIMIT_GIT_OUTPUT_BYTES     KIB(64)
+#define LIMIT_MODULES              32 /* submodules of one checkout, those of submodules too */
+#define LIMIT_MODULE_DEPTH         3
 
 /* Transcript. */
 #define LIMIT_TRANSCRIPT_BYTES MIB(8)

@@ -27,21 +27,21 @@
 #define BRANCH "refs/heads/agent/task"
 
 /* An author is set so that an agent may commit; what it commits as is not taken over. */
-static const char CONFIG[] = "[core]\n"
-			     "\trepositoryformatversion = 0\n"
-			     "\tfilemode = true\n"
-			     "\tbare = false\n"
-			     "\tlogAllRefUpdates = true\n"
-			     "\tsymlinks = true\n"
-			     "\tcheckStat = minimal\n"
-			     "\ttrustctime = false\n"
-			     "[gc]\n"
-			     "\tauto = 0\n"
-			     "[maintenance]\n"
-			     "\tauto = false\n"
-			     "[user]\n"
-			     "\tname = agent\n"
-			     "\temail = agent@localhost\n";
+const char CHECKOUT_CONFIG[] = "[core]\n"
+			       "\trepositoryformatversion = 0\n"
+			       "\tfilemode = true\n"
+			       "\tbare = false\n"
+			       "\tlogAllRefUpdates = true\n"
+			       "\tsymlinks = true\n"
+			       "\tcheckStat = minimal\n"
+			       "\ttrustctime = false\n"
+			       "[gc]\n"
+			       "\tauto = 0\n"
+			       "[maintenance]\n"
+			       "\tauto = false\n"
+			       "[user]\n"
+			       "\tname = agent\n"
+			       "\temail = agent@localhost\n";
 
 static int
 boot_id(struct buf *out, struct err *e)
@@ -104,7 +104,7 @@ make_git_dir(const char *git_dir, const char *sha, struct err *e)
 	if (rc == 0)
 		rc = put(git_dir, "HEAD", "ref: " BRANCH "\n", e);
 	if (rc == 0)
-		rc = put(git_dir, "config", CONFIG, e);
+		rc = put(git_dir, "config", CHECKOUT_CONFIG, e);
 	return rc < 0 ? rc : put(git_dir, BRANCH, head, e);
 }
 
@@ -204,6 +204,8 @@ fill(const struct repo_checkout *c, const char *tmp, struct err *e)
 		rc = checkout_times(tree, git_dir, date, e);
 	if (rc == 0)
 		rc = refresh_index(git_dir, tree, e);
+	if (rc == 0)
+		rc = checkout_has(tree, git_dir, tmp, e);
 	if (rc == 0)
 		rc = boot_id(&boot, e);
 	return rc < 0 ? rc : put(tmp, "boot", buf_str(&boot), e);

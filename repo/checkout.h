@@ -7,6 +7,9 @@
 
 #include "repo/repo.h"
 
+/* What .git/config of a checkout says. */
+extern const char CHECKOUT_CONFIG[];
+
 /* There, and made since the machine started. Not a use. */
 bool checkout_is_whole(const char *trees, const char *sha);
 
@@ -21,6 +24,16 @@ int checkout_times(const char *tree, const char *git_dir, int64_t date_s, struct
 /* Makes files and index from the last checkout of the repository. False: there is none, or it does
  * not work; the tree may be half made. */
 bool checkout_reuse(const struct repo_checkout *c, const char *tree, const char *git_dir);
+
+/* The same files in another place: by links, where the file system has them; the index is copied to
+ * the given path. -1: errno says why; the tree may be half made. */
+int checkout_link(const char *from_tree, const char *tree, const char *index);
+
+/* One file, of two directories. */
+int checkout_link_file(int from, int to, const char *path);
+
+/* Writes <dir>/has: which extras (extra.h) the commit could have. */
+int checkout_has(const char *tree, const char *git_dir, const char *dir, struct err *e);
 
 /* What git pack-objects --revs shall pack: the commit, and where history is cut; <git_dir>/shallow
  * is written then. */

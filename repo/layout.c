@@ -4,6 +4,7 @@
  *
  * mirrors/<forge>/<repo id>.git              all that was fetched; never shown to a box
  * mirrors/<forge>/<repo id>.trees/<sha>/tree a frozen checkout with its .git
+ * mirrors/<forge>/<repo id>.modules/<hash>.* the same two of each of its submodules
  * quarantine/<task>/repo.git                 what came out of the boxes of a task
  * quarantine/<task>/delta.<attempt>          the harvested tree as a layer over the checkout
  */
@@ -28,6 +29,22 @@ repo_trees_path(const char *state_dir, const char *forge, int64_t repo_id)
 {
 	assert(forge[0] != '.' && !strchr(forge, '/'));
 	return mem_fmt("%s/mirrors/%s/%" PRId64 ".trees", state_dir, forge, repo_id);
+}
+
+char *
+repo_modules_path(const char *state_dir, const char *forge, int64_t repo_id)
+{
+	assert(forge[0] != '.' && !strchr(forge, '/'));
+	return mem_fmt("%s/mirrors/%s/%" PRId64 ".modules", state_dir, forge, repo_id);
+}
+
+char *
+repo_module_path(const char *modules, const char *repo, const char *suffix)
+{
+	char hex[2 * CRYPTO_SHA256_BYTES + 1];
+
+	crypto_sha256_hex(repo, strlen(repo), hex);
+	return mem_fmt("%s/%.32s.%s", modules, hex, suffix);
 }
 
 char *

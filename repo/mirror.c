@@ -164,23 +164,31 @@ repo_mirror_sweep(const char *mirror, struct err *e)
 	return rc;
 }
 
-int
-repo_mirror_fetch(struct repo_command *c, const char *mirror, const char *url,
-	const char *const branches[2], struct err *e)
+static int
+start_fetch(struct repo_command *c, const char *mirror, const char *url, struct err *e)
 {
+	static const char *const args[] = { "fetch", "--quiet", "--no-tags", "--atomic",
+		"--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+		"--no-show-forced-updates", "--refmap=", "--end-of-options" };
 	int rc = repo_command_init(c, e);
 
 	if (rc < 0)
 		return rc;
 	c->wall_ms = LIMIT_FETCH_MS;
 	strs_addf(&c->argv, "--git-dir=%s", mirror);
-	static const char *const args[] = { "fetch", "--quiet", "--no-tags", "--atomic",
-		"--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-		"--no-show-forced-updates", "--refmap=", "--end-of-options" };
 	for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++)
 		repo_command_arg(c, args[i]);
 	repo_command_arg(c, url);
-	for (size_t i = 0; i < 2; i++) {
+	return 0;
+}
+
+int
+repo_mirror_fetch(struct repo_command *c, const char *mirror, const char *url,
+	const char *const branches[2], struct err *e)
+{
+	int rc = start_fetch(c, mirror, url, e);
+
+	for (size_t i = 0; rc == 0 && i < 2; i++) {
 		if (!branches[i] || (i == 1 && str_eq(branches[0], branches[1])))
 			continue;
 		if (!repo_branch_ok(branches[i]))
@@ -188,7 +196,21 @@ repo_mirror_fetch(struct repo_command *c, const char *mirror, const char *url,
 		auto_free char *ref = repo_mirror_ref(branches[i]);
 		strs_addf(&c->argv, "+refs/heads/%s:%s", branches[i], ref);
 	}
-	return 0;
+	return rc;
+}
+
+/* A forge gives out any commit that a branch reaches; the ref keeps it. */
+int
+repo_mirror_fetch_commit(
+	struct repo_command *c, const char *mirror, const char *url, const char *sha, struct err *e)
+{
+	int rc = start_fetch(c, mirror, url, e);
+
+	if (rc == 0 && !repo_sha_ok(sha))
+		return err_set(e, ERR_INVALID, "not a commit id");
+	if (rc == 0)
+		strs_addf(&c->argv, "+%s:refs/branch/%s", sha, sha);
+	return rc;
 }
 
 bool

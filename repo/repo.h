@@ -35,6 +35,12 @@ bool repo_full_name_ok(const char *name);
 /* All are the caller's to free. `forge` is a configured name (one path component). */
 char *repo_mirror_path(const char *state_dir, const char *forge, int64_t repo_id);
 char *repo_trees_path(const char *state_dir, const char *forge, int64_t repo_id);
+
+/* Submodules have mirrors and checkouts of their own for each repository that they are in: what one
+ * was allowed to fetch is nothing that another finds. suffix: "git", "trees". */
+char *repo_modules_path(const char *state_dir, const char *forge, int64_t repo_id);
+char *repo_module_path(const char *modules, const char *repo, const char *suffix);
+
 char *repo_quarantine_dir(const char *state_dir, int64_t task); /* of the two below */
 char *repo_quarantine_path(const char *state_dir, int64_t task);
 char *repo_delta_path(const char *state_dir, int64_t task, int64_t attempt);
@@ -131,6 +137,10 @@ int repo_mirror_sweep(const char *mirror, struct err *e);
 /* Fetches the branches (short names, NULL ones are passed over), nothing else. */
 int repo_mirror_fetch(struct repo_command *c, const char *mirror, const char *url,
 	const char *const branches[2], struct err *e);
+
+/* Fetches one commit by its id, and what it reaches. */
+int repo_mirror_fetch_commit(struct repo_command *c, const char *mirror, const char *url,
+	const char *sha, struct err *e);
 
 /* Packs grow by one a fetch: true if it is time for the command below. Never drops objects. */
 bool repo_mirror_wants_repack(const char *mirror);

@@ -54,6 +54,32 @@ make_parents(int dir, const char *path)
 	return 0;
 }
 
+static int
+copy_file(int from, int to, const char *path)
+{
+	auto_fd int in = openat(from, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int out = -1;
+	struct stat st;
+	ssize_t n = 1;
+
+	if (in < 0 || fstat(in, &st) < 0)
+		return -1;
+	out = openat(to, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0777);
+	while (out >= 0 && n > 0)
+		n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
+	const struct timespec times[2] = { st.st_mtim, st.st_mtim };
+	return out < 0 || n < 0 ? -1 : futimens(out, times);
+}
+
+/* A file has so many names, and an old Landlock lets none into another directory. */
+int
+checkout_link_file(int from, int to, const char *path)
+{
+	if (linkat(from, path, to, path, 0) == 0)
+		return 0;
+	return errno == EMLINK || errno == EXDEV ? copy_file(from, to, path) : -1;
+}
+
 /* Index order keeps a directory's files together, so its parents are made once. */
 static int
 link_files(int from, int to, git_index *index)
@@ -75,7 +101,7 @@ link_files(int from, int to, git_index *index)
 		if (entry->mode == GIT_FILEMODE_COMMIT) {
 			if (mkdirat(to, entry->path, 0755) < 0)
 				return -1;
-		} else if (linkat(from, entry->path, to, entry->path, 0) < 0) {
+		} else if (checkout_link_file(from, to, entry->path) < 0) {
 			return -1;
 		}
 	}
@@ -94,18 +120,17 @@ copy_index(const char *from, const char *to)
 	return in < 0 || out < 0 || n < 0 ? -1 : 0;
 }
 
-static int
-link_tree(const char *old_tree, const char *tree)
+int
+checkout_link(const char *from_tree, const char *tree, const char *index)
 {
-	auto_free char *old_path = mem_fmt("%s/.git/index", old_tree);
-	auto_free char *path = mem_fmt("%s/.git/index", tree);
-	auto_git(git_index) *index = NULL;
-	auto_fd int from = open(old_tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_free char *from_index = mem_fmt("%s/.git/index", from_tree);
+	auto_git(git_index) *files = NULL;
+	auto_fd int from = open(from_tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	auto_fd int to = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (from < 0 || to < 0 || git_index_open(&index, old_path) < 0)
+	if (from < 0 || to < 0 || git_index_open(&files, from_index) < 0)
 		return -1;
-	return link_files(from, to, index) < 0 ? -1 : copy_index(old_path, path);
+	return link_files(from, to, files) < 0 ? -1 : copy_index(from_index, index);
 }
 
 bool
@@ -117,7 +142,8 @@ checkout_reuse(const struct repo_checkout *c, const char *tree, const char *git_
 	if (!last)
 		return false;
 	auto_free char *old_tree = repo_checkout_path(c->trees, last);
-	if (link_tree(old_tree, tree) < 0 || repo_command_init(&cmd, NULL) < 0)
+	auto_free char *index = mem_fmt("%s/index", git_dir);
+	if (checkout_link(old_tree, tree, index) < 0 || repo_command_init(&cmd, NULL) < 0)
 		return false;
 	strs_addf(&cmd.argv, "--git-dir=%s", git_dir);
 	strs_addf(&cmd.argv, "--work-tree=%s", tree);
