@@ -67,6 +67,7 @@ struct attempt {
 	bool models, registries;
 	bool has_gateway; /* it has counted something for us: ask at the end */
 	uint64_t open_call;
+	char *spent; /* why the gateway asks no model any more, or NULL */
 	struct loop_timer *patience;
 
 	/* The setup layer. */
@@ -126,6 +127,7 @@ void attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, 
 
 int spec_setup(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_agent(struct attempt *a, struct box_spec *s, struct err *e);
+const char *spec_agent_name(const struct attempt *a);
 int spec_pack(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_gate(struct attempt *a, struct box_spec *s, struct err *e);
 
@@ -168,6 +170,7 @@ void shim_forget(struct attempt *a);
 
 /* From attempt_end on: the gateway's account, the transcript, DONE, then nothing is left of it. */
 void attempt_wind_up(struct attempt *a);
+void attempt_usage(struct attempt *a, const struct wire_usage *u);
 void attempt_transcript_ready(struct attempt *a);
 void attempt_shim_gone(struct attempt *a);
 

@@ -249,6 +249,12 @@ setup_ended(struct attempt *a, const struct wire_step_done *d)
 static void
 agent_ended(struct attempt *a, const struct wire_step_done *d)
 {
+	auto_buf struct buf words = BUF_INIT(LIMIT_SUMMARY_BYTES);
+
+	/* An agent that speaks in events says later which words are its last. */
+	text_last_words(a->done.tail, spec_agent_name(a), &words);
+	if (words.len > 0)
+		mem_set(&a->done.summary, words.data);
 	a->agent_exit = d->exit_code;
 	a->agent_end = d->ended_by;
 	mem_set(&a->agent_text, d->text);

@@ -209,17 +209,25 @@ fill_agent(const struct attempt *a, const struct config_agent *agent, struct box
 	return agent_fill(&ask, s, e);
 }
 
+const char *
+spec_agent_name(const struct attempt *a)
+{
+	const char *asked = a->task.agent ? a->task.agent : a->settings.agent;
+
+	return asked ? asked : a->r->role->config->agent;
+}
+
 int
 spec_agent(struct attempt *a, struct box_spec *s, struct err *e)
 {
 	const struct config *c = a->r->role->config;
-	const char *name = a->task.agent ? a->task.agent : a->settings.agent;
-	const struct config_agent *agent = config_agent_find(c, name ? name : c->agent);
+	const char *name = spec_agent_name(a);
+	const struct config_agent *agent = config_agent_find(c, name);
 	int64_t wall_ms = c->limit_wall_ms;
 	int rc;
 
 	if (!agent)
-		return err_set(e, ERR_INVALID, "no agent \"%s\" is configured", name ? name : "");
+		return err_set(e, ERR_INVALID, "no agent \"%s\" is configured", name);
 	/* A repository may ask for less time than the server gives, not for more. */
 	if (a->settings.limit_wall_ms > 0 && a->settings.limit_wall_ms < wall_ms)
 		wall_ms = a->settings.limit_wall_ms;

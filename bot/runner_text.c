@@ -4,6 +4,8 @@
  */
 #include "bot/runner_text.h"
 
+#include "base/clean.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <inttypes.h>
@@ -45,6 +47,46 @@ text_command(const char *command, char out[TEXT_COMMAND_BYTES])
 		else if ((unsigned char)*p < ' ')
 			*p = ' ';
 	}
+}
+
+/* Where the output of the step begins: behind its title, or at the start if that has scrolled away.
+ */
+static const char *
+step_output(const char *tail, const char *title)
+{
+	const char *found = tail;
+
+	for (const char *p = tail; (p = strstr(p, title)); p++) {
+		size_t len = strlen(title);
+
+		if ((p == tail || p[-1] == '\n') && (p[len] == '\n' || p[len] == '\0'))
+			found = p + len;
+	}
+	return found;
+}
+
+void
+text_last_words(const char *tail, const char *agent, struct buf *out)
+{
+	auto_free char *title = mem_fmt("== agent: %s", agent);
+	const char *from = NULL, *to = NULL;
+	bool is_within = false;
+
+	for (const char *line = step_output(tail ? tail : "", title); *line;) {
+		size_t len = strcspn(line, "\n");
+		bool is_note = strncmp(line, "== ", 3) == 0; /* how it ended */
+
+		if (is_note || strspn(line, " \t") >= len) {
+			is_within = false;
+		} else {
+			from = is_within ? from : line;
+			to = line + len;
+			is_within = true;
+		}
+		line += len + (line[len] == '\n');
+	}
+	if (from)
+		(void)buf_add(out, from, (size_t)(to - from));
 }
 
 static bool

@@ -16,6 +16,10 @@ void text_duration(int64_t ms, char out[32]);
 /* The first line of a command, cut, without what would end a `code` span. */
 void text_command(const char *command, char out[TEXT_COMMAND_BYTES]);
 
+/* The last paragraph that an agent of plain text printed: what it has to say for itself. tail is
+ * the end of a transcript, whose notes start with "== ". Adds nothing if it printed nothing. */
+void text_last_words(const char *tail, const char *agent, struct buf *out);
+
 /* Co-authored-by for who asked, Signed-off-by of the bot, as the configuration says. Adds nothing
  * that is not one line. */
 void text_trailers(const struct config *c, const struct task *t, struct buf *out);

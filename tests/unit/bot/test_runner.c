@@ -73,6 +73,7 @@ changes_that_pass_are_green(void **state)
 	assert_string_equal(r.done.base_sha, r.base_sha);
 	assert_string_equal(r.done.head_sha, r.harvested.head_sha);
 	assert_string_equal(r.done.blocked, "evil.example 12:00");
+	assert_string_equal(r.done.summary, "prompt: mend it");
 	assert_non_null(strstr(r.done.tier, geteuid() == 0 ? "slots: " : "userns: "));
 	assert_joined(&r.states, "running, gating");
 	assert_joined(&r.steps, "prepare 0, agent 0, harvest 0, gate 0");
