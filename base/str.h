@@ -68,6 +68,9 @@ bool str_utf8_ok(const char *s, size_t len);
 /* How many of len bytes to keep so that they are at most max and no code point is cut in two. */
 size_t str_utf8_cut(const char *s, size_t len, size_t max);
 
+/* How many bytes at the end (0 to 3) begin a character whose rest has not come yet. */
+size_t str_utf8_unfinished(const char *s, size_t len);
+
 /* Adds s with every byte that is not valid UTF-8, and every NUL, replaced by U+FFFD. */
 int str_utf8_clean(struct buf *out, const char *s, size_t len);
 

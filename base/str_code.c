@@ -317,3 +317,18 @@ str_utf8_cut(const char *s, size_t len, size_t max)
 		max--;
 	return max;
 }
+
+size_t
+str_utf8_unfinished(const char *s, size_t len)
+{
+	for (size_t back = 1; back <= 3 && back <= len; back++) {
+		unsigned char b = (unsigned char)s[len - back];
+
+		if ((b & 0xc0U) == 0x80)
+			continue;
+		if (b >= 0xf0 || (b >= 0xe0 && back < 3) || (b >= 0xc0 && back < 2))
+			return back;
+		return 0;
+	}
+	return 0;
+}

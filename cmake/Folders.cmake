@@ -4,7 +4,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 foreach(lib libcurl jansson libcrypto libssl yaml-0.1 libgit2 sqlite3 libzstd libmicrohttpd
-		libseccomp expat)
+		libseccomp expat vterm)
 	pkg_check_modules(${lib} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()
 pkg_check_modules(cmark REQUIRED IMPORTED_TARGET libcmark-gfm)
@@ -18,7 +18,7 @@ set(config_LIBS base PkgConfig::yaml-0.1)
 set(store_LIBS base PkgConfig::sqlite3 PkgConfig::libzstd)
 set(forge_LIBS base ${CMARK_EXTENSIONS} PkgConfig::cmark)
 set(repo_LIBS base PkgConfig::libgit2)
-set(sandbox_LIBS base PkgConfig::libseccomp)
+set(sandbox_LIBS base PkgConfig::libseccomp PkgConfig::vterm)
 set(handlers_LIBS base forge store PkgConfig::expat)
 set(web_LIBS base config store PkgConfig::libmicrohttpd)
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "sandbox/capped.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/vt.h"
@@ -35,22 +36,6 @@ struct recorder {
 };
 
 /* ---- the cast ---- */
-
-/* How many bytes at the end are the beginning of a character whose rest has not come yet. */
-static size_t
-unfinished(const char *data, size_t len)
-{
-	for (size_t back = 1; back <= 3 && back <= len; back++) {
-		unsigned char b = (unsigned char)data[len - back];
-
-		if ((b & 0xc0U) == 0x80)
-			continue;
-		if ((b >= 0xf0 && back < 4) || (b >= 0xe0 && back < 3) || (b >= 0xc0 && back < 2))
-			return back;
-		return 0;
-	}
-	return 0;
-}
 
 /* JSON string with DEL and C1 escaped too: what is pasted into a terminal from the file must not
  * act there. */
@@ -101,7 +86,7 @@ write_event(struct recorder *r, const char *data, size_t len, int64_t at_ms)
 static void
 close_event(struct recorder *r, bool keep)
 {
-	size_t rest = keep ? unfinished(buf_str(&r->event), r->event.len) : 0;
+	size_t rest = keep ? str_utf8_unfinished(buf_str(&r->event), r->event.len) : 0;
 	size_t len = r->event.len - rest;
 
 	if (len == 0)
@@ -201,7 +186,7 @@ recorder_write(struct recorder *r, const char *data, size_t len, int64_t now_ms)
 bool
 recorder_is_waiting(const struct recorder *r)
 {
-	return r->event.len > unfinished(buf_str(&r->event), r->event.len);
+	return r->event.len > str_utf8_unfinished(buf_str(&r->event), r->event.len);
 }
 
 void

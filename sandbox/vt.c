@@ -1,350 +1,264 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vt - the screen: rows of code points, a cursor, and what the sequences do to them.
- *
- * Every number that comes from the input is clamped before it is used. The parser is vt_parse.c.
+ * vt - see vt.h. libvterm's state layer calls us for what changes on the screen; its own screen
+ * layer would move the cells of a whole screen for each line that scrolls, here rows change places.
  */
 #include "sandbox/vt.h"
 
 #include "base/mem.h"
-#include "sandbox/vt_parse.h"
+#include "base/str.h"
+#include "sandbox/escape.h"
 
 #include <string.h>
 
-#define TAB_WIDTH 8
+#include <vterm.h>
+
+#define CAN            0x18 /* ends any sequence that is under way */
+#define FEED_BYTES     ((size_t)4 << 10)
+#define CELL_CHARS     3 /* a letter and its accents */
+#define LINE_BYTES_MAX (4 * CELL_CHARS * VT_COLUMNS_MAX + 1)
+
+struct cell {
+	uint32_t chars[CELL_CHARS]; /* 0: none; the first is 0 in the right half of a wide one */
+};
 
 struct line {
-	uint32_t *cells;
+	struct cell *cells;
 	size_t len;
 	size_t cap;
 };
 
 struct vt {
-	struct vt_parser parser;
-	struct line *lines; /* ring */
+	VTerm *term;
+	VTermState *state;
+	struct line *lines; /* from the top */
 	size_t rows;
-	size_t top;    /* index of the first row in the ring */
-	size_t used;   /* rows that were ever reached since the top; at least 1 */
-	size_t row;    /* cursor, from the top */
-	size_t column; /* may be past the line's end */
+	enum escape_state in;
+	struct buf input; /* scratch; between calls the beginning of a character */
+	struct buf text;  /* scratch */
 	vt_line_cb *cb;
 	void *ctx;
 };
 
-static struct line *
-line_at(const struct vt *t, size_t row)
-{
-	return &t->lines[(t->top + row) % t->rows];
-}
+static const struct cell BLANK = { { ' ' } };
 
 /* ---- text out ---- */
 
-static size_t
-encode(uint32_t c, char out[4])
+/* Characters that change the order or the look of others without being seen: text that reads
+ * otherwise than it is. */
+static bool
+is_invisible(uint32_t c)
 {
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | c >> 18);
-	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (c & 0x3f));
-	return 4;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
+	       (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff ||
+	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe0fff) || c == 0x2028 ||
+	       c == 0x2029;
 }
 
-static size_t
-render(const struct line *l, char *out)
+static void
+add_char(struct buf *out, uint32_t c)
 {
-	size_t len = l->len, n = 0;
+	char utf8[4];
+	size_t n = 0;
 
-	while (len > 0 && l->cells[len - 1] == ' ')
+	if (is_invisible(c))
+		return;
+	if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) /* libvterm takes longer forms for good */
+		c = 0xfffd;
+	if (c < 0x80) {
+		utf8[n++] = (char)c;
+	} else {
+		if (c < 0x800) {
+			utf8[n++] = (char)(0xc0 | c >> 6);
+		} else {
+			if (c < 0x10000) {
+				utf8[n++] = (char)(0xe0 | c >> 12);
+			} else {
+				utf8[n++] = (char)(0xf0 | c >> 18);
+				utf8[n++] = (char)(0x80 | (c >> 12 & 0x3f));
+			}
+			utf8[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+		}
+		utf8[n++] = (char)(0x80 | (c & 0x3f));
+	}
+	(void)buf_add(out, utf8, n);
+}
+
+static void
+render(const struct line *l, struct buf *out)
+{
+	size_t len = l->len;
+
+	while (len > 0 && l->cells[len - 1].chars[0] == ' ')
 		len--;
-	for (size_t i = 0; i < len; i++)
-		n += encode(l->cells[i], out + n);
-	out[n++] = '\n';
+	for (size_t i = 0; i < len; i++) {
+		for (size_t k = 0; k < CELL_CHARS && l->cells[i].chars[k]; k++)
+			add_char(out, l->cells[i].chars[k]);
+	}
+	(void)buf_addc(out, '\n');
+}
+
+static void
+emit(struct vt *t, size_t row)
+{
+	buf_reset(&t->text);
+	render(&t->lines[row], &t->text);
+	t->lines[row].len = 0;
+	t->cb(t->ctx, t->text.data, t->text.len);
+}
+
+/* Rows down to the last one with something on it. */
+static size_t
+rows_in_use(const struct vt *t)
+{
+	size_t n = t->rows;
+
+	while (n > 0 && t->lines[n - 1].len == 0)
+		n--;
 	return n;
 }
 
 static void
-emit(struct vt *t, const struct line *l)
+emit_all(struct vt *t)
 {
-	char text[4 * VT_COLUMNS_MAX + 1];
+	size_t n = rows_in_use(t);
 
-	t->cb(t->ctx, text, render(l, text));
-}
-
-/* ---- moving ---- */
-
-static void
-next_row(struct vt *t)
-{
-	if (t->row + 1 < t->rows) {
-		t->row++;
-	} else {
-		emit(t, line_at(t, 0));
-		line_at(t, 0)->len = 0;
-		t->top = (t->top + 1) % t->rows;
-	}
-	if (t->used < t->row + 1)
-		t->used = t->row + 1;
-}
-
-static size_t
-clamp(size_t at, long by, size_t end)
-{
-	if (by < 0)
-		return (size_t)-by > at ? 0 : at - (size_t)-by;
-	return (size_t)by >= end - at ? end - 1 : at + (size_t)by;
-}
-
-static void
-go_to(struct vt *t, long row, long column)
-{
-	t->row = clamp(0, row, t->rows);
-	t->column = clamp(0, column, VT_COLUMNS_MAX);
-	if (t->used < t->row + 1)
-		t->used = t->row + 1;
-}
-
-/* ---- changing ---- */
-
-static void
-make_room(struct line *l, size_t cells)
-{
-	if (cells <= l->cap)
-		return;
-	l->cap = cells < 64 ? 64 : 2 * cells;
-	l->cells = mem_grow(l->cells, l->cap, sizeof(*l->cells));
-}
-
-void
-vt_put(struct vt *t, uint32_t c)
-{
-	struct line *l = line_at(t, t->row);
-
-	if (t->column >= VT_COLUMNS_MAX)
-		return;
-	make_room(l, t->column + 1);
-	while (l->len < t->column)
-		l->cells[l->len++] = ' ';
-	l->cells[t->column] = c;
-	if (l->len == t->column)
-		l->len++;
-	t->column++;
-}
-
-/* how: 0 from the cursor on, 1 up to it, 2 all */
-static void
-erase_line(struct line *l, size_t column, long how)
-{
-	if (how == 0 && l->len > column)
-		l->len = column;
-	for (size_t i = 0; how == 1 && i < l->len && i <= column; i++)
-		l->cells[i] = ' ';
-	if (how == 2)
-		l->len = 0;
-}
-
-static void
-erase_screen(struct vt *t, long how)
-{
-	/* Programs clear the screen to look tidy; in a log what was on it is worth keeping. */
-	if (how >= 2) {
-		vt_flush(t);
-		return;
-	}
-	erase_line(line_at(t, t->row), t->column, how);
-	for (size_t i = 0; i < t->rows; i++) {
-		if (how == 0 ? i > t->row : i < t->row)
-			line_at(t, i)->len = 0;
-	}
-}
-
-static void
-delete_cells(struct line *l, size_t column, size_t n)
-{
-	if (column >= l->len)
-		return;
-	if (n > l->len - column)
-		n = l->len - column;
-	memmove(l->cells + column, l->cells + column + n,
-		(l->len - column - n) * sizeof(*l->cells));
-	l->len -= n;
-}
-
-static void
-insert_cells(struct line *l, size_t column, size_t n)
-{
-	if (column >= l->len)
-		return;
-	if (n > VT_COLUMNS_MAX - l->len)
-		n = VT_COLUMNS_MAX - l->len;
-	make_room(l, l->len + n);
-	memmove(l->cells + column + n, l->cells + column, (l->len - column) * sizeof(*l->cells));
 	for (size_t i = 0; i < n; i++)
-		l->cells[column + i] = ' ';
-	l->len += n;
+		emit(t, i);
 }
 
-void
-vt_control(struct vt *t, uint32_t c)
+/* ---- what libvterm tells ---- */
+
+/* Makes the line `len` cells long at least. */
+static void
+reach(struct line *l, size_t len)
 {
-	switch (c) {
-	case '\b':
-		t->column -= t->column > 0;
-		break;
-	case '\t':
-		t->column =
-			clamp(0, (long)((t->column / TAB_WIDTH + 1) * TAB_WIDTH), VT_COLUMNS_MAX);
-		break;
-	case '\n':
-	case '\v':
-	case '\f':
-		next_row(t);
-		break;
-	case '\r':
-		t->column = 0;
-		break;
-	default: /* bells and the like */
-		break;
+	if (len > l->cap) {
+		l->cap = len < 64 ? 64 : 2 * len;
+		l->cells = mem_grow(l->cells, l->cap, sizeof(*l->cells));
+	}
+	while (l->len < len)
+		l->cells[l->len++] = BLANK;
+}
+
+static int
+on_glyph(VTermGlyphInfo *info, VTermPos at, void *ctx)
+{
+	struct vt *t = ctx;
+	struct line *l = &t->lines[at.row];
+	size_t column = (size_t)at.col, width = info->width == 2 ? 2 : 1;
+	struct cell cell = { { 0 } };
+
+	for (size_t i = 0; i < CELL_CHARS && info->chars[i]; i++)
+		cell.chars[i] = info->chars[i];
+	reach(l, column + width);
+	memset(l->cells + column, 0, width * sizeof(cell));
+	l->cells[column] = cell;
+	return 1;
+}
+
+static int
+on_erase(VTermRect r, int selective, void *ctx)
+{
+	struct vt *t = ctx;
+	size_t from = (size_t)r.start_col, to = (size_t)r.end_col;
+
+	(void)selective;
+	/* Programs clear the screen to look tidy; in a log what was on it is worth keeping. */
+	if (r.start_row == 0 && (size_t)r.end_row == t->rows && from == 0 && to == VT_COLUMNS_MAX)
+		emit_all(t);
+	for (size_t row = (size_t)r.start_row; row < (size_t)r.end_row; row++) {
+		struct line *l = &t->lines[row];
+
+		if (to >= l->len && l->len > from)
+			l->len = from;
+		for (size_t i = from; i < to && i < l->len; i++)
+			l->cells[i] = BLANK;
+	}
+	return 1;
+}
+
+static int
+on_move(VTermRect dest, VTermRect src, void *ctx)
+{
+	struct vt *t = ctx;
+	bool is_up = dest.start_row <= src.start_row;
+	int rows = src.end_row - src.start_row;
+	size_t to = (size_t)dest.start_col, from = (size_t)src.start_col;
+	size_t width = (size_t)(src.end_col - src.start_col);
+
+	for (int i = 0; i < rows; i++) {
+		int step = is_up ? i : rows - 1 - i;
+		struct line *l = &t->lines[dest.start_row + step];
+		struct line *other = &t->lines[src.start_row + step];
+		/* Beyond the other's end there is nothing to move but blanks. */
+		size_t n = other->len > from ? other->len - from : 0;
+
+		n = n < width ? n : width;
+		reach(l, to + n);
+		memmove(l->cells + to, other->cells + from, n * sizeof(struct cell));
+		for (size_t k = to + n; k < to + width && k < l->len; k++)
+			l->cells[k] = BLANK;
+	}
+	return 1;
+}
+
+static void
+reverse(struct line *lines, size_t from, size_t to)
+{
+	while (from + 1 < to) {
+		struct line kept = lines[from];
+
+		lines[from++] = lines[--to];
+		lines[to] = kept;
 	}
 }
 
-/* n: how many or where, at least 1; how: the first number as it came. */
-struct numbers {
-	long n;
-	long how;
-	long second;
-};
-
+/* Rows from..to go up by n, which come back blank below. */
 static void
-move_up(struct vt *t, const struct numbers *p)
+rotate(struct vt *t, size_t from, size_t to, size_t n)
 {
-	t->row = clamp(t->row, -p->n, t->rows);
+	reverse(t->lines, from, from + n);
+	reverse(t->lines, from + n, to);
+	reverse(t->lines, from, to);
 }
 
-static void
-move_down(struct vt *t, const struct numbers *p)
+static int
+on_scroll(VTermRect r, int downward, int rightward, void *ctx)
 {
-	go_to(t, (long)clamp(t->row, p->n, t->rows), (long)t->column);
-}
+	struct vt *t = ctx;
+	size_t from = (size_t)r.start_row, to = (size_t)r.end_row;
+	size_t n = (size_t)(downward < 0 ? -downward : downward);
 
-static void
-move_right(struct vt *t, const struct numbers *p)
-{
-	t->column = clamp(t->column, p->n, VT_COLUMNS_MAX);
-}
-
-static void
-move_left(struct vt *t, const struct numbers *p)
-{
-	t->column = clamp(t->column, -p->n, VT_COLUMNS_MAX);
-}
-
-static void
-move_up_lines(struct vt *t, const struct numbers *p)
-{
-	move_up(t, p);
-	t->column = 0;
-}
-
-static void
-move_down_lines(struct vt *t, const struct numbers *p)
-{
-	move_down(t, p);
-	t->column = 0;
-}
-
-static void
-to_column(struct vt *t, const struct numbers *p)
-{
-	go_to(t, (long)t->row, p->n - 1);
-}
-
-static void
-to_row(struct vt *t, const struct numbers *p)
-{
-	go_to(t, p->n - 1, (long)t->column);
-}
-
-static void
-to_place(struct vt *t, const struct numbers *p)
-{
-	go_to(t, p->n - 1, p->second - 1);
-}
-
-static void
-erase_in_screen(struct vt *t, const struct numbers *p)
-{
-	erase_screen(t, p->how);
-}
-
-static void
-erase_in_line(struct vt *t, const struct numbers *p)
-{
-	erase_line(line_at(t, t->row), t->column, p->how);
-}
-
-static void
-delete_characters(struct vt *t, const struct numbers *p)
-{
-	delete_cells(line_at(t, t->row), t->column, (size_t)p->n);
-}
-
-static void
-insert_characters(struct vt *t, const struct numbers *p)
-{
-	insert_cells(line_at(t, t->row), t->column, (size_t)p->n);
-}
-
-/* ECMA-48 control sequences that change what is read; the rest is about looks. */
-static const struct {
-	char final;
-	void (*act)(struct vt *t, const struct numbers *p);
-} SEQUENCES[] = {
-	{ '@', insert_characters },
-	{ 'A', move_up },
-	{ 'B', move_down },
-	{ 'C', move_right },
-	{ 'D', move_left },
-	{ 'E', move_down_lines },
-	{ 'F', move_up_lines },
-	{ 'G', to_column },
-	{ 'H', to_place },
-	{ 'J', erase_in_screen },
-	{ 'K', erase_in_line },
-	{ 'P', delete_characters },
-	{ '`', to_column },
-	{ 'd', to_row },
-	{ 'f', to_place },
-};
-
-void
-vt_sequence(struct vt *t, char final, const long *p, size_t n)
-{
-	struct numbers numbers = {
-		.n = n > 0 && p[0] > 0 ? p[0] : 1,
-		.how = n > 0 ? p[0] : 0,
-		.second = n > 1 && p[1] > 0 ? p[1] : 1,
-	};
-
-	for (size_t i = 0; i < sizeof(SEQUENCES) / sizeof(SEQUENCES[0]); i++) {
-		if (SEQUENCES[i].final == final)
-			SEQUENCES[i].act(t, &numbers);
+	if (rightward != 0 || r.start_col != 0 || r.end_col != VT_COLUMNS_MAX) {
+		vterm_scroll_rect(r, downward, rightward, on_move, on_erase, t);
+		return 1;
 	}
+	n = n < to - from ? n : to - from;
+	for (size_t i = 0; i < n; i++) {
+		size_t row = downward > 0 ? from + i : to - 1 - i;
+
+		if (downward > 0 && from == 0)
+			emit(t, row);
+		t->lines[row].len = 0;
+	}
+	rotate(t, from, to, downward > 0 ? n : to - from - n);
+	return 1;
 }
+
+static void
+on_answer(const char *data, size_t len, void *ctx)
+{
+	(void)data; /* what a terminal would answer goes nowhere: nobody types */
+	(void)len;
+	(void)ctx;
+}
+
+static const VTermStateCallbacks CALLBACKS = {
+	.putglyph = on_glyph,
+	.scrollrect = on_scroll,
+	.erase = on_erase,
+};
 
 /* ---- life ---- */
 
@@ -355,9 +269,16 @@ vt_create(size_t rows, vt_line_cb *cb, void *ctx)
 
 	t->rows = rows;
 	t->lines = mem_array(rows, sizeof(*t->lines));
-	t->used = 1;
 	t->cb = cb;
 	t->ctx = ctx;
+	buf_init(&t->text, LINE_BYTES_MAX);
+	buf_init(&t->input, 2 * FEED_BYTES + 4);
+	t->term = vterm_new((int)rows, VT_COLUMNS_MAX);
+	vterm_set_utf8(t->term, 1);
+	vterm_output_set_callback(t->term, on_answer, NULL);
+	t->state = vterm_obtain_state(t->term);
+	vterm_state_set_callbacks(t->state, &CALLBACKS, t);
+	vterm_state_reset(t->state, 1);
 	return t;
 }
 
@@ -366,48 +287,67 @@ vt_destroy(struct vt *t)
 {
 	if (!t)
 		return;
+	vterm_free(t->term);
 	for (size_t i = 0; i < t->rows; i++)
 		free(t->lines[i].cells);
 	free(t->lines);
+	buf_finish(&t->text);
+	buf_finish(&t->input);
 	free(t);
+}
+
+/* libvterm 0.1.4 loses a character whose bytes come in two writes when the first write began with
+ * ASCII, so only whole ones are written; and it goes a column back for a C1 control that came as
+ * UTF-8 (c2 80 to c2 9f), so these are left out. */
+static void
+feed_part(struct vt *t, const char *data, size_t len)
+{
+	struct buf *in = &t->input;
+	size_t whole;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char byte = (unsigned char)data[i];
+		bool was_string = t->in >= ESCAPE_STRING;
+
+		t->in = escape_next(t->in, byte);
+		if (was_string && t->in == ESCAPE_NONE && byte == '\n')
+			(void)buf_addc(in, CAN);
+		(void)buf_addc(in, data[i]);
+		if (byte >= 0x80 && byte < 0xa0 && in->len >= 2 && in->data[in->len - 2] == '\xc2')
+			buf_cut(in, in->len - 2);
+	}
+	whole = in->len - str_utf8_unfinished(buf_str(in), in->len);
+	(void)vterm_input_write(t->term, buf_str(in), whole);
+	buf_drop(in, whole);
 }
 
 void
 vt_feed(struct vt *t, const char *data, size_t len)
 {
-	vt_parse(&t->parser, t, data, len);
-}
+	while (len > 0) {
+		size_t part = len < FEED_BYTES ? len : FEED_BYTES;
 
-/* Rows with something on them, counted from the top. */
-static size_t
-rows_in_use(const struct vt *t)
-{
-	size_t n = t->used;
-
-	while (n > 0 && line_at(t, n - 1)->len == 0)
-		n--;
-	return n;
+		feed_part(t, data, part);
+		data += part;
+		len -= part;
+	}
 }
 
 void
 vt_screen(const struct vt *t, struct buf *out)
 {
-	char text[4 * VT_COLUMNS_MAX + 1];
 	size_t n = rows_in_use(t);
 
 	for (size_t i = 0; i < n; i++)
-		(void)buf_add(out, text, render(line_at(t, i), text));
+		render(&t->lines[i], out);
 }
 
 void
 vt_flush(struct vt *t)
 {
-	size_t n = rows_in_use(t);
-
-	for (size_t i = 0; i < n; i++)
-		emit(t, line_at(t, i));
-	for (size_t i = 0; i < t->rows; i++)
-		line_at(t, i)->len = 0;
-	t->row = t->column = 0;
-	t->used = 1;
+	emit_all(t);
+	t->in = ESCAPE_NONE;
+	buf_reset(&t->input);
+	(void)vterm_input_write(t->term, (const char[]){ CAN }, 1);
+	vterm_state_reset(t->state, 1);
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vt - a small terminal: turns what a program writes to one into the lines a person would have
- * read.
+ * vt - a terminal without a window: turns what a program writes to one into the lines a person
+ * would have read.
  *
- * It knows what logs use: carriage return, backspace, tab, moving, erasing, inserting and deleting
- * in a screen of BOX_ROWS lines. Titles, clipboards, links, colours and everything else that
- * travels in escape sequences is swallowed. A line is final when it scrolls off the top. Lines are
- * not wrapped.
+ * The terminal is libvterm's; this keeps what it draws. Titles, clipboards, links, colours and
+ * modes leave no trace. A line is final when it scrolls off the top, and what a program clears away
+ * is final too. A terminal so wide that lines are hardly ever wrapped: a log is read in an editor.
  */
 #ifndef SANDBOX_VT_H
 #define SANDBOX_VT_H
@@ -15,11 +14,11 @@
 
 #include <stddef.h>
 
-#define VT_COLUMNS_MAX 4096 /* of a line; what follows is dropped */
+#define VT_COLUMNS_MAX 4096 /* of a line; what follows goes to the next */
 
 struct vt;
 
-/* A final line, UTF-8 with its '\n', no other control character. */
+/* A final line, UTF-8 with its '\n', no other control character, nothing invisible. */
 typedef void vt_line_cb(void *ctx, const char *line, size_t len);
 
 struct vt *vt_create(size_t rows, vt_line_cb *cb, void *ctx);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * escape - see escape.h.
+ */
+#include "sandbox/escape.h"
+
+#define CAN 0x18 /* both end whatever sequence is under way */
+#define SUB 0x1a
+#define ESC 0x1b
+#define BEL 0x07
+
+static enum escape_state
+behind_escape(unsigned char byte)
+{
+	switch (byte) {
+	case '[':
+		return ESCAPE_SEQUENCE;
+	case ']':
+	case 'P':
+	case 'X':
+	case '^':
+	case '_':
+		return ESCAPE_STRING;
+	default:
+		return byte >= 0x20 && byte <= 0x2f ? ESCAPE_BEGUN : ESCAPE_NONE;
+	}
+}
+
+enum escape_state
+escape_next(enum escape_state state, unsigned char byte)
+{
+	if (byte == CAN || byte == SUB)
+		return ESCAPE_NONE;
+	if (byte == ESC)
+		return state == ESCAPE_STRING || state == ESCAPE_STRING_END ? ESCAPE_STRING_END
+									    : ESCAPE_BEGUN;
+	switch (state) {
+	case ESCAPE_BEGUN:
+		return behind_escape(byte);
+	case ESCAPE_SEQUENCE:
+		return byte >= 0x40 && byte <= 0x7e ? ESCAPE_NONE : ESCAPE_SEQUENCE;
+	case ESCAPE_STRING:
+		return byte == BEL || byte == '\n' ? ESCAPE_NONE : ESCAPE_STRING;
+	case ESCAPE_STRING_END:
+		return byte == '\\' || byte == '\n' ? ESCAPE_NONE : ESCAPE_STRING;
+	case ESCAPE_NONE:
+		break;
+	}
+	return ESCAPE_NONE;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * escape - where in a stream of terminal output one is: in text, or within an escape sequence
+ * (ECMA-48, 5.4 and 5.6), for those who look at the stream without being a terminal.
+ */
+#ifndef SANDBOX_ESCAPE_H
+#define SANDBOX_ESCAPE_H
+
+enum escape_state {
+	ESCAPE_NONE,       /* the next byte is text, or begins a sequence */
+	ESCAPE_BEGUN,      /* behind ESC */
+	ESCAPE_SEQUENCE,   /* CSI: up to its final byte */
+	ESCAPE_STRING,     /* title, clipboard, link, device control: up to BEL or ST */
+	ESCAPE_STRING_END, /* ESC within a string: a backslash ends it */
+};
+
+/* The state behind `byte`. A line's end, too, ends a string: one that was cut off must not swallow
+ * the rest of a log. */
+enum escape_state escape_next(enum escape_state state, unsigned char byte);
+
+#endif
