@@ -4,6 +4,8 @@
  */
 #include "sandbox/escape.h"
 
+#include <stdbool.h>
+
 #define CAN 0x18 /* both end whatever sequence is under way */
 #define SUB 0x1a
 #define ESC 0x1b
@@ -26,25 +28,28 @@ behind_escape(unsigned char byte)
 	}
 }
 
+static bool
+is_string(enum escape_state state)
+{
+	return state == ESCAPE_STRING || state == ESCAPE_STRING_END;
+}
+
 enum escape_state
 escape_next(enum escape_state state, unsigned char byte)
 {
 	if (byte == CAN || byte == SUB)
 		return ESCAPE_NONE;
 	if (byte == ESC)
-		return state == ESCAPE_STRING || state == ESCAPE_STRING_END ? ESCAPE_STRING_END
-									    : ESCAPE_BEGUN;
-	switch (state) {
-	case ESCAPE_BEGUN:
-		return behind_escape(byte);
-	case ESCAPE_SEQUENCE:
-		return byte >= 0x40 && byte <= 0x7e ? ESCAPE_NONE : ESCAPE_SEQUENCE;
-	case ESCAPE_STRING:
-		return byte == BEL || byte == '\n' ? ESCAPE_NONE : ESCAPE_STRING;
-	case ESCAPE_STRING_END:
-		return byte == '\\' || byte == '\n' ? ESCAPE_NONE : ESCAPE_STRING;
-	case ESCAPE_NONE:
-		break;
+		return is_string(state) ? ESCAPE_STRING_END : ESCAPE_BEGUN;
+	if (is_string(state)) {
+		bool is_end =
+			byte == BEL || byte == '\n' || (byte == '\\' && state == ESCAPE_STRING_END);
+
+		return is_end ? ESCAPE_NONE : ESCAPE_STRING;
 	}
+	if (state == ESCAPE_BEGUN)
+		return behind_escape(byte);
+	if (state == ESCAPE_SEQUENCE && (byte < 0x40 || byte > 0x7e))
+		return ESCAPE_SEQUENCE;
 	return ESCAPE_NONE;
 }

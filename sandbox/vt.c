@@ -44,15 +44,26 @@ static const struct cell BLANK = { { ' ' } };
 
 /* ---- text out ---- */
 
-/* Characters that change the order or the look of others without being seen: text that reads
- * otherwise than it is. */
+/* Characters that do something without being seen, or change the order or the look of others: text
+ * that reads otherwise than it is. */
+static const struct {
+	uint32_t from;
+	uint32_t to;
+} INVISIBLE[] = {
+	{ 0, 0x1f }, { 0x7f, 0x9f }, { 0x200b, 0x200f }, /* zero width, direction marks */
+	{ 0x2028, 0x202e }, /* line and paragraph, direction overrides */
+	{ 0x2060, 0x2069 }, /* invisible operators, direction isolates */
+	{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff }, /* tags */
+};
+
 static bool
 is_invisible(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
-	       (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff ||
-	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0xe0000 && c <= 0xe0fff) || c == 0x2028 ||
-	       c == 0x2029;
+	for (size_t i = 0; i < sizeof(INVISIBLE) / sizeof(INVISIBLE[0]); i++) {
+		if (c >= INVISIBLE[i].from && c <= INVISIBLE[i].to)
+			return true;
+	}
+	return false;
 }
 
 static void
