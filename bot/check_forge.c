@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -25,25 +24,6 @@
 #define REPOS_MAX   10
 #define SECRET_MAX  KIB(64)
 #define SKEW_MS_MAX 30000 /* a JWT is backdated by a minute, and half of that is other people's */
-#define JWT_BACK_S  60
-#define JWT_LIFE_S  540
-
-/* What a GitHub App needs to do all that the bot does. Source: docs.github.com, "Permissions
- * required for GitHub Apps". */
-static const struct {
-	const char *name;
-	const char *level;
-} PERMISSIONS[] = {
-	{ "checks", "write" },
-	{ "contents", "write" },
-	{ "issues", "write" },
-	{ "metadata", "read" },
-	{ "pull_requests", "write" },
-};
-
-static const char *const EVENTS[] = { "issue_comment", "issues", "pull_request" };
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 struct asker {
 	struct check_report *report;
@@ -59,9 +39,9 @@ struct asker {
 	struct http_reply reply;
 	struct err why;
 	/* of all replies to whoami */
-	struct json *app;
-	char *scopes;
-	int64_t skew_ms;
+	struct forge_lacks lacks;
+	int64_t skew_ms;   /* the forge's clock is that much ahead of ours */
+	bool blames_clock; /* it refused a JWT for that */
 };
 
 static void
@@ -82,18 +62,17 @@ add_auth(const struct asker *a, const struct forge_op *op, struct buf *out, stru
 {
 	enum forge_auth kind = a->driver->auth(op);
 	auto_buf struct buf jwt = BUF_INIT(KIB(8));
-	int64_t now_s = clock_wall_ms() / 1000;
-	char claims[160];
+	auto_buf struct buf claims = BUF_INIT(KIB(1));
 	int rc;
 
 	if (kind == FORGE_AUTH_TOKEN)
 		a->driver->auth_value(buf_str(&a->secret), false, out);
 	if (kind != FORGE_AUTH_JWT)
 		return 0;
-	(void)snprintf(claims, sizeof(claims),
-		"{\"iat\":%" PRId64 ",\"exp\":%" PRId64 ",\"iss\":\"%" PRId64 "\"}",
-		now_s - JWT_BACK_S, now_s + JWT_LIFE_S, a->f->app_id);
-	rc = crypto_jwt(a->key, claims, &jwt, e);
+	rc = a->driver->app_claims(
+		a->f->app_id, clock_wall_ms() + (a->blames_clock ? a->skew_ms : 0), &claims);
+	if (rc == 0)
+		rc = crypto_jwt(a->key, buf_str(&claims), &jwt, e);
 	if (rc == 0)
 		a->driver->auth_value(buf_str(&jwt), true, out);
 	return rc;
@@ -141,26 +120,19 @@ ask(struct asker *a, struct forge_op *op, struct forge_answer *out, void (*look)
 	return err_set(e, ERR_LIMIT, "more than %d requests", STEPS_MAX);
 }
 
-/* Keeps what replies to whoami say beside the user: an App's rights, a token's scopes, the time. */
+/* Keeps what replies to whoami say beside the user: the credential's rights, and the time. */
 static void
 look_at_whoami(struct asker *a)
 {
 	const char *date = http_reply_header(&a->reply, "date");
-	const char *scopes = http_reply_header(&a->reply, "x-oauth-scopes");
 	int64_t there = date ? retry_http_date_ms(date) : 0;
-	struct json *j = NULL;
 
 	if (there)
-		a->skew_ms = clock_wall_ms() - there;
-	if (scopes)
-		mem_set(&a->scopes, scopes);
-	if (json_parse(buf_str(&a->reply.body), a->reply.body.len, &JSON_LIMITS_REPLY, &j, NULL) ==
-			0 &&
-		json_is_object(j, "permissions")) {
-		json_destroy(a->app);
-		a->app = steal_ptr(&j);
-	}
-	json_destroy(j);
+		a->skew_ms = there - clock_wall_ms();
+	if (a->driver->lacks)
+		a->driver->lacks(&a->reply, &a->lacks);
+	if (a->key && a->driver->app_refused_time(&a->reply))
+		a->blames_clock = true;
 }
 
 static int
@@ -172,8 +144,10 @@ exit_of(int rc)
 static const char *
 mend_of(const struct asker *a, int rc)
 {
-	if (rc == ERR_DENIED && a->key)
+	if (rc == ERR_DENIED && a->key && !a->blames_clock)
 		return "compare app_id and the private key with the App's page on the forge";
+	if (rc == ERR_DENIED && a->key)
+		return "set this machine's clock (NTP)";
 	if (rc == ERR_DENIED)
 		return "make a new token; this one is wrong, expired or withdrawn";
 	if (rc == ERR_MISSING || rc == ERR_PROTOCOL || rc == ERR_INVALID)
@@ -181,66 +155,35 @@ mend_of(const struct asker *a, int rc)
 	return "see whether this machine reaches the forge at all";
 }
 
-static bool
-has_level(const char *have, const char *want)
+static void
+join(const struct strs *words, struct buf *out)
 {
-	return str_eq(have, want) || str_eq(have, "write") || str_eq(have, "admin");
-}
-
-static bool
-lists_event(const struct json *app, const char *event)
-{
-	for (size_t i = 0; i < json_len(app, "events"); i++) {
-		if (str_eq(json_str(json_at(app, "events", i), NULL), event))
-			return true;
-	}
-	return false;
+	for (size_t i = 0; i < words->n; i++)
+		(void)buf_addf(out, "%s%s", i ? ", " : "", words->v[i]);
 }
 
 static void
-check_app(const struct asker *a, bool wants_events)
+check_rights(const struct asker *a, bool wants_events)
 {
 	auto_free char *name = mem_fmt("%s.permissions", a->name);
-	auto_buf struct buf missing = BUF_INIT(512);
+	auto_buf struct buf rights = BUF_INIT(512);
+	auto_buf struct buf events = BUF_INIT(512);
+	const char *who = a->key ? "the App" : "the token";
 
-	for (size_t i = 0; i < COUNT(PERMISSIONS); i++) {
-		auto_free char *path = mem_fmt("permissions.%s", PERMISSIONS[i].name);
-
-		if (!has_level(json_str(a->app, path), PERMISSIONS[i].level))
-			(void)buf_addf(&missing, "%s%s: %s", missing.len ? ", " : "",
-				PERMISSIONS[i].name, PERMISSIONS[i].level);
-	}
-	if (missing.len)
-		check_fail(a->report, name, EX_NOPERM,
-			"grant it on the App's page, then accept it where it is installed",
-			"the App lacks %s", buf_str(&missing));
-	else
-		check_ok(a->report, name, "the App may do what the bot does");
-	buf_reset(&missing);
-	for (size_t i = 0; i < COUNT(EVENTS) && wants_events; i++) {
-		if (!lists_event(a->app, EVENTS[i]))
-			(void)buf_addf(&missing, "%s%s", missing.len ? ", " : "", EVENTS[i]);
-	}
-	if (missing.len)
-		check_warn(a->report, name, "subscribe to it on the App's page",
-			"the App is not told of %s", buf_str(&missing));
-}
-
-/* Classic tokens of GitHub name their scopes; others say nothing. */
-static void
-check_scopes(const struct asker *a)
-{
-	auto_free char *name = mem_fmt("%s.scopes", a->name);
-	auto_free char *padded = a->scopes ? mem_fmt(" %s,", a->scopes) : NULL;
-
-	if (!padded || !a->scopes[0])
+	if (!a->lacks.is_told)
 		return;
-	if (!strstr(padded, " repo,"))
+	join(&a->lacks.rights, &rights);
+	join(&a->lacks.events, &events);
+	if (rights.len)
 		check_fail(a->report, name, EX_NOPERM,
-			"make a token with the scope repo, or a GitHub App",
-			"the token has only the scopes %s", a->scopes);
+			a->key ? "grant it on the App's page, then accept it where it is installed"
+			       : "make a token that has it, or a GitHub App",
+			"%s lacks %s", who, buf_str(&rights));
 	else
-		check_ok(a->report, name, "%s", a->scopes);
+		check_ok(a->report, name, "%s may do what the bot does", who);
+	if (events.len && wants_events)
+		check_warn(a->report, name, "subscribe to it on the App's page",
+			"the App is not told of %s", buf_str(&events));
 }
 
 static void
@@ -288,13 +231,26 @@ check_repos(struct asker *a, const struct forge_answer *me)
 	}
 }
 
+/* As the courier does: a JWT that is refused for its times is signed once more, for the forge's
+ * clock. */
+static int
+ask_whoami(struct asker *a, struct forge_answer *me, struct err *e)
+{
+	struct forge_op op = { .kind = OP_WHOAMI, .id = a->f->app_id };
+	int rc = ask(a, &op, me, look_at_whoami, e);
+
+	if (rc < 0 && a->blames_clock)
+		rc = ask(a, &op, me, look_at_whoami, e);
+	forge_op_finish(&op);
+	return rc;
+}
+
 static void
 check_whoami(struct asker *a, bool wants_events)
 {
-	struct forge_op op = { .kind = OP_WHOAMI, .id = a->f->app_id };
 	struct forge_answer me = { 0 };
 	struct err e = { 0 };
-	int rc = ask(a, &op, &me, look_at_whoami, &e);
+	int rc = ask_whoami(a, &me, &e);
 
 	if (rc < 0) {
 		bool says_where = strstr(e.text, a->f->api_url) != NULL;
@@ -304,16 +260,14 @@ check_whoami(struct asker *a, bool wants_events)
 	} else {
 		check_ok(a->report, a->name, "%s knows the bot as %s", a->f->api_url,
 			me.user ? me.user : "?");
-		if (a->app)
-			check_app(a, wants_events);
-		check_scopes(a);
+		check_rights(a, wants_events);
 		check_repos(a, &me);
 	}
 	if (a->key && llabs(a->skew_ms) > SKEW_MS_MAX)
 		check_warn(a->report, a->name,
 			"set this machine's clock (NTP): an App proves itself with the time",
-			"the clocks differ by %" PRId64 " s", (int64_t)llabs(a->skew_ms) / 1000);
-	forge_op_finish(&op);
+			"the forge's clock is %" PRId64 " s %s", (int64_t)llabs(a->skew_ms) / 1000,
+			a->skew_ms > 0 ? "ahead of this machine's" : "behind this machine's");
 	forge_answer_finish(&me);
 }
 
@@ -350,8 +304,7 @@ close_asker(struct asker *a)
 	mem_wipe(a->secret.data, a->secret.cap);
 	buf_finish(&a->secret);
 	http_reply_finish(&a->reply);
-	json_destroy(a->app);
-	free(a->scopes);
+	forge_lacks_finish(&a->lacks);
 	free(a->name);
 }
 

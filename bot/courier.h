@@ -27,7 +27,8 @@ struct courier_forge {
 	const struct forge_driver *driver;
 	int64_t app_id; /* GitHub App; 0: a personal token */
 	bool is_configured;
-	char *bot_user; /* who we are there, once known */
+	int64_t skew_ms; /* its clock is that much ahead of ours, as a refusal told us */
+	char *bot_user;  /* who we are there, once known */
 	int64_t bot_user_id;
 	struct courier_forge *next;
 };
@@ -75,6 +76,10 @@ int64_t courier_token_installation(struct courier *c, const struct courier_need 
 
 /* The forge refused this token: the next courier_token asks for another. */
 void courier_token_refused(struct courier *c, const struct courier_need *need, const char *token);
+
+/* The forge refused a JWT for its times, when its clock showed there_ms: the next one is signed for
+ * that clock. */
+void courier_clock_refused(struct courier_forge *f, int64_t there_ms);
 
 void courier_auth_destroy(struct courier *c);
 

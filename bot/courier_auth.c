@@ -186,9 +186,11 @@ ask_keeper(struct entry *t)
 {
 	auto_free char *name = mem_str(t->forge->conf.name);
 	const struct wire_name who = { .name = name };
+	const struct wire_sign sign = { .forge = name, .skew_ms = t->forge->skew_ms };
+	bool is_jwt = t->kind == FORGE_AUTH_JWT;
 	const struct msg_out out = {
-		.type = t->kind == FORGE_AUTH_JWT ? WIRE_SIGN_JWT : WIRE_TOKEN,
-		.obj = &who,
+		.type = is_jwt ? WIRE_SIGN_JWT : WIRE_TOKEN,
+		.obj = is_jwt ? (const void *)&sign : &who,
 	};
 
 	(void)msg_call(role_link(t->c->role, ROLE_KEEPER), &out, KEEPER_MS_MAX, on_secret, t);
@@ -227,7 +229,9 @@ on_made(void *ctx, int rc, struct forge_answer *a, const struct err *e)
 	struct entry *t = ctx;
 
 	if (rc == 0) {
-		take(t, a->token, strlen(a->token), a->token_expires_ms - clock_wall_ms());
+		int64_t there_ms = clock_wall_ms() + t->forge->skew_ms;
+
+		take(t, a->token, strlen(a->token), a->token_expires_ms - there_ms);
 		return;
 	}
 	/* A repository that moved has another installation. */
@@ -295,6 +299,15 @@ courier_token_refused(struct courier *c, const struct courier_need *need, const 
 
 	if (t->token && strcmp(t->token, token) == 0)
 		entry_wipe(t);
+}
+
+void
+courier_clock_refused(struct courier_forge *f, int64_t there_ms)
+{
+	f->skew_ms = there_ms - clock_wall_ms();
+	log_warn(NULL, "courier.clock_differs",
+		"forge=%s skew_s=%lld hint=\"set this machine's clock (NTP)\"", f->conf.name,
+		(long long)f->skew_ms / 1000);
 }
 
 void

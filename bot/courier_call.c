@@ -129,6 +129,17 @@ etag_key_of(const struct call *call)
 
 /* ---- The reply ---- */
 
+/* A JWT of the wrong time is signed anew, for the forge's clock. */
+static void
+look_at_clock(const struct call *call, const struct http_reply *r)
+{
+	const struct forge_driver *d = call->forge->driver;
+	int64_t there_ms = d->app_refused_time ? d->app_refused_time(r) : 0;
+
+	if (there_ms)
+		courier_clock_refused(call->forge, there_ms);
+}
+
 /* 401: a token that is seconds old is not known everywhere yet; an older one is asked for anew,
  * once. True if the request will be sent again. */
 static bool
@@ -146,6 +157,8 @@ retry_refused(struct call *call, const struct http_reply *r)
 	}
 	if (call->is_renewed)
 		return false;
+	if (need.kind == FORGE_AUTH_JWT)
+		look_at_clock(call, r);
 	call->is_renewed = true;
 	courier_token_refused(call->c, &need, call->token);
 	again_in(call, 0, begin);

@@ -16,14 +16,16 @@
 
 #include <inttypes.h>
 
-#define SIGNATURE_PREFIX "sha256="
-#define JWT_BACKDATE_S                                                                             \
-	60 /* GitHub's clock may be behind ours (docs.github.com, JWT for an App)                  \
-	    */
-#define JWT_LIFE_S        540 /* of at most 600 from iat, and iat is backdated */
+#define SIGNATURE_PREFIX  "sha256="
+#define CLAIMS_BYTES_MAX  256
 #define JWT_BYTES_MAX     4096
 #define SIGNATURE_BYTES   8192
 #define MARKER_HEX_DIGITS 8
+
+/* How wrong our clock may be by what the courier says. A JWT of the past opens nothing, if the
+ * clock is right after all; one of the future is a key for later, so little of it is given. */
+#define SKEW_AHEAD_MS_MAX (10 * 60 * 1000)
+#define SKEW_BACK_MS_MAX  (24 * 60 * 60 * 1000)
 
 /* ---- answers ---- */
 
@@ -129,24 +131,33 @@ asked_name(const struct msg *m)
 	return n && n->name ? n->name : "";
 }
 
+static int
+sign_jwt(const struct keeper *k, const struct wire_sign *w, struct buf *jwt, struct err *e)
+{
+	const char *name = w->forge ? w->forge : "";
+	const struct keeper_forge *f = keeper_forge_find(k, name);
+	auto_buf struct buf claims = BUF_INIT(CLAIMS_BYTES_MAX);
+	int rc;
+
+	if (!f || !f->app_key || !f->driver->app_claims)
+		return err_set(e, ERR_MISSING, "forge \"%s\" has no App key", name);
+	if (w->skew_ms > SKEW_AHEAD_MS_MAX || w->skew_ms < -SKEW_BACK_MS_MAX)
+		return err_set(e, ERR_DENIED,
+			"the clock of forge \"%s\" is %" PRId64
+			" s ahead of ours: too much to sign for; set this machine's clock",
+			name, w->skew_ms / 1000);
+	rc = f->driver->app_claims(f->app_id, clock_wall_ms() + w->skew_ms, &claims);
+	return rc < 0 ? rc : crypto_jwt(f->app_key, buf_str(&claims), jwt, e);
+}
+
 static void
 on_sign_jwt(const struct asker *to, const struct msg *m)
 {
-	const struct keeper_forge *f = keeper_forge_find(to->r->own, asked_name(m));
+	const struct wire_sign none = { 0 };
 	auto_buf struct buf jwt = BUF_INIT(JWT_BYTES_MAX);
-	int64_t now_s = clock_wall_ms() / 1000;
-	char claims[160];
 	struct err e = { 0 };
 
-	if (!f || !f->app_key) {
-		(void)err_set(&e, ERR_MISSING, "forge \"%s\" has no App key", asked_name(m));
-		refuse(to, &e);
-		return;
-	}
-	(void)snprintf(claims, sizeof(claims),
-		"{\"iat\":%" PRId64 ",\"exp\":%" PRId64 ",\"iss\":\"%" PRId64 "\"}",
-		now_s - JWT_BACKDATE_S, now_s + JWT_LIFE_S, f->app_id);
-	if (crypto_jwt(f->app_key, claims, &jwt, &e) < 0)
+	if (sign_jwt(to->r->own, m->obj ? m->obj : &none, &jwt, &e) < 0)
 		refuse(to, &e);
 	else
 		give(to, &jwt);

@@ -59,9 +59,13 @@ load_forge(struct keeper *k, const struct config_forge *c, struct err *e)
 {
 	struct keeper_forge *f = &k->forges[k->n_forges++];
 	char where[LIMIT_NAME_BYTES + 16];
+	int kind = forge_kind_parse(c->kind);
 
 	(void)snprintf(where, sizeof(where), "forges.%s", c->name);
+	if (kind < 0)
+		return err_set(e, ERR_INVALID, "%s.kind: %s has no driver", where, c->kind);
 	f->name = mem_str(c->name);
+	f->driver = forge_driver_get((enum forge_kind)kind);
 	f->app_id = c->app_id;
 	int rc = read_key(where, "app_key", c->app_key_file, c->app_key_env, &f->app_key, e);
 	if (rc == 0)

@@ -7,11 +7,13 @@
 
 #include "base/crypto.h"
 #include "config/config.h"
+#include "forge/forge.h"
 
 #define KEEPER_MARKER_FILE "keeper/marker.key"
 
 struct keeper_forge {
 	char *name;
+	const struct forge_driver *driver;
 	int64_t app_id;
 	struct crypto_key *app_key; /* NULL: none */
 	struct buf token;

@@ -68,7 +68,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_START, "start", QUEUE, RUNNER, ROWS(START, start), 0, 0 },
 	{ WIRE_STOP, "stop", QUEUE, RUNNER, ROWS(STOP, stop), 0, 0 },
 
-	{ WIRE_SIGN_JWT, "sign_jwt", COURIER, KEEPER, ROWS(NAME, name), 0, 0 },
+	{ WIRE_SIGN_JWT, "sign_jwt", COURIER, KEEPER, ROWS(SIGN, sign), 0, 0 },
 	{ WIRE_TOKEN, "token", COURIER, KEEPER, ROWS(NAME, name), 0, 0 },
 	{ WIRE_SSH_SIGN, "ssh_sign", COURIER, KEEPER, NO_ROWS, LIMIT_BLOB_BYTES, 0 },
 	{ WIRE_KEY, "key", GATEWAY, KEEPER, ROWS(NAME, name), 0, 0 },

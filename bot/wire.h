@@ -76,7 +76,7 @@ enum wire_type {
 	WIRE_STOP,  /* struct wire_stop; one way, repeated until the attempt is gone */
 
 	/* courier, queue, gateway -> keeper */
-	WIRE_SIGN_JWT, /* struct wire_name (forge): blob of the answer is the JWT */
+	WIRE_SIGN_JWT, /* struct wire_sign: blob of the answer is the JWT */
 	WIRE_TOKEN,    /* struct wire_name (forge): the personal token */
 	WIRE_SSH_SIGN, /* blob: commit payload; the answer is the armoured signature */
 	WIRE_KEY,      /* struct wire_name (model provider): the key */
@@ -111,6 +111,12 @@ struct wire_ready {
 };
 struct wire_name {
 	char *name;
+};
+
+/* A JWT for the App of a forge whose clock is that much ahead of ours, as far as we know. */
+struct wire_sign {
+	char *forge;
+	int64_t skew_ms;
 };
 
 /* ok false: text says why in one line, code is an ERR_ code. */
@@ -294,6 +300,7 @@ extern const struct row WIRE_ALIVE_ROWS[];
 extern const struct row WIRE_PEER_ROWS[];
 extern const struct row WIRE_READY_ROWS[];
 extern const struct row WIRE_NAME_ROWS[];
+extern const struct row WIRE_SIGN_ROWS[];
 extern const struct row WIRE_VERDICT_ROWS[];
 extern const struct row WIRE_VERIFY_ROWS[];
 extern const struct row WIRE_STORED_ROWS[];

@@ -163,6 +163,12 @@ const struct row WIRE_START_ROWS[] = {
 	ROW_DONE,
 };
 
+const struct row WIRE_SIGN_ROWS[] = {
+	ROW_S(struct wire_sign, forge, "forge", LIMIT_NAME_BYTES),
+	ROW_I(struct wire_sign, skew_ms, "skew_ms"),
+	ROW_DONE,
+};
+
 const struct row WIRE_STOP_ROWS[] = {
 	ROW_I(struct wire_stop, task, "task"),
 	ROW_I(struct wire_stop, fence, "fence"),

@@ -2,6 +2,7 @@
 #
 #	tests/unit/<folder>/test_<x>.c      test_<folder>_<x>, with that folder and what it may use
 #	tests/unit/<folder>/<other>.c       helpers, a library for each test of that folder
+#	tests/unit/<other>.c                helpers for the tests of all folders
 #	tests/contract|golden/test_<x>.c    test_contract_<x>, test_golden_<x>, with all below bot/
 #	tests/tools/<x>.c                   tool_<x>: a program that other tests run
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
@@ -47,7 +48,7 @@ function(ns_cmocka_tests dir prefix label)
 	file(GLOB tests CONFIGURE_DEPENDS ${dir}/test_*.c)
 	file(GLOB helpers CONFIGURE_DEPENDS ${dir}/*.c)
 	list(REMOVE_ITEM helpers ${tests} "")
-	set(libs ${ARGN} PkgConfig::cmocka)
+	set(libs unit_test_helpers ${ARGN} PkgConfig::cmocka)
 	if(helpers)
 		add_library(${prefix}_test_helpers STATIC ${helpers})
 		target_link_libraries(${prefix}_test_helpers PUBLIC ${libs})
@@ -62,6 +63,11 @@ function(ns_cmocka_tests dir prefix label)
 		ns_test(${name} ${label} 60 ${name})
 	endforeach()
 endfunction()
+
+file(GLOB helpers CONFIGURE_DEPENDS tests/unit/*.c)
+add_library(unit_test_helpers STATIC ${helpers})
+target_link_libraries(unit_test_helpers PUBLIC base PkgConfig::cmocka)
+ns_test_flags(unit_test_helpers)
 
 foreach(folder IN LISTS NS_FOLDERS ITEMS bot)
 	ns_cmocka_tests(tests/unit/${folder} ${folder} unit ${folder})

@@ -158,8 +158,10 @@ expand(const char *path, const struct forge_op *op, struct buf *out)
 static const struct dialect_op *
 find(const struct dialect *d, const struct forge_op *op)
 {
+	int step = d->step_of(op);
+
 	for (size_t i = 0; i < d->n_ops; i++) {
-		if ((int64_t)d->ops[i].kind == op->kind && d->ops[i].step == op->step)
+		if ((int64_t)d->ops[i].kind == op->kind && d->ops[i].step == step)
 			return &d->ops[i];
 	}
 	return NULL;
@@ -256,31 +258,38 @@ refused(const struct dialect_op *row, struct dialect_reply *x, int rc)
 	return as < 0 ? err_wrap(x->e, as, "%s", forge_op_name(x->op->kind)) : as;
 }
 
-int
-dialect_answer(const struct dialect *d, struct dialect_reply *x)
+static int
+accepted(const struct dialect_op *row, struct dialect_reply *x)
 {
-	const struct dialect_op *row = find(d, x->op);
+	const struct buf *body = &x->r->body;
+	bool is_read = (row->answer || row->read) && x->r->status != 204;
 	auto_json struct json *j = NULL;
 	struct err why;
 	int rc;
 
-	if (!row)
-		return err_set(
-			x->e, ERR_MISSING, "%s has no %s", d->name, forge_op_name(x->op->kind));
-	rc = retry_classify(x->r, reply_now_ms(x->r), &x->a->retry_after_ms, x->e);
-	if (rc == 0 && (row->answer || row->read) && x->r->status != 204) {
-		if (json_parse(buf_str(&x->r->body), x->r->body.len, &JSON_LIMITS_REPLY, &j, &why) <
-			0)
-			return err_set(x->e, ERR_PROTOCOL, "%s: the answer: %s",
-				forge_op_name(x->op->kind), why.text);
-	}
+	if (is_read && json_parse(buf_str(body), body->len, &JSON_LIMITS_REPLY, &j, &why) < 0)
+		return err_set(x->e, ERR_PROTOCOL, "%s: the answer: %s", forge_op_name(x->op->kind),
+			why.text);
 	x->j = j;
-	if (rc < 0)
-		return refused(row, x, rc);
 	if (row->answer && j)
 		json_decode(j, row->answer, x->a);
 	rc = row->read ? row->read(x) : 0;
 	return rc < 0 ? err_wrap(x->e, rc, "%s", forge_op_name(x->op->kind)) : rc;
+}
+
+int
+dialect_answer(const struct dialect *d, const struct forge_conf *f, struct forge_op *op,
+	const struct http_reply *r, struct forge_answer *a, struct err *e)
+{
+	struct dialect_reply x = { .f = f, .op = op, .r = r, .a = a, .e = e };
+	const struct dialect_op *row = find(d, op);
+	int rc;
+
+	if (!row)
+		return err_set(e, ERR_MISSING, "%s has no %s", d->name, forge_op_name(op->kind));
+	op->step = row->step;
+	rc = retry_classify(r, reply_now_ms(r), &a->retry_after_ms, e);
+	return rc < 0 ? refused(row, &x, rc) : accepted(row, &x);
 }
 
 /* The cursor is the number of the next page and what else leads there. */

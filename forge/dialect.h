@@ -51,6 +51,8 @@ struct dialect {
 	const char *name;
 	const struct dialect_op *ops;
 	size_t n_ops;
+	/* Which row an operation is at: a new one starts with the form that fits it. */
+	int (*step_of)(const struct forge_op *op);
 	const char *const *headers; /* of each request, NULL-terminated */
 	size_t body_bytes_max;      /* of op.body */
 };
@@ -60,7 +62,8 @@ int dialect_build(const struct dialect *d, const struct forge_conf *f, const str
 	struct http_request *out, struct err *e);
 
 /* Reads its reply; see forge_driver.read. */
-int dialect_answer(const struct dialect *d, struct dialect_reply *x);
+int dialect_answer(const struct dialect *d, const struct forge_conf *f, struct forge_op *op,
+	const struct http_reply *r, struct forge_answer *a, struct err *e);
 
 /* Leads to the next page of a list: by the Link header's address, or by number where that address
  * may name another host than the one we ask (Gitea writes its ROOT_URL there). 1: there is one, op

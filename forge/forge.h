@@ -245,6 +245,20 @@ struct forge_caps {
 /* Whose credential an operation's next request needs. */
 enum forge_auth { FORGE_AUTH_NONE, FORGE_AUTH_TOKEN, FORGE_AUTH_JWT };
 
+/* What the bot needs and its credential does not have. */
+struct forge_lacks {
+	bool is_told;       /* the forge said what the credential may do */
+	struct strs rights; /* "contents: write" */
+	struct strs events; /* of which an App's hook does not hear */
+};
+
+static inline void
+forge_lacks_finish(struct forge_lacks *l)
+{
+	strs_finish(&l->rights);
+	strs_finish(&l->events);
+}
+
 struct forge_driver {
 	const char *name; /* "github" */
 	struct forge_caps caps;
@@ -284,6 +298,16 @@ struct forge_driver {
 	 * a->retry_after_ms is set with ERR_BUSY. */
 	int (*read)(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
 		struct forge_answer *a, struct err *e);
+
+	/* Adds what the credential lacks, as far as a reply to OP_WHOAMI tells it. NULL: a forge
+	 * whose replies never tell. */
+	void (*lacks)(const struct http_reply *r, struct forge_lacks *out);
+
+	/* Of a forge that has Apps, else NULL: the claims of the JWT that an App proves itself with
+	 * when the forge's clock shows now_ms; and what that clock showed, if the reply refuses a
+	 * JWT for its times (0: it does not). */
+	int (*app_claims)(int64_t app_id, int64_t now_ms, struct buf *out);
+	int64_t (*app_refused_time)(const struct http_reply *r);
 };
 
 const struct forge_driver *forge_driver_get(enum forge_kind kind);

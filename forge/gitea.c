@@ -81,14 +81,6 @@ static const char *const HEADERS[] = {
 	NULL,
 };
 
-static const struct dialect DIALECT = {
-	.name = "gitea",
-	.ops = OPS,
-	.n_ops = sizeof(OPS) / sizeof(OPS[0]),
-	.headers = HEADERS,
-	.body_bytes_max = LIMIT_COMMENT_BYTES,
-};
-
 /* A reaction to an issue instead of a comment is the one operation with two forms. */
 static int
 step_of(const struct forge_op *op)
@@ -96,24 +88,27 @@ step_of(const struct forge_op *op)
 	return op->kind == OP_REACT && op->id <= 0 ? 1 : op->step;
 }
 
+static const struct dialect DIALECT = {
+	.name = "gitea",
+	.ops = OPS,
+	.n_ops = sizeof(OPS) / sizeof(OPS[0]),
+	.step_of = step_of,
+	.headers = HEADERS,
+	.body_bytes_max = LIMIT_COMMENT_BYTES,
+};
+
 static int
 build(const struct forge_conf *f, const struct forge_op *op, struct http_request *out,
 	struct err *e)
 {
-	struct forge_op at = *op; /* borrows */
-
-	at.step = step_of(op);
-	return dialect_build(&DIALECT, f, &at, out, e);
+	return dialect_build(&DIALECT, f, op, out, e);
 }
 
 static int
 answer(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
 	struct forge_answer *a, struct err *e)
 {
-	struct dialect_reply x = { .f = f, .op = op, .r = r, .a = a, .e = e };
-
-	op->step = step_of(op);
-	return dialect_answer(&DIALECT, &x);
+	return dialect_answer(&DIALECT, f, op, r, a, e);
 }
 
 static enum forge_auth

@@ -101,14 +101,6 @@ static const char *const HEADERS[] = {
 	NULL,
 };
 
-static const struct dialect DIALECT = {
-	.name = "github",
-	.ops = OPS,
-	.n_ops = sizeof(OPS) / sizeof(OPS[0]),
-	.headers = HEADERS,
-	.body_bytes_max = LIMIT_COMMENT_BYTES,
-};
-
 /* The step that an operation is at: a new one starts with the form that fits it. */
 static int
 step_of(const struct forge_op *op)
@@ -130,24 +122,27 @@ step_of(const struct forge_op *op)
 	}
 }
 
+static const struct dialect DIALECT = {
+	.name = "github",
+	.ops = OPS,
+	.n_ops = sizeof(OPS) / sizeof(OPS[0]),
+	.step_of = step_of,
+	.headers = HEADERS,
+	.body_bytes_max = LIMIT_COMMENT_BYTES,
+};
+
 static int
 build(const struct forge_conf *f, const struct forge_op *op, struct http_request *out,
 	struct err *e)
 {
-	struct forge_op at = *op; /* borrows */
-
-	at.step = step_of(op);
-	return dialect_build(&DIALECT, f, &at, out, e);
+	return dialect_build(&DIALECT, f, op, out, e);
 }
 
 static int
 answer(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
 	struct forge_answer *a, struct err *e)
 {
-	struct dialect_reply x = { .f = f, .op = op, .r = r, .a = a, .e = e };
-
-	op->step = step_of(op);
-	return dialect_answer(&DIALECT, &x);
+	return dialect_answer(&DIALECT, f, op, r, a, e);
 }
 
 static enum forge_auth
@@ -191,4 +186,7 @@ const struct forge_driver GITHUB_DRIVER = {
 	.auth_value = auth_value,
 	.git_userinfo = git_userinfo,
 	.read = answer,
+	.lacks = github_lacks,
+	.app_claims = github_claims,
+	.app_refused_time = github_refused_time,
 };

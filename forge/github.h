@@ -11,6 +11,17 @@
 int github_decode(const struct forge_delivery *d, const char *body, size_t len,
 	struct forge_event *out, struct err *e);
 
+/* github_app.c: the rights that the App and each of its tokens need, ended by a row of NULL */
+struct github_grant {
+	const char *name;
+	const char *level;
+};
+extern const struct github_grant GITHUB_GRANTS[];
+
+int github_claims(int64_t app_id, int64_t now_ms, struct buf *out);
+int64_t github_refused_time(const struct http_reply *r);
+void github_lacks(const struct http_reply *r, struct forge_lacks *out);
+
 /* github_make.c: bodies that rows cannot say */
 dialect_make github_make_check;
 dialect_make github_make_labels;

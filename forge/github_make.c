@@ -111,7 +111,9 @@ github_make_token(const struct forge_op *op, struct http_request *out, struct er
 		(void)json_quote(b, name, strlen(name));
 		(void)buf_addc(b, ']');
 	}
-	return buf_adds(b,
-		",\"permissions\":{\"contents\":\"write\",\"issues\":\"write\","
-		"\"pull_requests\":\"write\",\"checks\":\"write\",\"metadata\":\"read\"}}");
+	(void)buf_adds(b, ",\"permissions\":{");
+	for (const struct github_grant *g = GITHUB_GRANTS; g->name; g++)
+		(void)buf_addf(
+			b, "%s\"%s\":\"%s\"", g == GITHUB_GRANTS ? "" : ",", g->name, g->level);
+	return buf_adds(b, "}}");
 }

@@ -104,6 +104,39 @@ test('github: tokens that end in the middle of a task', () =>
     );
   }));
 
+// The forge's date tells by how much; both ways, each within what the keeper signs for.
+for (const [how, offset_s] of [
+  ['behind the forge', 590],
+  ['an hour ahead of the forge', -3600],
+])
+  test(`github: our clock is ${how}`, () =>
+    inWorld({ name: 'clock', forges: { gh: FORGES.gh } }, async (w) => {
+      const forge = w.forges.gh;
+      await forge.do('clock', { offset_s });
+      const repo = await makeRepo(forge);
+      await assertDone(forge, repo, await labelled(forge, repo));
+      const told = await w.bot.log(/courier\.clock_differs .*skew_s=(-?\d+)/, { from: 0 });
+      assert.ok(Math.abs(Number(told[1]) - offset_s) <= 2, told[0]);
+      const signed = (await forge.get('stats')).jwts.at(-1);
+      const there = Date.now() / 1000 + offset_s;
+      assert.ok(Math.abs(signed.iat + 60 - there) < 90, 'signed for the clock of the forge');
+    }));
+
+test('github: a clock that is too wrong is said to be', () =>
+  inWorld({ name: 'clock', forges: { gh: FORGES.gh } }, async (w) => {
+    const forge = w.forges.gh;
+    const repo = await makeRepo(forge);
+    await forge.do('clock', { offset_s: 3600 });
+    await labelled(forge, repo);
+    await w.bot.log(/keeper\.refused .*set this machine's clock/, { from: 0 });
+    const [{ iat }, ...more] = (await forge.get('stats')).jwts;
+    assert.ok(iat < Date.now() / 1000, 'signed for our own clock');
+    assert.ok(
+      more.every((m) => m.exp < Date.now() / 1000 + 1200),
+      'none is good for later',
+    );
+  }));
+
 test('an old Gitea: no permission route, no attachments', () =>
   inWorld(
     { name: 'old', forges: { gt: { dialect: 'gitea', args: ['--gitea-version', '1.16.9'] } } },

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/unit/scratch.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,55 +17,6 @@
 #include <openssl/pem.h>
 #include <string.h>
 #include <sys/wait.h>
-
-/* Made for this test; it opens nothing anywhere. */
-static const char RSA_KEY[] = "-----BEGIN PRIVATE KEY-----\n"
-			      "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDZJnD/PIF9H+lr\n"
-			      "60fB3atIf6Nh3kGm2lp6Ulv1EsfYpvQgdExLEjM5wup3cE0f6pM0ivkZP0uhITQX\n"
-			      "JhhtD21WRt4XDG4Vfu2R2iO27iFlfGmJvwU9rATpXx77zqaJoYhqZ9vqG9lKf3g3\n"
-			      "wajtx1Gnbrxluf/iOg0Qv+2FyEmh/l84YMwsmYoyLrHNx4HUqX1PO0Mg42oXSxTW\n"
-			      "JjQlN0VZs137dWMwLgHzhv6qgGnwRtDMPGcbMQRKtTIpdX05sovj/xU7r5cLh1/n\n"
-			      "f8zm+2zkV9FxCheNGZ8Vo/Qn/JL3sv0U+KOK6L86v8mcXzocc3JMPuCOaSOxNnPz\n"
-			      "A42oHyl7AgMBAAECggEADUe0kWd549UXyWnSMaEE4KIts8aL7VBdSC3RQeOsJSvQ\n"
-			      "sktqfwzV5SpufG95yAHojsYRBeJBFdGaBfBmfgT7gtNCsdYoxVfF362fkYhusm4x\n"
-			      "ZiMwht0GT99pXaz9sl0WoqtHX8HkQBIboA1P73rJG5xCGVaOt58lPWj/dbcSCb4P\n"
-			      "5FgAdtjKI9yplvBoefZB19+jBTgKTIPDYbFCCAXkV0kWKPXZJDVphMsl1BACkbe4\n"
-			      "NVY2ZFrAR0EmGJIdAcejSg8x5uYW+IeYObEj8OxQ/Mquz8Tr8j9JaBzKfd9HFtzd\n"
-			      "ix1A8IbZ0ri/zH/5mUGNBnlsz+XevR/Iuwj+2S4QQQKBgQD4I1060ZFQku68INW7\n"
-			      "Qx07HYAYsHjnj0ETQLdTJlDy13kJQfFPabMIN8ZEJPokNAZdm8UZJjuK41MQKKuT\n"
-			      "oj4/yD84ApnTojxgfoPX4FSTuljh0wqEpjSgIOxkOj41dUP1EjQTRTaKHayDTu6v\n"
-			      "sFaM98SAWqiumiyA+UNG1NWUdwKBgQDgB7w8GIZfpfgTFQ5tgcnYB7yDjNXYmIOg\n"
-			      "JkEp+9a21zbq0kw/E7r+MPrQCHkTCcY0BByfjKV3O1kavVOFMPZF3kX/lIz1EHly\n"
-			      "zxezfS6lfAdkeXr+QqoABClYD926oFQt0xF2WqjcGlspWjp/nPcxdtACm9Hq70bk\n"
-			      "fPZR7YtoHQKBgQCwSW+SuhBjDgBN54Xw5F2AAhVfdQBwgnXZF8EmcbJQ1IRI73Bg\n"
-			      "2tc2n2lcQGj2D3/2QRRmKaNjqNz6PeqnmDxhVAKV6EMg98GtTDSeyeFMkrdSuHxg\n"
-			      "gTQiD0Hicv5/PDBri+MzTZjRxwMoxosMhlr3C4+vILl2UlILzwrc55hVQQKBgGSV\n"
-			      "FH4mxK3M5kQq//9KdkT3tDubz6cfUnlks30WBKCyn4VuRa1MPnhBpVohc7qIeOSB\n"
-			      "tBguHVwa2TaYKhdylB9qXCMTnvWoH97b+9gqK/dAaFFD+WSOqaS4OZfAB9zyftjU\n"
-			      "GtL4gTfQ3X0DdaA16QXcQifpraW9KCcNs8m0zRJBAoGBAKMiLqmukG0k1D+O/3o1\n"
-			      "2Xt22Lc/7vImypD5yjVXzJV4/jUrorQcvwYyiOBuLMj35fHjXCeDigX4hw+yBzzz\n"
-			      "8PxihHwJZEmuIFPvUhUl28cFINmHwsQC4uU3DY0R35mgaqGoXPib5hlC5kfbOsuP\n"
-			      "h1/zAzoo2HaWopxYxI+HRl2x\n"
-			      "-----END PRIVATE KEY-----\n";
-
-static char dir[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)snprintf(dir, sizeof(dir), "/tmp/ns-test-crypto-XXXXXX");
-	return mkdtemp(dir) ? chdir(dir) : -1;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	if (chdir("/") < 0)
-		return -1;
-	return fs_remove_tree(dir, NULL);
-}
 
 static void
 hmac_matches_rfc_4231(void **state)
@@ -157,12 +109,12 @@ random_bytes_differ(void **state)
 	assert_memory_not_equal(a, b, sizeof(a));
 }
 
-/* True if signature, base64url, is RS256 over signed_text by RSA_KEY. */
+/* True if signature, base64url, is RS256 over signed_text by SCRATCH_RSA_KEY. */
 static bool
 rs256_ok(const char *signed_text, size_t len, const char *signature)
 {
 	auto_buf struct buf raw = BUF_INIT(1024);
-	BIO *bio = BIO_new_mem_buf(RSA_KEY, -1);
+	BIO *bio = BIO_new_mem_buf(SCRATCH_RSA_KEY, -1);
 	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	int rc;
@@ -189,7 +141,7 @@ a_jwt_verifies(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(crypto_key_read(RSA_KEY, strlen(RSA_KEY), &k, &e), 0);
+	assert_int_equal(crypto_key_read(SCRATCH_RSA_KEY, strlen(SCRATCH_RSA_KEY), &k, &e), 0);
 	assert_int_equal(crypto_jwt(k, "{\"iss\":\"1\"}", &jwt, &e), 0);
 	first = strchr(jwt.data, '.');
 	second = strrchr(jwt.data, '.');
@@ -422,11 +374,11 @@ main(void)
 		cmocka_unit_test(an_empty_key_is_a_key),
 		cmocka_unit_test(random_bytes_differ),
 		cmocka_unit_test(a_jwt_verifies),
-		cmocka_unit_test_setup_teardown(ssh_keygen_accepts_our_signatures, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_keys_that_it_cannot_use, setup, teardown),
+		SCRATCH_TEST(ssh_keygen_accepts_our_signatures),
+		SCRATCH_TEST(refuses_keys_that_it_cannot_use),
 		cmocka_unit_test(refuses_what_is_no_key),
-		cmocka_unit_test_setup_teardown(survives_cut_and_bent_ssh_keys, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_jwt_needs_rsa, setup, teardown),
+		SCRATCH_TEST(survives_cut_and_bent_ssh_keys),
+		SCRATCH_TEST(a_jwt_needs_rsa),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/unit/scratch.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,31 +20,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static char dir[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)snprintf(dir, sizeof(dir), "/tmp/ns-test-fs-XXXXXX");
-	return mkdtemp(dir) ? chdir(dir) : -1;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	if (chdir("/") < 0)
-		return -1;
-	return fs_remove_tree(dir, NULL);
-}
-
-static void
-put(const char *path, const char *text, mode_t mode)
-{
-	assert_int_equal(fs_write_atomic(path, text, strlen(text), mode, NULL), 0);
-}
-
 static void
 reads_whole_files_up_to_the_limit(void **state)
 {
@@ -51,11 +27,11 @@ reads_whole_files_up_to_the_limit(void **state)
 	struct err e;
 
 	(void)state;
-	put("file", "12345678", 0644);
+	scratch_put("file", "12345678", 0644);
 	assert_int_equal(fs_read("file", &b, &e), 0);
 	assert_string_equal(buf_str(&b), "12345678");
 	buf_reset(&b);
-	put("file", "123456789", 0644);
+	scratch_put("file", "123456789", 0644);
 	assert_int_equal(fs_read("file", &b, &e), ERR_LIMIT);
 	assert_int_equal(b.len, 0);
 	buf_reset(&b);
@@ -86,7 +62,7 @@ secrets_are_for_the_owner_alone(void **state)
 		auto_buf struct buf b = BUF_INIT(100);
 		struct err e = { 0 };
 
-		put("secret", "hunter2hunter2\n", rows[i].mode);
+		scratch_put("secret", "hunter2hunter2\n", rows[i].mode);
 		if (fs_read_secret("secret", &b, &e) != rows[i].code)
 			fail_msg("%s: %s", rows[i].name, e.text);
 		if (rows[i].code == 0) {
@@ -104,11 +80,11 @@ secrets_lose_one_newline_only(void **state)
 	auto_buf struct buf b = BUF_INIT(100);
 
 	(void)state;
-	put("secret", "a\r\n", 0600);
+	scratch_put("secret", "a\r\n", 0600);
 	assert_int_equal(fs_read_secret("secret", &b, NULL), 0);
 	assert_string_equal(buf_str(&b), "a");
 	buf_reset(&b);
-	put("secret", "a\n\n", 0600);
+	scratch_put("secret", "a\n\n", 0600);
 	assert_int_equal(fs_read_secret("secret", &b, NULL), 0);
 	assert_string_equal(buf_str(&b), "a\n");
 }
@@ -120,7 +96,7 @@ a_secret_of_another_user_is_refused(void **state)
 	struct err e;
 
 	(void)state;
-	put("secret", "x", 0600);
+	scratch_put("secret", "x", 0600);
 	if (chown("secret", 4242, 4242) < 0)
 		return; /* only root can give files away, and only root could read it */
 	assert_int_equal(fs_read_secret("secret", &b, &e), ERR_DENIED);
@@ -133,9 +109,9 @@ writing_replaces_in_one_step(void **state)
 	struct stat before, after;
 
 	(void)state;
-	put("file", "old", 0644);
+	scratch_put("file", "old", 0644);
 	assert_int_equal(stat("file", &before), 0);
-	put("file", "new", 0600);
+	scratch_put("file", "new", 0600);
 	assert_int_equal(stat("file", &after), 0);
 	assert_true(before.st_ino != after.st_ino);
 	assert_int_equal(after.st_mode & 07777, 0600);
@@ -155,7 +131,7 @@ mkdirs_makes_what_is_missing(void **state)
 	assert_int_equal(fs_mkdirs("a/b/d/", 0700, &e), 0);
 	assert_int_equal(stat("a", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0750);
-	put("a/file", "", 0600);
+	scratch_put("a/file", "", 0600);
 	assert_int_equal(fs_mkdirs("a/file/x", 0700, &e), ERR_CONFLICT);
 }
 
@@ -185,7 +161,7 @@ open_beneath_refuses_every_way_out(void **state)
 
 	(void)state;
 	assert_int_equal(mkdir("in", 0700), 0);
-	put("in/file", "x", 0600);
+	scratch_put("in/file", "x", 0600);
 	assert_int_equal(symlink("file", "in/link"), 0);
 	assert_int_equal(symlink("/etc/passwd", "in/out"), 0);
 	assert_int_equal(symlink(".", "in/dirlink"), 0);
@@ -235,7 +211,7 @@ removes_trees_of_all_kinds(void **state)
 	(void)state;
 	assert_int_equal(fs_remove_tree("nothing", NULL), 0);
 	assert_int_equal(fs_remove_tree("nothing/at/all", NULL), 0);
-	put("kept", "x", 0600);
+	scratch_put("kept", "x", 0600);
 	assert_int_equal(symlink("kept", "link"), 0);
 	assert_int_equal(fs_remove_tree("link", NULL), 0);
 	assert_int_equal(access("kept", F_OK), 0);
@@ -276,7 +252,7 @@ removes_5000_levels(void **state)
 		assert_int_equal(mkdir(name, 0700), 0);
 		assert_int_equal(chdir(name), 0);
 	}
-	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(chdir(scratch_dir), 0);
 	assert_int_equal(fs_remove_tree(name, NULL), 0);
 	assert_int_equal(access(name, F_OK), -1);
 }
@@ -335,7 +311,7 @@ removing_stops_at_a_mount(void **state)
 	(void)state;
 	assert_int_equal(fs_mkdirs("t/mount", 0700, NULL), 0);
 	assert_int_equal(fs_mkdirs("shown", 0700, NULL), 0);
-	put("shown/kept", "x", 0600);
+	scratch_put("shown/kept", "x", 0600);
 	pid = fork();
 	if (pid == 0)
 		_exit(child_meets_mount());
@@ -347,24 +323,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(reads_whole_files_up_to_the_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(secrets_are_for_the_owner_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(secrets_lose_one_newline_only, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_secret_of_another_user_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(writing_replaces_in_one_step, setup, teardown),
-		cmocka_unit_test_setup_teardown(mkdirs_makes_what_is_missing, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			open_beneath_refuses_every_way_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(open_beneath_stays_out_of_proc, setup, teardown),
-		cmocka_unit_test_setup_teardown(memfds_are_sealed, setup, teardown),
-		cmocka_unit_test_setup_teardown(removes_trees_of_all_kinds, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			refuses_to_remove_what_has_no_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(removes_5000_levels, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			removes_directories_that_forbid_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(removing_stops_at_a_mount, setup, teardown),
+		SCRATCH_TEST(reads_whole_files_up_to_the_limit),
+		SCRATCH_TEST(secrets_are_for_the_owner_alone),
+		SCRATCH_TEST(secrets_lose_one_newline_only),
+		SCRATCH_TEST(a_secret_of_another_user_is_refused),
+		SCRATCH_TEST(writing_replaces_in_one_step),
+		SCRATCH_TEST(mkdirs_makes_what_is_missing),
+		SCRATCH_TEST(open_beneath_refuses_every_way_out),
+		SCRATCH_TEST(open_beneath_stays_out_of_proc),
+		SCRATCH_TEST(memfds_are_sealed),
+		SCRATCH_TEST(removes_trees_of_all_kinds),
+		SCRATCH_TEST(refuses_to_remove_what_has_no_name),
+		SCRATCH_TEST(removes_5000_levels),
+		SCRATCH_TEST(removes_directories_that_forbid_it),
+		SCRATCH_TEST(removing_stops_at_a_mount),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,6 @@
 /* check_case - see check_case.h. */
 #include "tests/unit/bot/check_case.h"
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -13,35 +12,10 @@
 #include <cmocka.h>
 #include <string.h>
 
-char check_case_dir[64];
-
-int
-check_case_setup(void **state)
-{
-	(void)state;
-	(void)snprintf(check_case_dir, sizeof(check_case_dir), "/tmp/ns-test-check-XXXXXX");
-	return mkdtemp(check_case_dir) ? chdir(check_case_dir) : -1;
-}
-
-int
-check_case_teardown(void **state)
-{
-	(void)state;
-	if (chdir("/") < 0)
-		return -1;
-	return fs_remove_tree(check_case_dir, NULL);
-}
-
-void
-check_case_put(const char *path, const char *text, mode_t mode)
-{
-	assert_int_equal(fs_write_atomic(path, text, strlen(text), mode, NULL), 0);
-}
-
 void
 check_case_parse(const char *text, struct config *c)
 {
-	auto_free char *name = mem_fmt("%s/nightshift.yaml", check_case_dir);
+	auto_free char *name = mem_fmt("%s/nightshift.yaml", scratch_dir);
 	struct err e = { 0 };
 
 	if (config_parse(text, strlen(text), name, c, &e) < 0)

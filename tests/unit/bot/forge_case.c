@@ -104,6 +104,8 @@ keep(void *ctx, struct msg_link *link, struct msg *m)
 	};
 
 	assert_true(m->type == WIRE_SIGN_JWT || m->type == WIRE_TOKEN);
+	if (m->type == WIRE_SIGN_JWT)
+		f->signed_skew_ms = ((const struct wire_sign *)m->obj)->skew_ms;
 	assert_int_equal(msg_reply(link, m->id, &out, NULL), 0);
 }
 

@@ -36,6 +36,7 @@ struct forge_case {
 	struct msg_link *keeper; /* the keeper's end */
 	struct forge_script script;
 	int keeper_asked;
+	int64_t signed_skew_ms; /* of the last JWT */
 	bool keeper_refuses;
 	/* of the last answer */
 	int answers;

@@ -56,9 +56,9 @@ secrets_are_read_and_keys_parsed(void **state)
 	struct check_report r = { 0 };
 
 	(void)state;
-	check_case_put("good", "0123456789abcdef0123456789abcdef\n", 0600);
-	check_case_put("open", "0123456789abcdef0123456789abcdef\n", 0644);
-	check_case_put("short", "hunter2\n", 0600);
+	scratch_put("good", "0123456789abcdef0123456789abcdef\n", 0600);
+	scratch_put("open", "0123456789abcdef0123456789abcdef\n", 0644);
+	scratch_put("short", "hunter2\n", 0600);
 	check_case_parse(
 		"public_url: http://127.0.0.1\n"
 		"forges:\n"
@@ -129,14 +129,14 @@ the_machine_is_asked_for_everything(void **state)
 	struct check_report r = { 0 };
 
 	(void)state;
-	check_case_put("agent", "#!/bin/sh\n", 0755);
-	check_case_put("file", "", 0600);
+	scratch_put("agent", "#!/bin/sh\n", 0755);
+	scratch_put("file", "", 0600);
 	text = mem_fmt(
 		"intake: poll\nlisten: 203.0.113.7:80\nstate_dir: file\nagent: mine\n"
 		"forges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n"
 		"agents: { mine: { command: [%s/agent] }, other: { command: [/nothing/here] } }\n"
 		"sandbox: { tools: [/nothing/there] }\n",
-		check_case_dir);
+		scratch_dir);
 	check_case_parse(text, &c);
 	check_machine(&r, &c);
 	check_case_has(&r, "state_dir", "failure", "is no directory");
@@ -206,11 +206,11 @@ exits_say_what_is_wrong(void **state)
 	(void)state;
 	assert_int_equal(run(&out, missing), EX_NOINPUT);
 	assert_non_null(strstr(buf_str(&out), "mend: write one"));
-	check_case_put("nightshift.yaml", "lisen: x\n", 0600);
+	scratch_put("nightshift.yaml", "lisen: x\n", 0600);
 	assert_int_equal(run(&out, plain), EX_CONFIG);
 	assert_non_null(strstr(buf_str(&out), "did you mean \"listen\"?"));
 	buf_reset(&out);
-	check_case_put("nightshift.yaml",
+	scratch_put("nightshift.yaml",
 		"intake: poll\nforges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n",
 		0600);
 	assert_int_equal(run(&out, config), EX_OK);
@@ -227,7 +227,7 @@ json_is_one_object(void **state)
 	auto_json struct json *j = NULL;
 
 	(void)state;
-	check_case_put("nightshift.yaml",
+	scratch_put("nightshift.yaml",
 		"intake: poll\nforges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n",
 		0600);
 	assert_int_equal(run(&out, words), EX_CONFIG);
@@ -253,13 +253,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(git_versions),
-		CHECK_TEST(secrets_are_read_and_keys_parsed),
-		CHECK_TEST(addresses_for_deliveries),
-		CHECK_TEST(the_machine_is_asked_for_everything),
-		CHECK_TEST(documentation_needs_no_configuration),
-		CHECK_TEST(exits_say_what_is_wrong),
-		CHECK_TEST(json_is_one_object),
-		CHECK_TEST(unknown_words_are_refused),
+		SCRATCH_TEST(secrets_are_read_and_keys_parsed),
+		SCRATCH_TEST(addresses_for_deliveries),
+		SCRATCH_TEST(the_machine_is_asked_for_everything),
+		SCRATCH_TEST(documentation_needs_no_configuration),
+		SCRATCH_TEST(exits_say_what_is_wrong),
+		SCRATCH_TEST(json_is_one_object),
+		SCRATCH_TEST(unknown_words_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,11 +3,13 @@
  * The keeper, running and confined: what it signs and gives, and what it refuses.
  */
 #include "base/clean.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "tests/unit/bot/role_case.h"
+#include "tests/unit/scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,36 +23,6 @@
 #define TOKEN      "token-0123456789abcdef"
 #define MODEL_KEY  "sk-0123456789abcdef"
 
-/* Made for this test; opens nothing. */
-static const char RSA_KEY[] = "-----BEGIN PRIVATE KEY-----\n"
-			      "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDZJnD/PIF9H+lr\n"
-			      "60fB3atIf6Nh3kGm2lp6Ulv1EsfYpvQgdExLEjM5wup3cE0f6pM0ivkZP0uhITQX\n"
-			      "JhhtD21WRt4XDG4Vfu2R2iO27iFlfGmJvwU9rATpXx77zqaJoYhqZ9vqG9lKf3g3\n"
-			      "wajtx1Gnbrxluf/iOg0Qv+2FyEmh/l84YMwsmYoyLrHNx4HUqX1PO0Mg42oXSxTW\n"
-			      "JjQlN0VZs137dWMwLgHzhv6qgGnwRtDMPGcbMQRKtTIpdX05sovj/xU7r5cLh1/n\n"
-			      "f8zm+2zkV9FxCheNGZ8Vo/Qn/JL3sv0U+KOK6L86v8mcXzocc3JMPuCOaSOxNnPz\n"
-			      "A42oHyl7AgMBAAECggEADUe0kWd549UXyWnSMaEE4KIts8aL7VBdSC3RQeOsJSvQ\n"
-			      "sktqfwzV5SpufG95yAHojsYRBeJBFdGaBfBmfgT7gtNCsdYoxVfF362fkYhusm4x\n"
-			      "ZiMwht0GT99pXaz9sl0WoqtHX8HkQBIboA1P73rJG5xCGVaOt58lPWj/dbcSCb4P\n"
-			      "5FgAdtjKI9yplvBoefZB19+jBTgKTIPDYbFCCAXkV0kWKPXZJDVphMsl1BACkbe4\n"
-			      "NVY2ZFrAR0EmGJIdAcejSg8x5uYW+IeYObEj8OxQ/Mquz8Tr8j9JaBzKfd9HFtzd\n"
-			      "ix1A8IbZ0ri/zH/5mUGNBnlsz+XevR/Iuwj+2S4QQQKBgQD4I1060ZFQku68INW7\n"
-			      "Qx07HYAYsHjnj0ETQLdTJlDy13kJQfFPabMIN8ZEJPokNAZdm8UZJjuK41MQKKuT\n"
-			      "oj4/yD84ApnTojxgfoPX4FSTuljh0wqEpjSgIOxkOj41dUP1EjQTRTaKHayDTu6v\n"
-			      "sFaM98SAWqiumiyA+UNG1NWUdwKBgQDgB7w8GIZfpfgTFQ5tgcnYB7yDjNXYmIOg\n"
-			      "JkEp+9a21zbq0kw/E7r+MPrQCHkTCcY0BByfjKV3O1kavVOFMPZF3kX/lIz1EHly\n"
-			      "zxezfS6lfAdkeXr+QqoABClYD926oFQt0xF2WqjcGlspWjp/nPcxdtACm9Hq70bk\n"
-			      "fPZR7YtoHQKBgQCwSW+SuhBjDgBN54Xw5F2AAhVfdQBwgnXZF8EmcbJQ1IRI73Bg\n"
-			      "2tc2n2lcQGj2D3/2QRRmKaNjqNz6PeqnmDxhVAKV6EMg98GtTDSeyeFMkrdSuHxg\n"
-			      "gTQiD0Hicv5/PDBri+MzTZjRxwMoxosMhlr3C4+vILl2UlILzwrc55hVQQKBgGSV\n"
-			      "FH4mxK3M5kQq//9KdkT3tDubz6cfUnlks30WBKCyn4VuRa1MPnhBpVohc7qIeOSB\n"
-			      "tBguHVwa2TaYKhdylB9qXCMTnvWoH97b+9gqK/dAaFFD+WSOqaS4OZfAB9zyftjU\n"
-			      "GtL4gTfQ3X0DdaA16QXcQifpraW9KCcNs8m0zRJBAoGBAKMiLqmukG0k1D+O/3o1\n"
-			      "2Xt22Lc/7vImypD5yjVXzJV4/jUrorQcvwYyiOBuLMj35fHjXCeDigX4hw+yBzzz\n"
-			      "8PxihHwJZEmuIFPvUhUl28cFINmHwsQC4uU3DY0R35mgaqGoXPib5hlC5kfbOsuP\n"
-			      "h1/zAzoo2HaWopxYxI+HRl2x\n"
-			      "-----END PRIVATE KEY-----\n";
-
 static char *config_text;
 
 static int
@@ -60,7 +32,7 @@ setup(void **state)
 
 	role_case_init(c, ROLE_KEEPER);
 	*state = c;
-	(void)role_case_file(c, "app.pem", RSA_KEY);
+	(void)role_case_file(c, "app.pem", SCRATCH_RSA_KEY);
 	(void)role_case_file(c, "hook", SECRET "\n");
 	(void)role_case_file(c, "hook.old", OLD_SECRET "\n");
 	(void)role_case_file(c, "token", TOKEN "\n");
@@ -168,17 +140,23 @@ a_large_body_is_verified_too(void **state)
 /* ---- what the courier gets ---- */
 
 static void
-a_jwt_says_who_and_how_long(void **state)
+ask_jwt(struct role_case *c, const char *forge, int64_t skew_ms)
 {
-	struct role_case *c = *state;
-	auto_buf struct buf claims = BUF_INIT(1000);
-	auto_json struct json *j = NULL;
+	auto_free char *name = mem_str(forge);
+	const struct wire_sign sign = { .forge = name, .skew_ms = skew_ms };
 
-	role_case_start(c, config_text, ROLE_COURIER);
-	role_case_ask_name(c, WIRE_SIGN_JWT, "gh");
-	assert_true(c->verdict.ok);
+	role_case_ask(c, &(struct msg_out){ .type = WIRE_SIGN_JWT, .obj = &sign });
+}
+
+/* The claims of the JWT that was the last answer. */
+static struct json *
+claims_of(const struct role_case *c)
+{
+	auto_buf struct buf claims = BUF_INIT(1000);
+	struct json *j = NULL;
 	char *payload = strchr(c->blob, '.') + 1;
 	char *end = strchr(payload, '.');
+
 	assert_non_null(end);
 	for (char *p = payload; p < end; p++)
 		*p = *p == '-' ? '+' : *p == '_' ? '/' : *p;
@@ -187,10 +165,61 @@ a_jwt_says_who_and_how_long(void **state)
 		mem_fmt("%s%s", payload, &"==="[3 - (4 - strlen(payload) % 4) % 4]);
 	assert_int_equal(str_unbase64(&claims, padded, strlen(padded), NULL), 0);
 	assert_int_equal(json_parse(claims.data, claims.len, &JSON_LIMITS_REPLY, &j, NULL), 0);
+	return j;
+}
+
+static void
+a_jwt_says_who_and_how_long(void **state)
+{
+	struct role_case *c = *state;
+	auto_json struct json *j = NULL;
+
+	role_case_start(c, config_text, ROLE_COURIER);
+	ask_jwt(c, "gh", 0);
+	assert_true(c->verdict.ok);
+	j = claims_of(c);
 	assert_string_equal(json_str(j, "iss"), "1234");
 	assert_int_equal(json_i64(j, "exp") - json_i64(j, "iat"), 600);
-	role_case_ask_name(c, WIRE_SIGN_JWT, "gt");
+	ask_jwt(c, "gt", 0);
 	assert_int_equal(c->verdict.code, ERR_MISSING);
+}
+
+/* A wrong clock is mended within bounds: a JWT for much later would be a key for much later. */
+static void
+a_jwt_follows_the_forges_clock_a_little(void **state)
+{
+	static const struct {
+		int64_t skew_s;
+		bool ok;
+	} rows[] = {
+		{ 0, true },
+		{ 600, true },
+		{ -600, true },
+		{ -86400, true },
+		{ 601, false },
+		{ -86401, false },
+		{ INT64_MAX / 1000, false },
+		{ INT64_MIN / 1000, false },
+	};
+	struct role_case *c = *state;
+
+	role_case_start(c, config_text, ROLE_COURIER);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int64_t now_s = clock_wall_ms() / 1000;
+
+		ask_jwt(c, "gh", rows[i].skew_s * 1000);
+		assert_int_equal(c->verdict.ok, rows[i].ok);
+		if (rows[i].ok) {
+			auto_json struct json *j = claims_of(c);
+
+			assert_in_range(json_i64(j, "exp"), now_s + rows[i].skew_s + 540,
+				now_s + rows[i].skew_s + 545);
+			continue;
+		}
+		assert_int_equal(c->verdict.code, ERR_DENIED);
+		assert_non_null(strstr(c->verdict.text, "set this machine's clock"));
+		assert_string_equal(c->blob, "");
+	}
 }
 
 static void
@@ -214,7 +243,7 @@ a_commit_is_signed(void **state)
 {
 	struct role_case *c = *state;
 	auto_free char *text = mem_fmt("%scommit:\n  sign_key_file: %s\n", config_text,
-		role_case_file(c, "sign.pem", RSA_KEY));
+		role_case_file(c, "sign.pem", SCRATCH_RSA_KEY));
 	role_case_start(c, text, ROLE_COURIER);
 	role_case_ask(
 		c, &(struct msg_out){ .type = WIRE_SSH_SIGN, .blob = "tree 1\n", .blob_len = 7 });
@@ -320,6 +349,7 @@ main(void)
 		T(only_the_right_signature_is_verified),
 		T(a_large_body_is_verified_too),
 		T(a_jwt_says_who_and_how_long),
+		T(a_jwt_follows_the_forges_clock_a_little),
 		T(a_token_is_given_by_name),
 		T(a_commit_is_signed),
 		T(the_gateway_gets_the_models_key),

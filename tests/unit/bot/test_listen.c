@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/unit/scratch.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,22 +22,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char dir[] = "/tmp/listen-XXXXXX";
-
-static int
-setup(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return fs_remove_tree(dir, NULL);
-}
 
 static void
 a_port_is_chosen_and_told(void **state)
@@ -64,8 +49,8 @@ a_port_is_chosen_and_told(void **state)
 static void
 a_unix_socket_replaces_a_dead_one_only(void **state)
 {
-	auto_free char *text = mem_fmt("unix:%s/web.sock", dir);
-	auto_free char *file = mem_fmt("%s/file", dir);
+	auto_free char *text = mem_fmt("unix:%s/web.sock", scratch_dir);
+	auto_free char *file = mem_fmt("%s/file", scratch_dir);
 	auto_free char *on_file = mem_fmt("unix:%s", file);
 	struct listen l;
 	struct listen second;
@@ -142,10 +127,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_is_chosen_and_told),
-		cmocka_unit_test(a_unix_socket_replaces_a_dead_one_only),
+		SCRATCH_TEST(a_unix_socket_replaces_a_dead_one_only),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(systemd_hands_over_sockets),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

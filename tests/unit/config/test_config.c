@@ -2,9 +2,9 @@
 /* config - a whole nightshift.yaml, its defaults, and every message with its place. */
 #include "config/config.h"
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/unit/scratch.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -405,18 +405,15 @@ github_enterprise_has_its_api_below(void **state)
 static void
 loads_a_file_and_takes_paths_from_its_folder(void **state)
 {
-	char dir[] = "/tmp/ns-test-config-XXXXXX";
 	auto_config struct config c = { 0 };
 	auto_free char *path = NULL;
 	auto_free char *want = NULL;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	path = mem_fmt("%s/nightshift.yaml", dir);
-	want = mem_fmt("%s/state", dir);
-	assert_int_equal(fs_write_atomic(path, SMALL, strlen(SMALL), 0600, NULL), 0);
-	assert_int_equal(chdir(dir), 0);
+	path = mem_fmt("%s/nightshift.yaml", scratch_dir);
+	want = mem_fmt("%s/state", scratch_dir);
+	scratch_put(path, SMALL, 0600);
 	assert_int_equal(config_load("nightshift.yaml", &c, &e), 0);
 	assert_string_equal(c.state_dir, want);
 	config_finish(&c);
@@ -425,8 +422,6 @@ loads_a_file_and_takes_paths_from_its_folder(void **state)
 	config_finish(&c);
 	assert_int_equal(config_load("nothing.yaml", &c, &e), ERR_MISSING);
 	assert_null(c.listen);
-	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(fs_remove_tree(dir, NULL), 0);
 }
 
 int
@@ -444,7 +439,7 @@ main(void)
 		cmocka_unit_test(what_is_printed_reads_back_to_the_same),
 		cmocka_unit_test(travels_between_roles),
 		cmocka_unit_test(github_enterprise_has_its_api_below),
-		cmocka_unit_test(loads_a_file_and_takes_paths_from_its_folder),
+		SCRATCH_TEST(loads_a_file_and_takes_paths_from_its_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

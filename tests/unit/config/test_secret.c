@@ -2,8 +2,8 @@
 /* secret - values from files and variables, and which there are. */
 #include "config/config.h"
 
-#include "base/fs.h"
 #include "base/str.h"
+#include "tests/unit/scratch.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,25 +12,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-static char dir[64];
-
-static int
-setup(void **state)
-{
-	(void)state;
-	(void)snprintf(dir, sizeof(dir), "/tmp/ns-test-secret-XXXXXX");
-	return mkdtemp(dir) ? chdir(dir) : -1;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	if (chdir("/") < 0)
-		return -1;
-	return fs_remove_tree(dir, NULL);
-}
-
 static void
 reads_files(void **state)
 {
@@ -38,7 +19,7 @@ reads_files(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(fs_write_atomic("s", "0123456789abcdef\n", 17, 0600, NULL), 0);
+	scratch_put("s", "0123456789abcdef\n", 0600);
 	assert_int_equal(config_secret_read("s", NULL, &b, &e), 0);
 	assert_string_equal(buf_str(&b), "0123456789abcdef");
 }
@@ -50,7 +31,7 @@ refuses_files_that_others_read(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(fs_write_atomic("s", "0123456789abcdef\n", 17, 0644, NULL), 0);
+	scratch_put("s", "0123456789abcdef\n", 0644);
 	assert_int_equal(config_secret_read("s", NULL, &b, &e), ERR_DENIED);
 	assert_non_null(strstr(e.text, "chmod 600 s"));
 	assert_int_equal(config_secret_read("nothing", NULL, &b, &e), ERR_MISSING);
@@ -65,7 +46,7 @@ refuses_short_secrets_without_repeating_them(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(fs_write_atomic("s", "hunter2hunter2x\n", 16, 0600, NULL), 0);
+	scratch_put("s", "hunter2hunter2x\n", 0600);
 	assert_int_equal(config_secret_read("s", NULL, &b, &e), ERR_INVALID);
 	assert_non_null(strstr(e.text, "openssl rand -hex 32"));
 	assert_null(strstr(e.text, "hunter2"));
@@ -158,10 +139,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(reads_files, setup, teardown),
-		cmocka_unit_test_setup_teardown(refuses_files_that_others_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			refuses_short_secrets_without_repeating_them, setup, teardown),
+		SCRATCH_TEST(reads_files),
+		SCRATCH_TEST(refuses_files_that_others_read),
+		SCRATCH_TEST(refuses_short_secrets_without_repeating_them),
 		cmocka_unit_test(reads_variables),
 		cmocka_unit_test(names_every_secret),
 		cmocka_unit_test(no_row_of_a_secret_is_forgotten),
