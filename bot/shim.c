@@ -52,8 +52,7 @@ start_recorder(struct shim *s, const struct box_spec *spec, struct err *e)
 		.bytes_max = room,
 		.wall_ms = clock_wall_ms(),
 	};
-	s->recorder = recorder_create(&r, loop_now_ms(s->loop));
-	return 0;
+	return recorder_create(&r, loop_now_ms(s->loop), &s->recorder, e);
 }
 
 static void

@@ -11,11 +11,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sandbox/capped.h"
+#include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/vt.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EVENT_BYTES_MAX KIB(32) /* of output in one event */
 #define RECENT_BYTES    (2 * LIMIT_TAIL_BYTES)
@@ -23,10 +25,12 @@
 struct recorder {
 	struct capped cast;
 	struct capped text;
+	struct redact *redact;
 	struct vt *vt;
 	struct buf event; /* output of the event under way; ends at a character's border, but for
 			     `part` */
 	int64_t event_ms; /* when it began */
+	int64_t now_ms;   /* of the output that is being written */
 	int64_t zero_ms;
 	int64_t last_ms; /* of the newest event written: times never go back */
 	int64_t head_ms; /* of the newest event that went to the disk at once: the time of the mark
@@ -148,50 +152,71 @@ recorder_tail(const struct recorder *r, size_t bytes_max, struct buf *out)
 
 /* ---- in and out ---- */
 
-struct recorder *
-recorder_create(const struct recorder_spec *s, int64_t now_ms)
+/* What the redactor lets through. */
+static void
+on_clean(void *ctx, const char *data, size_t len)
 {
-	struct recorder *r = mem_zero(sizeof(*r));
+	struct recorder *r = ctx;
 
-	capped_init(&r->cast, s->cast_fd, s->bytes_max);
-	capped_init(&r->text, s->text_fd, s->bytes_max);
-	r->vt = vt_create(BOX_ROWS, on_line, r);
-	buf_init(&r->event, EVENT_BYTES_MAX);
-	buf_init(&r->recent, RECENT_BYTES + 4 * VT_COLUMNS_MAX + 1);
-	buf_init(&r->line, 6 * EVENT_BYTES_MAX + 64);
-	r->zero_ms = r->last_ms = r->head_ms = now_ms;
-	write_head(r, s);
-	return r;
-}
-
-void
-recorder_write(struct recorder *r, const char *data, size_t len, int64_t now_ms)
-{
 	vt_feed(r->vt, data, len);
 	while (len > 0) {
 		size_t room = EVENT_BYTES_MAX - r->event.len;
 		size_t part = len < room ? len : room;
 
 		if (r->event.len == 0)
-			r->event_ms = now_ms;
+			r->event_ms = r->now_ms;
 		(void)buf_add(&r->event, data, part);
 		data += part;
 		len -= part;
 		if (r->event.len == EVENT_BYTES_MAX)
 			close_event(r, true);
 	}
+}
+
+int
+recorder_create(const struct recorder_spec *s, int64_t now_ms, struct recorder **out, struct err *e)
+{
+	struct recorder *r = mem_zero(sizeof(*r));
+	int rc = redact_create(s->redactions, s->redactions_len, on_clean, r, &r->redact, e);
+
+	if (rc < 0) {
+		(void)close(s->cast_fd);
+		(void)close(s->text_fd);
+		free(r);
+		return rc;
+	}
+	capped_init(&r->cast, s->cast_fd, s->bytes_max);
+	capped_init(&r->text, s->text_fd, s->bytes_max);
+	r->vt = vt_create(BOX_ROWS, on_line, r);
+	buf_init(&r->event, EVENT_BYTES_MAX);
+	buf_init(&r->recent, RECENT_BYTES + 4 * VT_COLUMNS_MAX + 1);
+	buf_init(&r->line, 6 * EVENT_BYTES_MAX + 64);
+	r->zero_ms = r->last_ms = r->head_ms = r->now_ms = now_ms;
+	write_head(r, s);
+	*out = r;
+	return 0;
+}
+
+void
+recorder_write(struct recorder *r, const char *data, size_t len, int64_t now_ms)
+{
+	r->now_ms = now_ms;
+	redact_feed(r->redact, data, len);
 	recorder_tick(r, now_ms);
 }
 
 bool
 recorder_is_waiting(const struct recorder *r)
 {
-	return r->event.len > str_utf8_unfinished(buf_str(&r->event), r->event.len);
+	return r->event.len > str_utf8_unfinished(buf_str(&r->event), r->event.len) ||
+	       redact_holds_line(r->redact);
 }
 
 void
 recorder_tick(struct recorder *r, int64_t now_ms)
 {
+	if (redact_holds_line(r->redact) && now_ms - r->now_ms >= RECORDER_QUIET_MS)
+		redact_release(r->redact);
 	if (r->event.len > 0 && now_ms - r->event_ms >= RECORDER_COALESCE_MS)
 		close_event(r, true);
 }
@@ -200,6 +225,7 @@ void
 recorder_cut(struct recorder *r, int64_t now_ms)
 {
 	(void)now_ms;
+	redact_flush(r->redact);
 	close_event(r, false);
 	vt_flush(r->vt);
 }
@@ -230,6 +256,7 @@ recorder_finish(struct recorder *r, struct err *e)
 	rc = capped_finish(&r->cast, cast, e);
 	rc_text = capped_finish(&r->text, text, e);
 	vt_destroy(r->vt);
+	redact_destroy(r->redact);
 	buf_finish(&r->event);
 	buf_finish(&r->recent);
 	buf_finish(&r->line);

@@ -5,7 +5,8 @@
  *
  * Output of the same 50 ms is one event. Under a flood the first quarter of the cap and the newest
  * rest are kept, and a mark says what was left out. Bytes that are not UTF-8 become U+FFFD, control
- * characters are escaped, so that each line of the cast is valid JSON whatever was written.
+ * characters are escaped, so that each line of the cast is valid JSON whatever was written. Known
+ * secrets and what looks like one are taken out (redact.h) before anything else sees the output.
  */
 #ifndef SANDBOX_RECORDER_H
 #define SANDBOX_RECORDER_H
@@ -17,19 +18,24 @@
 #include <stdint.h>
 
 #define RECORDER_COALESCE_MS 50
+#define RECORDER_QUIET_MS    1000
 
 struct recorder;
 
 struct recorder_spec {
 	int cast_fd; /* both taken: empty files, open for writing */
 	int text_fd;
-	int64_t bytes_max; /* of each file */
-	int64_t wall_ms;   /* for the head of the cast */
-	const char *title; /* may be NULL */
+	int64_t bytes_max;      /* of each file */
+	int64_t wall_ms;        /* for the head of the cast */
+	const char *title;      /* may be NULL */
+	const void *redactions; /* a table of redact.h, borrowed for the call; NULL: shapes only */
+	size_t redactions_len;
 };
 
-/* Times are of any monotonic clock; the first one seen is zero in the cast. */
-struct recorder *recorder_create(const struct recorder_spec *s, int64_t now_ms);
+/* Times are of any monotonic clock; the first one seen is zero in the cast. ERR_INVALID: not a
+ * table; the files are closed. */
+int recorder_create(
+	const struct recorder_spec *s, int64_t now_ms, struct recorder **out, struct err *e);
 
 /* Output of a terminal. */
 void recorder_write(struct recorder *r, const char *data, size_t len, int64_t now_ms);
@@ -37,7 +43,8 @@ void recorder_write(struct recorder *r, const char *data, size_t len, int64_t no
 /* A line of our own, set apart: which step begins, how it ended. */
 void recorder_note(struct recorder *r, const char *text, int64_t now_ms);
 
-/* Writes what has waited for RECORDER_COALESCE_MS. Call when recorder_is_waiting. */
+/* Writes what has waited for RECORDER_COALESCE_MS, and after RECORDER_QUIET_MS the last whole line
+ * that might yet be the beginning of a secret. Call when recorder_is_waiting. */
 void recorder_tick(struct recorder *r, int64_t now_ms);
 bool recorder_is_waiting(const struct recorder *r);
 

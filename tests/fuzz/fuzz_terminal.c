@@ -22,11 +22,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.bytes_max = KIB(64),
 	};
 	struct agent_reader *reader = agent_reader_create(agent_row_find("codex"));
-	struct recorder *r = recorder_create(&spec, 0);
+	struct recorder *r = NULL;
 	struct buf show = BUF_INIT(MIB(8));
 	struct buf tail = BUF_INIT(LIMIT_TAIL_BYTES);
 	size_t half = size / 2;
 
+	assert(recorder_create(&spec, 0, &r, NULL) == 0);
 	agent_reader_feed(reader, (const char *)data, half, &show);
 	agent_reader_feed(reader, (const char *)data + half, size - half, &show);
 	agent_reader_end(reader, &show);

@@ -4,6 +4,7 @@
  * too long.
  */
 #include "sandbox/recorder.h"
+#include "sandbox/redact.h"
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -27,18 +28,21 @@ struct rec {
 };
 
 static void
-begin(struct rec *c, int64_t bytes_max)
+begin_as(struct rec *c, struct recorder_spec s)
 {
 	c->cast = memfd_create("cast", MFD_CLOEXEC);
 	c->text = memfd_create("text", MFD_CLOEXEC);
-	struct recorder_spec s = {
-		.cast_fd = fcntl(c->cast, F_DUPFD_CLOEXEC, 3),
-		.text_fd = fcntl(c->text, F_DUPFD_CLOEXEC, 3),
-		.bytes_max = bytes_max,
-		.wall_ms = 1700000000000,
-		.title = "a \"title\"",
-	};
-	c->r = recorder_create(&s, 1000);
+	s.cast_fd = fcntl(c->cast, F_DUPFD_CLOEXEC, 3);
+	s.text_fd = fcntl(c->text, F_DUPFD_CLOEXEC, 3);
+	s.wall_ms = 1700000000000;
+	s.title = "a \"title\"";
+	assert_int_equal(recorder_create(&s, 1000, &c->r, NULL), 0);
+}
+
+static void
+begin(struct rec *c, int64_t bytes_max)
+{
+	begin_as(c, (struct recorder_spec){ .bytes_max = bytes_max });
 }
 
 static char *
@@ -228,7 +232,8 @@ the_tail_is_the_last_lines(void **state)
 
 		recorder_write(c.r, line, (size_t)snprintf(line, sizeof(line), "l%d\r\n", i), 1000);
 	}
-	recorder_write(c.r, "50%\r100%", 8, 1000);
+	recorder_write(c.r, "50%\r100%, all there", 19, 1000);
+	/* The last eleven characters might begin a secret. */
 	recorder_tail(c.r, 16, &tail);
 	assert_string_equal(buf_str(&tail), "l998\nl999\n100%\n");
 	buf_finish(&tail);
@@ -246,11 +251,51 @@ a_full_disk_is_an_error(void **state)
 
 	(void)state;
 	assert_true(cast >= 0);
-	struct recorder *r = recorder_create(&s, 0);
+	struct recorder *r = NULL;
+	assert_int_equal(recorder_create(&s, 0, &r, &e), 0);
 	recorder_write(r, "x", 1, 0);
 	assert_int_equal(recorder_finish(r, &e), ERR_LIMIT);
 	assert_non_null(strstr(e.text, "transcript"));
 	assert_int_equal(recorder_finish(NULL, &e), 0);
+}
+
+/* A secret that comes in pieces, some of them seconds apart, is in neither file; a quiet line is
+ * not kept waiting for ever. */
+static void
+secrets_are_taken_out(void **state)
+{
+	static const char SECRET[] = "correct-horse-battery-staple";
+	const struct redact_secret secret = { SECRET, strlen(SECRET) };
+	struct buf table = BUF_INIT(REDACT_TABLE_BYTES);
+	struct recorder_spec s = { .bytes_max = MIB(1) };
+	struct rec c;
+	char *text;
+
+	(void)state;
+	assert_int_equal(redact_table_make(&secret, 1, &table, NULL), 0);
+	s.redactions = table.data;
+	s.redactions_len = table.len;
+	begin_as(&c, s);
+	recorder_write(c.r, "key=", 4, 1000);
+	for (int i = 0; SECRET[i]; i++) {
+		recorder_write(c.r, &SECRET[i], 1, 2000 + 3000 * i);
+		recorder_tick(c.r, 4900 + 3000 * i);
+	}
+	recorder_write(c.r, ".\r\nwaiting\r\n", 12, 90000);
+	assert_true(recorder_is_waiting(c.r));
+	recorder_tick(c.r, 90500);
+	recorder_tick(c.r, 91000);
+	recorder_tick(c.r, 91050);
+	assert_false(recorder_is_waiting(c.r));
+	char *out = end(&c, &text);
+	assert_string_equal(out, "key=[redacted].\r\nwaiting\r\n");
+	assert_string_equal(text, "key=[redacted].\nwaiting\n");
+	free(out);
+	free(text);
+	s.redactions_len--;
+	s.cast_fd = s.text_fd = -1;
+	assert_int_equal(recorder_create(&s, 0, &c.r, NULL), ERR_INVALID);
+	buf_finish(&table);
 }
 
 int
@@ -265,6 +310,7 @@ main(void)
 		cmocka_unit_test(one_endless_line_is_bounded),
 		cmocka_unit_test(the_tail_is_the_last_lines),
 		cmocka_unit_test(a_full_disk_is_an_error),
+		cmocka_unit_test(secrets_are_taken_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
