@@ -234,9 +234,7 @@ plan_status(const struct effects_in *in, struct effect_plans *out)
 	struct forge_op *op = add_op(in, out, "status", OP_STATUS_CREATE);
 
 	text_gate_title(t, &title);
-	text_gate(t, &body);
-	(void)buf_adds(&body, ".\n");
-	text_tail(t, &body);
+	text_gate_log(t, &body);
 	op->context = mem_str(CONTEXT);
 	op->sha = mem_str(t->head_sha);
 	op->state = STATUS_NEUTRAL;

@@ -12,6 +12,7 @@
 
 #define SLUG_BYTES_MAX  40
 #define TITLE_BYTES_MAX 200
+#define GATE_BY         "nightshift itself in a clean box after the agent had ended"
 
 void
 text_page_link(const struct handler_conf *conf, const struct task *t, struct buf *out)
@@ -66,8 +67,15 @@ text_gate(const struct task *t, struct buf *out)
 	if (t->gate_exit > 0)
 		(void)buf_addf(out, " (exit code %" PRId64 ")", t->gate_exit);
 	if (t->gate_exit >= 0)
-		(void)buf_adds(out, ", run by nightshift itself in a clean box after the agent had "
-				    "ended");
+		(void)buf_adds(out, ", run by " GATE_BY);
+}
+
+void
+text_gate_log(const struct task *t, struct buf *out)
+{
+	if (t->gate_exit >= 0)
+		(void)buf_adds(out, "Run by " GATE_BY ".\n");
+	text_tail(t, out);
 }
 
 void

@@ -18,9 +18,10 @@ void text_pull_title(const struct task *t, struct buf *out);
 void text_pull_body(const struct effects_in *in, struct buf *out);
 
 /* One sentence on what the bot's own test run said, without its full stop; the same in a few words
- * for places without Markdown. */
+ * for places without Markdown; what a reader of those words may want to know besides. */
 void text_gate(const struct task *t, struct buf *out);
 void text_gate_title(const struct task *t, struct buf *out);
+void text_gate_log(const struct task *t, struct buf *out);
 
 /* The last lines of the terminal, folded, in a fence that holds; or nothing. */
 void text_tail(const struct task *t, struct buf *out);

@@ -118,8 +118,12 @@ add_facts(const struct site_task *s, struct buf *out)
 	add_row(out, "Commit", t->head_sha);
 	html_add(out, "</table>\n");
 	if (!str_is_empty(t->pull_url)) {
+		auto_buf struct buf text = BUF_INIT(64);
+
+		(void)buf_adds(&text, "Pull request #");
+		html_number(&text, t->pull_number);
 		html_add(out, "<p>");
-		html_link(out, t->pull_url, "Pull request");
+		html_link(out, t->pull_url, buf_str(&text));
 		html_add(out, "</p>\n");
 	}
 }

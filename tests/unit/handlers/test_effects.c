@@ -314,7 +314,7 @@ a_check_shows_the_log_and_lets_none_of_it_act(void **state)
 	g.in.pushed = true;
 	op = &plan(&g, "status")->op;
 	assert_string_equal(op->title, "❌ failed: sh *_test.sh (exit code 2)");
-	assert_true(str_starts(op->body, "❌ failed: `sh *_test.sh` (exit code 2), run by "));
+	assert_true(str_starts(op->body, "Run by nightshift itself in a clean box "));
 	assert_non_null(
 		strstr(op->body, "\n~~~\n# All is well\n[click](https://evil.test)\n```\n~~~\n"));
 	stage_end(&g);
