@@ -47,9 +47,11 @@ async function assertWork(forge, { pull, issue, repo, bot }, number) {
   ).text();
   assert.match(diff, /-echo \$\(\(\$1 - \$2\)\)\n\+echo \$\(\(\$1 \+ \$2\)\)/);
   assert.equal(diff.match(/^diff /gm).length, 1, 'nothing else is changed');
-  assert.match(pull.body, /passed/);
-  assert.match(pull.body, new RegExp(`Closes #${number}\\b`));
-  assert.match(pull.body, /```[\s\S]*passed[\s\S]*```/, 'the last lines of the terminal');
+  assert.match(pull.body, new RegExp(`^Closes #${number}$`, 'm'));
+  assert.match(pull.body, /^### Summary\n\nIn the agent's own words:\n\n```\n.+\n```$/m);
+  assert.match(pull.body, /^✅ passed: `sh test.sh`, run by nightshift itself in a clean box/m);
+  assert.match(pull.body, /^- Sandbox tier: `(slots|userns): .+`$/m);
+  assert.match(pull.body, /<details>.*\n\n```\n[\s\S]*1 passed, 0 failed\n```\n\n<\/details>/);
   assert.equal(pull.pull.draft, false);
   assert.ok(
     issue.reactions.some((r) => r.user === bot && r.content === 'eyes'),
@@ -57,39 +59,72 @@ async function assertWork(forge, { pull, issue, repo, bot }, number) {
   );
   assert.ok(!issue.labels.includes('agent'), 'the trigger label is taken off');
   assert.ok(!issue.labels.includes('agent:running'));
-  const result =
-    forge.dialect === 'github'
-      ? repo.checks.filter((c) => c.head_sha === pull.pull.head_sha).map((c) => c.conclusion)
-      : repo.statuses
-          .filter((s) => s.sha === pull.pull.head_sha)
-          .map((s) => s.state)
-          .slice(-1);
-  assert.deepEqual(result, ['success']);
+  const page = /https?:\/\/\S+\/t\/[0-9a-f]{32}/.exec(pull.body)?.[0];
+  if (forge.dialect === 'github') {
+    const [check, ...more] = repo.checks.filter((c) => c.head_sha === pull.pull.head_sha);
+    assert.deepEqual(more, []);
+    assert.equal(check.conclusion, 'success');
+    assert.equal(check.details_url, page);
+    assert.match(check.output.text, /\n```\n[\s\S]*1 passed, 0 failed\n```\n/);
+  } else {
+    const status = repo.statuses.filter((s) => s.sha === pull.pull.head_sha).at(-1);
+    assert.equal(status.state, 'success');
+    assert.equal(status.target_url, page);
+  }
 }
 
 // The log: attached where the forge can, on a ref where it cannot, and on the bot's page.
 async function assertLogs(world, forge, { pull, repo }) {
+  const read = async (url) => {
+    const res = await fetch(url);
+    assert.equal(res.status, 200, url);
+    return res.text();
+  };
+  const logs = {};
   if (forge.dialect === 'gitea') {
-    const names = pull.assets.map((a) => a.name);
-    assert.ok(
-      names.some((n) => /\.cast/.test(n)) && names.some((n) => /\.txt$/.test(n)),
-      names.join(),
-    );
+    for (const a of pull.assets) {
+      logs[a.name.replace(/^task-\d+|\.log$/g, '')] = `${forge.url}/attachments/${a.uuid}`;
+    }
   } else {
     const ref = Object.keys(repo.refs).find((r) => r.startsWith('refs/agent-logs/'));
-    assert.ok(ref && pull.body.includes(repo.refs[ref]), 'the logs are linked by commit');
-    const text = await (
-      await fetch(`${forge.url}/${repo.full_name}/raw/${repo.refs[ref]}/task.txt`)
-    ).text();
-    assert.match(text, /passed/);
+    assert.ok(ref, 'the logs are on a ref');
+    for (const [, name, url] of pull.body.matchAll(/\[task(\.\w+)\]\((\S+)\)/g)) {
+      assert.ok(url.includes(repo.refs[ref]), 'linked by commit');
+      logs[name] = url;
+    }
   }
+  const [text, cast] = [await read(logs['.txt']), await read(logs['.cast'])];
+  assert.match(text, /^== agent: codex\n[\s\S]*\n== tests: sh test.sh\n1 passed, 0 failed\n/);
+  assertCast(cast);
   const page = /https?:\/\/\S+\/t\/[0-9a-f]{32}/.exec(pull.body)?.[0];
   assert.ok(page?.startsWith(world.bot.url), `a link to the task's page, not ${page}`);
-  const shown = await fetch(page);
-  assert.equal(shown.status, 200);
-  assert.match(await shown.text(), /passed/);
+  const shown = await read(page);
+  assert.match(shown, /class="state succeeded"/);
+  assert.match(shown, /<td>gate<\/td>/);
+  assert.match(shown, /== agent: codex\n[\s\S]*1 passed, 0 failed/, 'the whole transcript');
+  const links = [...shown.matchAll(/href="(\/t\/[^"]+)" download/g)].map((m) => m[1]);
+  assert.equal(links.length, 2);
+  assert.equal(await read(new URL(links[0], page)), cast);
+  assert.equal(await read(new URL(links[1], page)), text);
   const wrong = await fetch(page.replace(/.$/, (c) => (c === '0' ? '1' : '0')));
   assert.equal(wrong.status, 404, 'the page is found by its whole id only');
+}
+
+// asciicast v2: a header, then [seconds, "o", text] in the order of time.
+function assertCast(cast) {
+  const [head, ...events] = cast
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(head.version, 2);
+  assert.ok(head.width > 0 && head.height > 0);
+  assert.ok(events.length > 0);
+  assert.ok(
+    events.every(([at, kind, text], i) => {
+      const before = i ? events[i - 1][0] : 0;
+      return at >= before && kind === 'o' && typeof text === 'string';
+    }),
+  );
 }
 
 function assertModel(world) {
