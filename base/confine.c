@@ -37,9 +37,11 @@ limit_resources(const struct confine *c, struct err *e)
 		return err_sys(e, "RLIMIT_CORE");
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return err_sys(e, "RLIMIT_NOFILE");
-	if (c->files_max <= 0 || files.rlim_max <= (rlim_t)c->files_max)
+	if (c->files_max <= 0)
 		return 0;
-	files.rlim_cur = files.rlim_max = (rlim_t)c->files_max;
+	if (files.rlim_max > (rlim_t)c->files_max)
+		files.rlim_max = (rlim_t)c->files_max;
+	files.rlim_cur = files.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &files) < 0 ? err_sys(e, "RLIMIT_NOFILE") : 0;
 }
 

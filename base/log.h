@@ -3,9 +3,11 @@
  * log - one line an event on standard error.
  *
  * "2026-11-22T09:19:17.123Z info web hook.accepted delivery=17 repo=acme/widget bytes=12034". The
- * context carries who it is about; the event name is a literal that grep finds once. Control
- * characters in values are escaped, a line is one write(2) of at most 4 KiB. error = a person
- * should look; warn = we coped; info = a fact of the day; debug = off by default.
+ * context carries who it is about; the event name is a literal that grep finds once. Values
+ * are written as logfmt has it: one that is empty or has spaces, quotes or control characters is
+ * put in quotes, with those escaped, so that none can forge another or a line. A line is one
+ * write(2) of at most 4 KiB; the end of a longer one is "...". error = a person should look; warn =
+ * we coped; info = a fact of the day; debug = off by default.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -23,6 +25,9 @@ struct log_ctx {
 	int64_t attempt;
 	const char *repo;
 };
+
+/* Formats are "key=%s key=%d": of conversions only %s, %.*s, %d, %u and their l and ll. Text around
+ * a value ("key=\"%s of %s\"") brings its own quotes. */
 
 /* role is kept by reference: give a literal. */
 void log_init(const char *role, enum log_level min);

@@ -104,12 +104,19 @@ place_fds(const struct spawn *s, int *exec_fd, int *step)
 	return (int)syscall(SYS_close_range, n, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
+/* A limit that we are under already and may not raise is a limit too. */
 static int
 limit(int what, int64_t max)
 {
-	struct rlimit r = { .rlim_cur = (rlim_t)max, .rlim_max = (rlim_t)max };
+	const struct rlimit wish = { .rlim_cur = (rlim_t)max, .rlim_max = (rlim_t)max };
+	struct rlimit r;
 
-	return max > 0 ? setrlimit((__rlimit_resource_t)what, &r) : 0;
+	if (max == 0 || setrlimit((__rlimit_resource_t)what, &wish) == 0)
+		return 0;
+	if (errno != EPERM || getrlimit((__rlimit_resource_t)what, &r) < 0)
+		return -1;
+	r.rlim_cur = r.rlim_max;
+	return r.rlim_max < wish.rlim_max ? setrlimit((__rlimit_resource_t)what, &r) : -1;
 }
 
 static int

@@ -85,12 +85,17 @@ decoder_on_msg(struct role_ctx *r, enum role from, struct msg *m)
 static int
 decoder_start(struct role_ctx *r, struct err *e)
 {
-	const struct rlimit data = { DATA_BYTES_MAX, DATA_BYTES_MAX };
+	struct rlimit data;
 
 	(void)r;
 #ifdef __SANITIZE_ADDRESS__ /* its shadow alone is larger */
 	(void)data, (void)e;
 #else
+	if (getrlimit(RLIMIT_DATA, &data) < 0)
+		return err_sys(e, "limit memory");
+	if (data.rlim_max > DATA_BYTES_MAX)
+		data.rlim_max = DATA_BYTES_MAX;
+	data.rlim_cur = data.rlim_max;
 	if (setrlimit(RLIMIT_DATA, &data) < 0)
 		return err_sys(e, "limit memory");
 #endif

@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include "base/clean.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static char out[65536];
 static int saved_stderr = -1;
@@ -96,32 +98,85 @@ lower_levels_are_silent(void **state)
 }
 
 static void
-a_value_cannot_forge_a_line(void **state)
+values_are_written_as_logfmt_has_it(void **state)
+{
+	static const struct {
+		const char *value;
+		const char *want;
+	} rows[] = {
+		{ "acme/widget", "x=acme/widget" },
+		{ "127.0.0.1:80", "x=127.0.0.1:80" },
+		{ "\xc3\xa9", "x=\xc3\xa9" },
+		{ "", "x=\"\"" },
+		{ "two words", "x=\"two words\"" },
+		{ "1 task=2", "x=\"1 task=2\"" },
+		{ "task=2", "x=\"task=2\"" },
+		{ "\"", "x=\"\\\"\"" },
+		{ "a\\", "x=\"a\\\\\"" },
+		{ "1\n2026 error web c.d", "x=\"1\\n2026 error web c.d\"" },
+		{ "\r\x1b[2J\x7f", "x=\"\\x0d\\x1b[2J\\x7f\"" },
+		{ "\xc2\x9b"
+		  "31m",
+			"x=\"\\xc2\\x9b31m\"" },
+		{ "\xff\xc3", "x=\"\\xff\\xc3\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_free char *want = mem_fmt("info web a.b %s y=7\n", rows[i].want);
+
+		assert_int_equal(ftruncate(capture, 0), 0);
+		assert_int_equal(lseek(capture, 0, SEEK_SET), 0);
+		log_info(NULL, "a.b", "x=%s y=%d", rows[i].value, 7);
+		assert_string_equal(logged(), want);
+	}
+}
+
+/* Text around a value has its own quotes; a value in it cannot end them. */
+static void
+a_value_in_quotes_cannot_end_them(void **state)
+{
+	(void)state;
+	log_info(NULL, "a.b", "why=\"%s of %.*s\" n=%lld m=%u first=%.2s", "\" task=9 \\", 2,
+		"\"bc", 5LL, 6U, "abc");
+	assert_string_equal(
+		logged(), "info web a.b why=\"\\\" task=9 \\\\ of \\\"b\" n=5 m=6 first=ab\n");
+}
+
+static void
+a_repository_cannot_forge_a_line(void **state)
 {
 	const struct log_ctx ctx = { .repo = "a\nb" };
 
 	(void)state;
-	log_info(&ctx, "a.b", "x=%s",
-		"1\n2026 error web c.d\r\x1b[2J\x7f\xc2\x9b"
-		"31m\xc3\xa9");
-	assert_string_equal(logged(), "info web a.b repo=a\\nb x=1\\n2026 error web "
-				      "c.d\\x0d\\x1b[2J\\x7f\\x9b31m\xc3\xa9\n");
+	log_info(&ctx, "a.b", "x=%s", "1");
+	assert_string_equal(logged(), "info web a.b repo=\"a\\nb\" x=1\n");
 }
 
 static void
 a_line_is_one_bounded_write(void **state)
 {
 	char text[10000];
-	size_t len;
 
 	(void)state;
-	memset(text, '\x01', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
-	log_info(NULL, "a.b", "x=%s", text);
-	len = strlen(logged()) + 25;
-	assert_true(len > 4000 && len <= 4096);
-	assert_int_equal(out[len - 1], '\n');
-	assert_ptr_equal(strchr(out, '\n'), out + len - 1);
+	for (size_t i = 0; i < 3; i++) {
+		size_t len;
+
+		memset(text, i ? 'x' : '\x01', sizeof(text) - 1);
+		text[sizeof(text) - 1] = '\0';
+		assert_int_equal(ftruncate(capture, 0), 0);
+		assert_int_equal(lseek(capture, 0, SEEK_SET), 0);
+		if (i == 0)
+			log_info(NULL, "a.b", "x=%s y=1", text);
+		else if (i == 1)
+			log_info(NULL, "a.b", "x=\"%s\"", text);
+		else
+			log_info(NULL, "a.b", "x=%.*s y=%s", 4000, text, text);
+		len = strlen(logged()) + 25;
+		assert_true(len > 4000 && len <= 4096);
+		assert_ptr_equal(strchr(out, '\n'), out + len - 1);
+		assert_true(str_ends(out, i < 2 ? "...\"\n" : "...\n"));
+	}
 }
 
 static void
@@ -161,7 +216,9 @@ main(void)
 		TEST(empty_parts_are_left_out),
 		TEST(without_a_context),
 		TEST(lower_levels_are_silent),
-		TEST(a_value_cannot_forge_a_line),
+		TEST(values_are_written_as_logfmt_has_it),
+		TEST(a_value_in_quotes_cannot_end_them),
+		TEST(a_repository_cannot_forge_a_line),
 		TEST(a_line_is_one_bounded_write),
 		TEST(errors_are_quoted),
 		TEST(the_kernels_number_is_told),

@@ -170,6 +170,31 @@ the_child_gets_what_is_named(void **state)
 	assert_non_null(strstr(out.data, "session own\n"));
 }
 
+/* Whoever may not raise a limit lives under it, instead of not starting anything. */
+static void
+a_lower_limit_stays(void **state)
+{
+	auto_buf struct buf out = BUF_INIT(KIB(64));
+	const struct rlimit low = { .rlim_cur = 200, .rlim_max = 200 };
+	struct spawn s = SPAWN_INIT;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		auto_fd int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+		if (exe < 0 || setrlimit(RLIMIT_NOFILE, &low) < 0 ||
+			(getuid() == 0 && setuid(54321) < 0))
+			_exit(1);
+		s.exec_fd = exe;
+		s.files_max = 300;
+		run_report(&s, &out);
+		_exit(strstr(out.data, "files 200\n") ? 0 : 2);
+	}
+	assert_int_equal(wait_code(pid), 0);
+}
+
 /* As root the child becomes somebody else and still has its death signal; as somebody else asking
  * for that is an error. */
 static void
@@ -311,6 +336,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_child_sees_only_what_is_named),
 		cmocka_unit_test(the_child_gets_what_is_named),
+		cmocka_unit_test(a_lower_limit_stays),
 		cmocka_unit_test(the_user_changes_or_it_is_an_error),
 		cmocka_unit_test(descriptors_may_be_swapped),
 		cmocka_unit_test(what_fails_before_exec_is_the_callers_error),
