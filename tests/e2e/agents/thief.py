@@ -6,11 +6,13 @@ Its environment, everybody's environment, command line and memory in /proc, ever
 the system's, what the gateway answers: all into /workspace/loot.bin. Then it waits for SIGUSR1, so
 that the box can be looked at from outside, mends the bug and ends.
 
-It knows no secret; the word CONTROL-... in its prompt is planted, to be found again everywhere.
+It knows no secret; the word CONTROL-... in its prompt is planted, to be found again everywhere, and
+with MARKS behind it, so that it looks another way in each encoding, in all of these.
 """
 
 import base64
 import glob
+import json
 import os
 import re
 import signal
@@ -21,6 +23,7 @@ import urllib.request
 
 LOOT_MAX = 12 << 20
 PATHS = ("/", "/llm/openai/models", "/llm/openai/v1/models", "/metrics", "/../..", "/registry/npm/")
+MARKS = '/+"?>~?>~?>~'
 SYSTEM = ("/usr", "/proc", "/sys", "/dev", "/workspace/.git")
 loot = open("/workspace/loot.bin", "wb")
 
@@ -91,11 +94,12 @@ def take_gateway():
 
 
 def plant(control):
-    """The control in all the forms that the scanner knows, and in every place of the box."""
-    raw = control.encode()
+    """The control in every place of the box, and in all the forms that the scanner knows."""
+    text = control + MARKS
+    raw = text.encode()
     take("control", b"\n".join([
         raw, raw[::-1], raw.hex().encode(), raw.hex().upper().encode(),
-        urllib.parse.quote(control, safe="").encode(),
+        urllib.parse.quote(text, safe="").encode(), json.dumps(text).encode(),
         *(base64.b64encode(b"x" * n + raw) for n in range(3)),
         *(base64.urlsafe_b64encode(b"x" * n + raw) for n in range(3)),
     ]))

@@ -11,7 +11,7 @@ Usage: scan.py NEEDLES.json PLACE...    with PLACE one of
   name=sqlite:FILE each cell of each table, unpacked when it is zstd
   name=git:DIR     each object of a repository
 
-NEEDLES.json: {"name": "value"}. Prints a JSON list of {place, needle, form, at}, one for each
+NEEDLES.json: {"name": "value"}, or {"name": {"hex": "..."}} for bytes. Prints a JSON list of {place, needle, form, at}, one for each
 needle, form and source; nothing is found: []. A place that cannot be read is an error, not a pass.
 """
 
@@ -42,13 +42,14 @@ def base64_cores(value, encode):
 
 
 def forms(value):
-    raw = value.encode()
+    raw = bytes.fromhex(value["hex"]) if isinstance(value, dict) else value.encode()
     yield "raw", raw
     yield "reversed", raw[::-1]
     yield "hex", raw.hex().encode()
     yield "HEX", raw.hex().upper().encode()
-    yield "url", urllib.parse.quote(value, safe="").encode()
-    yield "json", json.dumps(value)[1:-1].encode()
+    yield "url", urllib.parse.quote(raw, safe="").encode()
+    if isinstance(value, str):
+        yield "json", json.dumps(value)[1:-1].encode()
     for i, core in enumerate(base64_cores(raw, base64.b64encode)):
         yield f"base64+{i}", core
     for i, core in enumerate(base64_cores(raw, base64.urlsafe_b64encode)):
