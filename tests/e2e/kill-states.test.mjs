@@ -9,7 +9,7 @@ import { inWorld } from './lib/world.mjs';
 const wish = {
   name: 'kill',
   forges: { gt: { dialect: 'gitea' } },
-  agent: 'slow',
+  agent: 'patient',
   config: { boxes: 1 },
 };
 

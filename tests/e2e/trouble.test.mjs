@@ -86,15 +86,17 @@ for (const [name, wish] of Object.entries(FORGES)) {
 }
 
 test('github: tokens that end in the middle of a task', () =>
-  inWorld({ name: 'expire', forges: { gh: FORGES.gh }, agent: 'slow' }, async (w) => {
+  inWorld({ name: 'expire', forges: { gh: FORGES.gh }, agent: 'patient' }, async (w) => {
     const forge = w.forges.gh,
       repo = await makeRepo(forge);
+    const letGo = w.hold('agent');
     const number = await labelled(forge, repo);
     await forge.until('it runs', ({ repos }) =>
       repos[0].issues[0].labels.includes('agent:running'),
     );
     const { expired } = await forge.do('tokens/expire');
     assert.ok(expired >= 1);
+    letGo();
     await assertDone(forge, repo, number);
     const minted = await forge.effects('token.minted');
     assert.ok(minted.length > 1);

@@ -51,8 +51,8 @@ export async function assertOnce(forge, repoName, number) {
   assert.ok(!issue.labels.includes('agent:running'));
 }
 
-// Writes of each kind, [name, method, path after /repos/acme/NAME]; a push is git's. In two parts: a
-// task makes some ten writes, and a forge is asked for no more than 60 a minute.
+// Writes of each kind, [name, method, path after /repos/acme/NAME]; a push is git's. In parts: a task
+// makes some ten writes, and a forge is asked for no more than 60 a minute.
 const FIRST = [
   ['react', 'POST', '/issues/\\d+/reactions$'],
   ['label-on', 'POST', '/issues/\\d+/labels$'],
@@ -68,7 +68,11 @@ const WRITES = {
   github: { first: FIRST, last: [...LAST, ['check', 'POST', '/check-runs$']] },
   gitea: {
     first: FIRST,
-    last: [...LAST, ['status', 'POST', '/statuses/'], ['asset', 'POST', '/issues/\\d+/assets\\?']],
+    last: LAST,
+    results: [
+      ['status', 'POST', '/statuses/'],
+      ['asset', 'POST', '/issues/\\d+/assets\\?'],
+    ],
   },
 };
 
@@ -128,48 +132,42 @@ async function killAtWrites(world, forge, { victim, kind, writes }) {
 const MOMENTS = {
   async queued(world, forge) {
     const repo = await makeRepo(forge, { name: `busy-${world.kills}` });
-    const rule = await forge.fault({
-      path: `/acme/busy-${world.kills}.git/git-upload-pack`,
-      kind: 'hold_before',
-    });
+    const letGo = await holdGit(forge, repo, 'upload');
     await label(forge, repo, (await ask(forge, repo)).number);
-    await forge.held(rule, HELD_MS);
-    return () => forge.release(rule, 'go');
+    await letGo.held();
+    return letGo;
   },
-  async preparing(world, forge, name) {
-    const rule = await forge.fault({
-      path: `/acme/${name}.git/git-upload-pack`,
-      kind: 'hold_before',
-    });
-    return () => forge.release(rule, 'go');
-  },
-  async running() {
-    return () => {};
-  },
-  async gating() {
-    return () => {};
-  },
-  async publishing(world, forge, name) {
-    const rule = await forge.fault({
-      path: `/acme/${name}.git/git-receive-pack`,
-      kind: 'hold_before',
-    });
-    return () => forge.release(rule, 'go');
-  },
+  preparing: (world, forge, name) => holdGit(forge, `acme/${name}`, 'upload'),
+  running: (world) => world.hold('agent'),
+  gating: (world) => world.hold('gate'),
+  publishing: (world, forge, name) => holdGit(forge, `acme/${name}`, 'receive'),
 };
 export const STATES_LIVE = Object.keys(MOMENTS);
+
+// The forge does not answer git's next fetch ("upload") or push ("receive").
+async function holdGit(forge, repo, what) {
+  const rule = await forge.fault({ path: `/${repo}.git/git-${what}-pack`, kind: 'hold_before' });
+  return Object.assign(() => forge.release(rule, 'go'), { held: () => forge.held(rule, HELD_MS) });
+}
+
+// What the bot logs when a task enters the state; the store is asked then, whether it is still so.
+const entered = (repo, state) => {
+  const event = { queued: 'task.queued', preparing: 'task.claimed' }[state];
+  return new RegExp(event ? `${event} .*repo=${repo} ` : `task.state .*repo=${repo} .*to=${state}`);
+};
 
 export async function killInState(world, forge, { victim, state }) {
   world.kills = (world.kills ?? 0) + 1;
   const name = `${state}-${victim}-${world.kills}`;
   const files = {
-    ...addRepo({ gate: { test: 'sh slow-test.sh' } }),
-    'slow-test.sh': 'sleep 2\nsh test.sh\n',
+    ...addRepo({ gate: { test: 'sh patient-test.sh' } }),
+    'patient-test.sh': `while [ -e ${world.holdFile('gate')} ]; do sleep 0.05; done\nsh test.sh\n`,
   };
   const repo = await makeRepo(forge, { name, files });
   const letGo = await MOMENTS[state](world, forge, name);
   const { number } = await ask(forge, repo);
   await label(forge, repo, number);
+  await world.bot.log(entered(repo, state), { ms: HELD_MS });
   await until(
     `${repo} is ${state}`,
     async () => (await tasks(world)).some((t) => t.repo === repo && t.state === state),

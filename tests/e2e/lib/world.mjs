@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A world for one test: forges, a model, a configuration with secrets in files, and the bot.
-import { randomBytes } from 'node:crypto';
-import { chmodSync, cpSync, linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { randomBytes, randomInt } from 'node:crypto';
+import {
+  chmodSync, cpSync, linkSync, mkdirSync, readdirSync, rmSync, writeFileSync,
+} from 'node:fs';
 import net from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,14 +24,16 @@ const CODEX = fileURLToPath(
 export const secret = (name) => `${name}-${randomBytes(18).toString('hex')}`;
 
 // The kernel's choice, given back at once: the address must be in public_url before the bot starts,
-// and the same after each restart.
-export function freePort() {
+// and the same after each restart. Each world has a loopback address of its own, so that while the
+// bot is down no other world and no outgoing connection can take the port.
+function ownAddress() {
+  const host = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
   return new Promise((done, fail) => {
     const server = net.createServer();
     server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(0, host, () => {
       const { port } = server.address();
-      server.close(() => done(port));
+      server.close(() => done(`${host}:${port}`));
     });
   });
 }
@@ -77,7 +81,7 @@ export class World {
     if (wish.codex) copyTree(CODEX, join(this.tools, 'codex'));
     for (const [name, one] of Object.entries(wish.forges)) await this.#forge(name, one);
     if (wish.scenarios) await this.#model();
-    this.port = await freePort();
+    this.address = await ownAddress();
     if (wish.bot !== false) await this.boot();
   }
 
@@ -139,8 +143,8 @@ export class World {
     );
     const codex = { path: join(this.tools, 'codex', 'bin', 'codex'), model: 'scripted' };
     const base = {
-      listen: `127.0.0.1:${this.port}`,
-      public_url: `http://127.0.0.1:${this.port}`,
+      listen: this.address,
+      public_url: `http://${this.address}`,
       state_dir: join(dir, 'bot'),
       boxes: 4,
       forges,
@@ -161,6 +165,17 @@ export class World {
     for (const [name, forge] of Object.entries(this.forges)) {
       await forge.do('hook', { url: `${this.bot.url}/hook/${name}` });
     }
+  }
+
+  // A step that looks for this file among the tools, which its box shows, waits for as long as it is
+  // there: agents/patient.sh, or a test command that a test writes. -> a function that lets go.
+  hold(step) {
+    writeFileSync(this.holdFile(step), '');
+    return () => rmSync(this.holdFile(step));
+  }
+
+  holdFile(step) {
+    return join(this.tools, `hold-${step}`);
   }
 
   // On failure: what the bot said, and what happened at the forges.
