@@ -9,16 +9,46 @@
 #include "bot/command.h"
 #include "bot/master.h"
 #include "bot/role.h"
+#include "bot/serve.h"
 
 #include <getopt.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
-/* "web,queue" to a bit mask. */
+/* Whom a role asks for what it cannot do without; these must run beside it. What only asks it is
+ * not here: without web there is polling, without runner and gateway nothing is worked on. */
+static const struct {
+	enum role role;
+	unsigned needs;
+} NEEDS[] = {
+	{ ROLE_COURIER, ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_QUEUE) },
+	{ ROLE_DECODER, ROLE_BIT(ROLE_QUEUE) },
+	{ ROLE_GATEWAY, ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_RUNNER) },
+	{ ROLE_QUEUE, ROLE_BIT(ROLE_COURIER) | ROLE_BIT(ROLE_DECODER) | ROLE_BIT(ROLE_KEEPER) },
+	{ ROLE_RUNNER, ROLE_BIT(ROLE_COURIER) | ROLE_BIT(ROLE_GATEWAY) | ROLE_BIT(ROLE_QUEUE) },
+	{ ROLE_WEB, ROLE_BIT(ROLE_KEEPER) | ROLE_BIT(ROLE_QUEUE) },
+};
+
 static int
-parse_only(const char *list, unsigned *only, struct err *e)
+check_needs(unsigned only, struct err *e)
 {
-	*only = 0;
+	for (size_t i = 0; i < sizeof(NEEDS) / sizeof(NEEDS[0]); i++) {
+		unsigned missing = NEEDS[i].needs & ~only;
+
+		if ((only & ROLE_BIT(NEEDS[i].role)) && missing)
+			return err_set(e, ERR_INVALID, "serve --only: %s needs %s beside it",
+				role_name(NEEDS[i].role),
+				role_name((unsigned)ffs((int)missing) - 1));
+	}
+	return 0;
+}
+
+int
+serve_roles(const char *list, unsigned *only, struct err *e)
+{
+	unsigned bits = 0;
+
 	while (*list) {
 		size_t len = strcspn(list, ",");
 		auto_free char *name = mem_strn(list, len);
@@ -27,10 +57,15 @@ parse_only(const char *list, unsigned *only, struct err *e)
 		if (role <= ROLE_MASTER || !ROLES[role])
 			return err_set(
 				e, ERR_INVALID, "serve --only: there is no role \"%s\"", name);
-		*only |= ROLE_BIT(role);
+		bits |= ROLE_BIT(role);
 		list += len + (list[len] == ',');
 	}
-	return *only ? 0 : err_set(e, ERR_INVALID, "serve --only needs names of roles");
+	if (!bits)
+		return err_set(e, ERR_INVALID, "serve --only needs names of roles");
+	int rc = check_needs(bits, e);
+	if (rc == 0)
+		*only = bits;
+	return rc;
 }
 
 int
@@ -52,7 +87,7 @@ command_serve(int argc, char **argv)
 			config = optarg;
 		else if (opt != 'o')
 			return command_usage("serve takes -c FILE and --only ROLE,ROLE");
-		else if (parse_only(optarg, &only, &e) < 0)
+		else if (serve_roles(optarg, &only, &e) < 0)
 			return command_usage("%s", e.text);
 	}
 	if (optind < argc)
