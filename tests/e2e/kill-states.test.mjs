@@ -2,7 +2,14 @@
 // Each role is killed with -9 while a task is in each of its states: it ends in one pull request and
 // one comment all the same. A world for each victim, side by side: most of the time is waiting.
 import { describe, test } from 'node:test';
-import { assertOnce, killInState, STATES_LIVE, VICTIMS } from './lib/kills.mjs';
+import {
+  assertOnce,
+  killInState,
+  SHIM,
+  STATES_LIVE,
+  STATES_OF_SHIM,
+  VICTIMS,
+} from './lib/kills.mjs';
 import { inWorld } from './lib/world.mjs';
 
 // One box, so that a task can be made to wait for it.
@@ -17,7 +24,7 @@ const wish = {
 async function campaign(t, world, victim) {
   const forge = world.forges.gt,
     killed = [];
-  for (const state of STATES_LIVE) {
+  for (const state of victim === SHIM ? STATES_OF_SHIM : STATES_LIVE) {
     await t.test(`while ${state}`, async () => {
       killed.push(await killInState(world, forge, { victim, state }));
     });
@@ -28,7 +35,7 @@ async function campaign(t, world, victim) {
 }
 
 describe('killed in each state', { concurrency: VICTIMS.length }, () => {
-  for (const victim of VICTIMS) {
+  for (const victim of [...VICTIMS, SHIM]) {
     test(victim, (t) => inWorld(wish, (w) => campaign(t, w, victim)));
   }
 });

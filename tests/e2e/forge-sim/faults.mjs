@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fault script: which request goes wrong, and how. Set by a test at run time.
 //
-// A rule: {method, path (regular expression over path and query), spare (so many go by first),
-// times (0: for ever), p, kind, ...}. The first rule that applies is used. Kinds:
+// A rule: {method, path (regular expression over path and query), says (text in the body), spare (so
+// many go by first), times (0: for ever), p, kind, ...}. The first rule that applies is used. Kinds:
 //   delay {ms}                     the request waits, then all is well
 //   reset_before / reset_after     the connection is reset, without / with the change made
 //   status_before / status_after   {status, headers, body}: this answer, without / with the change
@@ -106,10 +106,11 @@ export class Faults {
     return this.rules.find((r) => r.id === id);
   }
 
-  match(method, path) {
+  match(method, path, bytes) {
     for (const rule of this.rules) {
       if (rule.method && rule.method !== method) continue;
       if (!rule.regex.test(path)) continue;
+      if (rule.says && !bytes.includes(rule.says)) continue;
       if (rule.times && rule.played >= rule.times) continue;
       if (rule.spare > rule.seen++) continue;
       if (rule.p !== undefined && this.random() >= rule.p) continue;

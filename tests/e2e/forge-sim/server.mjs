@@ -88,7 +88,7 @@ export class Server {
       auth: this.sim.auth.describe(ctx.who),
       body: logged(bytes, req.headers['content-type']),
     });
-    const rule = this.sim.faults.match(req.method, req.url);
+    const rule = this.sim.faults.match(req.method, req.url, bytes);
     if (rule && isBefore(rule) && (await this.#before(ctx, rule)) === 'done') return undefined;
     const reply = await this.#answer(ctx);
     if (rule && isAfter(rule)) return this.#after(ctx, rule, reply);

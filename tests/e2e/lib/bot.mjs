@@ -8,7 +8,7 @@ import { until } from './until.mjs';
 
 const READY_MS = 30_000;
 const GONE_MS = 15_000;
-export const ROLES = ['web', 'queue', 'courier', 'keeper', 'gateway', 'runner'];
+export const ROLES = ['web', 'queue', 'decoder', 'courier', 'keeper', 'gateway', 'runner'];
 
 // A copy in the test's own directory: the uids that roles become may not reach a checkout below
 // somebody's home, and /proc/PID/exe then says which processes are this test's.
@@ -53,6 +53,11 @@ export class Bot {
 
   role(name) {
     return rolePids(this.master, name);
+  }
+
+  // Of the attempts that are under way.
+  shims() {
+    return this.role('runner').flatMap((pid) => rolePids(pid, 'shim'));
   }
 
   // Kills a role with SIGKILL and waits until the master has put another in its place.

@@ -11,12 +11,16 @@ import { until } from './until.mjs';
 import { inWorld } from './world.mjs';
 
 export const VICTIMS = [...ROLES, 'master'];
+export const SHIM = 'shim'; // of an attempt, and with it its box
 const HELD_MS = 60_000;
 const SETTLE_MS = 120_000;
 
 export async function killVictim(world, victim) {
-  if (victim !== 'master') return world.bot.killRole(victim);
-  return world.bot.restart();
+  if (victim === 'master') return world.bot.restart();
+  if (victim !== SHIM) return world.bot.killRole(victim);
+  const shims = world.bot.shims();
+  assert.equal(shims.length, 1, 'one attempt, one shim');
+  return process.kill(shims[0], 'SIGKILL');
 }
 
 // The end that every kill must lead to: everything once.
@@ -41,6 +45,9 @@ export async function assertOnce(forge, repoName, number) {
     1,
     'the same commit, however often it was pushed',
   );
+  const [logsRef] = /refs\/agent-logs\/\d+/.exec(pull.body) ?? [];
+  const logs = logsRef ? await forge.effects('push', { repo: repoName, ref: logsRef }) : [];
+  assert.ok(new Set(logs.map((p) => p.new)).size <= 1, 'the same logs, however often');
   const checks = (await forge.effects('check.created', { repo: repoName })).filter(
     (c) => c.head_sha === pull.pull.head_sha,
   );
@@ -51,21 +58,18 @@ export async function assertOnce(forge, repoName, number) {
   assert.ok(!issue.labels.includes('agent:running'));
 }
 
-// Writes of each kind, [name, method, path after /repos/acme/NAME]; a push is git's. In parts: a task
-// makes some ten writes, and a forge is asked for no more than 60 a minute.
+// Writes of each kind, [name, method, path after /repos/acme/NAME], and git's pushes: of the work, and
+// on GitHub of the logs before it. In parts: a task makes some ten writes, and a forge is asked for no
+// more than 60 a minute.
 const FIRST = [
   ['react', 'POST', '/issues/\\d+/reactions$'],
   ['label-on', 'POST', '/issues/\\d+/labels$'],
   ['label-off', 'DELETE', '/issues/\\d+/labels/'],
   ['comment', 'POST', '/issues/\\d+/comments$'],
 ];
-const LAST = [
-  ['edit', 'PATCH', '/issues/comments/\\d+$'],
-  ['pull', 'POST', '/pulls$'],
-  ['push'],
-];
+const LAST = [['edit', 'PATCH', '/issues/comments/\\d+$'], ['pull', 'POST', '/pulls$'], ['push']];
 const WRITES = {
-  github: { first: FIRST, last: [...LAST, ['check', 'POST', '/check-runs$']] },
+  github: { first: FIRST, last: [...LAST, ['logs'], ['check', 'POST', '/check-runs$']] },
   gitea: {
     first: FIRST,
     last: LAST,
@@ -76,9 +80,10 @@ const WRITES = {
   },
 };
 
+const PUSHED = { push: ' refs/heads/agent/', logs: ' refs/agent-logs/' };
 const rule = ([name, method, path]) =>
-  name === 'push'
-    ? { method: 'POST', path: '/acme/push.git/git-receive-pack' }
+  PUSHED[name]
+    ? { method: 'POST', path: `/acme/${name}.git/git-receive-pack`, says: PUSHED[name] }
     : { method, path: `/repos/acme/${name}${path}` };
 
 const TOGETHER = 5; // worlds at once: most of their time is waiting
@@ -143,6 +148,7 @@ const MOMENTS = {
   publishing: (world, forge, name) => holdGit(forge, `acme/${name}`, 'receive'),
 };
 export const STATES_LIVE = Object.keys(MOMENTS);
+export const STATES_OF_SHIM = ['preparing', 'running', 'gating'];
 
 // The forge does not answer git's next fetch ("upload") or push ("receive").
 async function holdGit(forge, repo, what) {
