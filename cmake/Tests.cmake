@@ -13,6 +13,10 @@
 #	tests/docker/smoke                  the image, built and run
 #
 # Labels: unit contract golden lint e2e docker fuzz. A test that cannot run fails; none skips.
+#
+# script/test gives ctest two jobs a core, since most tests wait for something most of their time.
+# What computes for long (lints, the image) yields to all others (nice) and counts as two (PROCESSORS),
+# and NS_LONG is what a first run cannot know: who is to start first.
 
 enable_testing()
 find_package(PkgConfig REQUIRED)
@@ -27,20 +31,37 @@ set(NS_TEST_ENV
 	"UBSAN_OPTIONS=print_stacktrace=1")
 
 function(ns_test_flags name)
-	ns_flags(${name})
+	if(NS_FUZZ)
+		target_link_libraries(${name} PRIVATE ns_warnings)
+		target_compile_options(${name} PRIVATE -O0 -g0)
+	else()
+		ns_flags(${name})
+	endif()
 	target_compile_definitions(${name} PRIVATE
 		NS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" NS_BINARY_DIR="${CMAKE_BINARY_DIR}")
 endfunction()
 
+# Beside the fuzzers the tests are compiled only, for clang's warnings; the other builds run them.
 function(ns_program name)
-	add_executable(${name} ${ARGN})
+	if(NS_FUZZ)
+		add_library(${name} OBJECT ${ARGN})
+	else()
+		add_executable(${name} ${ARGN})
+	endif()
 	ns_test_flags(${name})
 endfunction()
+
+# Seconds on two cores without a cache, of the tests that take more than twenty.
+set(NS_LONG e2e_many=240 docker_smoke=170 lint_tidy=160 e2e_kill_writes_gitea=150
+	e2e_kill_writes_github=80 e2e_kill_states=60 e2e_trouble=50 e2e_poll=20)
 
 function(ns_test name label timeout)
 	add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 	set_tests_properties(${name} PROPERTIES
 		LABELS ${label} TIMEOUT ${timeout} ENVIRONMENT "${NS_TEST_ENV}")
+	if("${NS_LONG};" MATCHES "(^|;)${name}=([0-9]+);")
+		set_tests_properties(${name} PROPERTIES COST ${CMAKE_MATCH_2})
+	endif()
 endfunction()
 
 # Each tests/<dir>/test_*.c is a program linked with the libraries in ARGN; the other .c files help.
@@ -60,7 +81,9 @@ function(ns_cmocka_tests dir prefix label)
 		string(REPLACE test_ test_${prefix}_ name ${name})
 		ns_program(${name} ${source})
 		target_link_libraries(${name} PRIVATE ${libs})
-		ns_test(${name} ${label} 60 ${name})
+		if(NOT NS_FUZZ)
+			ns_test(${name} ${label} 60 ${name})
+		endif()
 	endforeach()
 endfunction()
 
@@ -105,7 +128,8 @@ if(NS_FUZZ)
 	file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
 	foreach(source IN LISTS fuzzers)
 		get_filename_component(name ${source} NAME_WE)
-		ns_program(${name} ${source})
+		add_executable(${name} ${source})
+		ns_flags(${name})
 		target_link_libraries(${name} PRIVATE ${NS_FOLDERS})
 		target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 		string(REPLACE fuzz_ "" what ${name})
@@ -120,25 +144,29 @@ if(NS_FUZZ)
 	endforeach()
 endif()
 
+set(NS_YIELD nice -n 19)
 file(GLOB lints CONFIGURE_DEPENDS tests/lint/check-*)
 foreach(lint IN LISTS lints)
 	get_filename_component(name ${lint} NAME)
 	string(REPLACE check- lint_ name ${name})
-	ns_test(${name} lint 600 ${lint})
+	ns_test(${name} lint 1200 ${NS_YIELD} ${lint})
 	ns_test(${name}_finds_offence lint 60 ${lint} --self-test)
 endforeach()
 set_tests_properties(lint_tidy lint_cppcheck PROPERTIES PROCESSORS 2)
 
-# End-to-end tests start whole bots with boxes: one at a time, and nothing else beside them.
+# End-to-end tests start whole bots with boxes, each test in worlds of its own. The kill campaigns
+# have many at once: no two campaigns beside each other.
 file(GLOB e2e CONFIGURE_DEPENDS tests/e2e/*.test.mjs)
 foreach(file IN LISTS e2e)
 	get_filename_component(name ${file} NAME_WE)
 	string(REPLACE - _ name ${name})
 	ns_test(e2e_${name} e2e 600 ${NODE} --test ${file})
-	set_tests_properties(e2e_${name} PROPERTIES RUN_SERIAL ON)
+	if(name MATCHES "^kill_")
+		set_tests_properties(e2e_${name} PROPERTIES RESOURCE_LOCK campaign)
+	endif()
 endforeach()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
-	ns_test(docker_smoke docker 900 ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
-	set_tests_properties(docker_smoke PROPERTIES RUN_SERIAL ON)
+	ns_test(docker_smoke docker 1200 ${NS_YIELD} ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
+	set_tests_properties(docker_smoke PROPERTIES PROCESSORS 2)
 endif()
