@@ -20,6 +20,7 @@
 #define TIMEOUT_MS_DEFAULT 30000
 #define REPLY_MAX_DEFAULT  MIB(8)
 #define IDLE_MAX           16L /* connections kept */
+#define TRY_AGAIN_MS       250 /* then twice that, and so on */
 
 struct http {
 	struct loop *l;
@@ -70,6 +71,7 @@ call_free(struct http_call *c)
 {
 	if (c->is_added)
 		(void)curl_multi_remove_handle(c->h->multi, c->easy);
+	loop_timer_remove(c->pause);
 	curl_easy_cleanup(c->easy);
 	http_call_wipe(c);
 	if (c->prev)
@@ -184,6 +186,7 @@ redirect_target(const char *url, const char *location, bool *leaves)
 }
 
 static void call_begin(struct http_call *c);
+static void need_work(struct http *h);
 
 static void
 call_redirect(struct http_call *c)
@@ -223,6 +226,29 @@ call_begin(struct http_call *c)
 }
 
 static void
+on_pause_over(void *ctx)
+{
+	struct http_call *c = ctx;
+
+	c->pause = NULL;
+	c->wants_start = true;
+	need_work(c->h);
+}
+
+/* Nobody has seen the request yet, so this repeats nothing. */
+static bool
+try_again(struct http_call *c, CURLcode rc)
+{
+	if ((rc != CURLE_COULDNT_CONNECT && rc != CURLE_COULDNT_RESOLVE_HOST) || c->e.code ||
+		c->tries >= c->r.tries_more)
+		return false;
+	(void)curl_multi_remove_handle(c->h->multi, c->easy);
+	c->is_added = false;
+	c->pause = loop_timer_add(c->h->l, (int64_t)TRY_AGAIN_MS << c->tries++, on_pause_over, c);
+	return true;
+}
+
+static void
 call_finished(struct http_call *c, CURLcode rc)
 {
 	long request_bytes = 0;
@@ -240,6 +266,8 @@ call_finished(struct http_call *c, CURLcode rc)
 		call_end(c);
 		return;
 	}
+	if (try_again(c, rc))
+		return;
 	(void)curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
 	call_fail(c, code_of(rc), request_bytes > 0, curl_easy_strerror(rc));
 }

@@ -30,6 +30,7 @@ struct http_request {
 	size_t reply_max;      /* body bytes; 0 = 8 MiB */
 	const char *auth_name; /* the header auth goes into; a literal; NULL = Authorization */
 	bool follow;           /* redirects */
+	int tries_more;        /* if no connection comes about: then nothing was sent */
 	bool stays_public;     /* one that leaves the host may not lead to a private address */
 };
 

@@ -25,6 +25,8 @@ struct http_call {
 	int redirects;
 	bool has_left; /* a redirect led to another server */
 	int64_t deadline_ms;
+	struct loop_timer *pause; /* before the next try to connect */
+	int tries;
 	bool is_added; /* to the multi handle */
 	bool wants_start;
 	bool wants_resume;

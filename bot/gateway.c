@@ -250,6 +250,7 @@ box_destroy(struct gateway_box *b)
 	while (b->conns)
 		gateway_conn_destroy(b->conns);
 	strs_finish(&b->blocked);
+	budget_finish(&b->budget);
 	free(b);
 }
 
@@ -275,6 +276,7 @@ box_open(struct gateway *g, struct msg *m, struct err *e)
 	} else {
 		box_unlisten(b);
 	}
+	budget_open(&b->budget, w);
 	b->rights = (struct route_rights){ .models = w->models, .registries = w->registries };
 	b->fd = steal_fd(&m->fds[0]);
 	b->io = loop_io_add(
@@ -296,23 +298,55 @@ on_box_open(struct gateway *g, struct msg *m)
 		log_err(LOG_LEVEL_ERROR, NULL, "gateway.reply_lost", &e);
 }
 
+/* The texts are borrowed from the box and the buffers. */
+static void
+fill_usage(
+	const struct gateway_box *b, struct buf *blocked, struct buf *usage, struct wire_usage *u)
+{
+	for (size_t i = 0; i < b->blocked.n; i++)
+		(void)buf_addf(blocked, "%s\n", b->blocked.v[i]);
+	(void)usage_print(&b->budget.uses, usage);
+	*u = (struct wire_usage){ .task = b->task,
+		.fence = b->fence,
+		.ok = true,
+		.requests = b->requests,
+		.bytes_in = b->bytes_in,
+		.bytes_out = b->bytes_out,
+		.blocked = blocked->data,
+		.usage = usage->data,
+		.spent = b->budget.spent };
+}
+
+void
+gateway_box_say_spent(struct gateway_box *b)
+{
+	auto_buf struct buf blocked = BUF_INIT(LIMIT_SUMMARY_BYTES);
+	auto_buf struct buf usage = BUF_INIT(LIMIT_SUMMARY_BYTES);
+	struct wire_usage u;
+	struct err e = { 0 };
+
+	fill_usage(b, &blocked, &usage, &u);
+	if (msg_send(role_link(b->g->role, ROLE_RUNNER),
+		    &(struct msg_out){ .type = WIRE_BOX_SPENT, .obj = &u }, &e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "gateway.spent_unsent", &e);
+}
+
 /* A box that is not known was closed already: the answer to the first asking was lost. */
 static void
 on_box_close(struct gateway *g, struct msg *m)
 {
-	struct gateway_box *b = box_find(g, m->obj);
+	const struct wire_box *w = m->obj;
+	struct gateway_box *b = box_find(g, w);
 	auto_buf struct buf blocked = BUF_INIT(LIMIT_SUMMARY_BYTES);
-	struct wire_usage u = { .ok = b != NULL };
+	auto_buf struct buf usage = BUF_INIT(LIMIT_SUMMARY_BYTES);
+	struct wire_usage u = { .task = w->task, .fence = w->fence };
 	struct err e = { 0 };
 
-	if (b) {
-		u.requests = b->requests;
-		u.bytes_in = b->bytes_in;
-		u.bytes_out = b->bytes_out;
-		for (size_t i = 0; i < b->blocked.n; i++)
-			(void)buf_addf(&blocked, "%s\n", b->blocked.v[i]);
-		u.blocked = blocked.data;
-	}
+	/* What is still under way ends here and is counted. */
+	while (b && b->conns)
+		gateway_conn_destroy(b->conns);
+	if (b)
+		fill_usage(b, &blocked, &usage, &u);
 	if (msg_reply(role_link(g->role, ROLE_RUNNER), m->id,
 		    &(struct msg_out){ .type = WIRE_BOX_USAGE, .obj = &u }, &e) < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "gateway.reply_lost", &e);

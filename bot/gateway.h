@@ -6,6 +6,7 @@
 #define BOT_GATEWAY_H
 
 #include "base/http.h"
+#include "bot/gateway_meter.h"
 #include "bot/gateway_route.h"
 #include "bot/role.h"
 
@@ -31,6 +32,7 @@ struct gateway_box {
 	int64_t bytes_in; /* from the box */
 	int64_t bytes_out;
 	struct strs blocked; /* "host when" */
+	struct gateway_budget budget;
 };
 
 /* gateway.c */
@@ -39,6 +41,7 @@ struct loop *gateway_loop(const struct gateway *g);
 struct http *gateway_http(const struct gateway *g);
 void gateway_box_blocked(struct gateway_box *b, const char *host);
 void gateway_box_conn_ended(struct gateway_box *b);
+void gateway_box_say_spent(struct gateway_box *b);
 
 /* cb comes at once or later, exactly once unless cancelled: key NULL says that there is none.
  * Returns an id for gateway_key_cancel, 0 if it came at once. */

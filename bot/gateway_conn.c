@@ -65,6 +65,25 @@ conn_said_all(struct gateway_conn *c)
 	conn_wants_write(c);
 }
 
+void
+conn_answer_with(
+	struct gateway_conn *c, int status, const char *content_type, const struct buf *body)
+{
+	c->status = status;
+	c->head_sent = true;
+	(void)buf_addf(&c->out,
+		"HTTP/1.1 %d \r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+		"Connection: close\r\n\r\n",
+		status, content_type, body->len);
+	if (!str_eq(c->route.method, "HEAD"))
+		(void)buf_add(&c->out, body->data, body->len);
+	/* What the box still sends is read for a moment: closing at once would reset the
+	 * connection, and the answer with it. */
+	c->state = CONN_ENDING;
+	set_timer(c, LIMIT_DRAIN_MS);
+	conn_said_all(c);
+}
+
 /* The shape of OpenAI's and Anthropic's errors, so that the CLIs show the text. */
 void
 conn_answer(struct gateway_conn *c, int status, const char *why)
@@ -74,19 +93,7 @@ conn_answer(struct gateway_conn *c, int status, const char *why)
 	(void)buf_adds(&body, "{\"type\":\"error\",\"error\":{\"type\":\"gateway\",\"message\":");
 	(void)json_quote(&body, why, strlen(why));
 	(void)buf_adds(&body, "}}\n");
-	c->status = status;
-	c->head_sent = true;
-	(void)buf_addf(&c->out,
-		"HTTP/1.1 %d \r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-		"Connection: close\r\n\r\n",
-		status, body.len);
-	if (!str_eq(c->route.method, "HEAD"))
-		(void)buf_add(&c->out, body.data, body.len);
-	/* What the box still sends is read for a moment: closing at once would reset the
-	 * connection, and the answer with it. */
-	c->state = CONN_ENDING;
-	set_timer(c, LIMIT_DRAIN_MS);
-	conn_said_all(c);
+	conn_answer_with(c, status, "application/json", &body);
 }
 
 /* False: the connection is gone. */
@@ -121,32 +128,37 @@ flush(struct gateway_conn *c)
 
 /* ---- the request ---- */
 
+/* False: it has its answer. */
+static bool
+admit_question(struct gateway_conn *c)
+{
+	auto_egress_body struct egress_body body = { 0 };
+	const struct config_model *m =
+		config_model_find(gateway_config(c->box->g), c->route.provider);
+	struct err e = { 0 };
+	int rc = egress_body_check(buf_str(&c->body), c->body.len, &body, &e);
+
+	if (rc < 0 || !m) {
+		conn_answer(c, rc == ERR_DENIED ? 403 : 400, rc < 0 ? e.text : "gone");
+		return false;
+	}
+	egress_path_model(c->route.path, &body.models);
+	if (str_eq(c->route.method, "POST") && !egress_models_ok(&m->allow, &body.models)) {
+		conn_answer(c, 403, "this model is not allowed");
+		return false;
+	}
+	return !egress_asks_model(c->route.endpoint) || meter_begin(c, m, &body);
+}
+
 static void
 dispatch(struct gateway_conn *c)
 {
-	auto_strs struct strs models = { 0 };
-	const struct config_model *m = NULL;
-	struct err e = { 0 };
-
 	set_timer(c, 0);
 	c->state = CONN_UPSTREAM;
 	c->box->requests++;
 	c->box->bytes_in += (int64_t)c->body.len;
-	if (c->route.kind == ROUTE_MODEL) {
-		int rc = egress_body_check(buf_str(&c->body), c->body.len, &models, &e);
-
-		m = config_model_find(gateway_config(c->box->g), c->route.provider);
-		if (rc < 0 || !m) {
-			conn_answer(c, rc == ERR_DENIED ? 403 : 400, rc < 0 ? e.text : "gone");
-			return;
-		}
-		egress_path_model(c->route.path, &models);
-		if (str_eq(c->route.method, "POST") && !egress_models_ok(&m->allow, &models)) {
-			conn_answer(c, 403, "this model is not allowed");
-			return;
-		}
-	}
-	conn_send_upstream(c);
+	if (c->route.kind != ROUTE_MODEL || admit_question(c))
+		conn_send_upstream(c);
 }
 
 /* Bytes of the body are in c->in. */
@@ -318,6 +330,7 @@ gateway_conn_destroy(struct gateway_conn *c)
 	struct gateway_box *b = c->box;
 
 	conn_cancel_upstream(c);
+	meter_end(c, c->head_sent ? c->status : 0);
 	set_timer(c, 0);
 	b->held_bytes -= c->held;
 	loop_io_remove(c->io);

@@ -33,6 +33,8 @@ struct gateway_conn {
 	size_t drained;
 	size_t held; /* of the box's held_bytes */
 
+	struct gateway_metering metering;
+
 	uint64_t key_id;
 	struct http_call *call;
 	bool is_paused;
@@ -47,6 +49,8 @@ struct gateway_conn {
 
 /* gateway_conn.c */
 void conn_answer(struct gateway_conn *c, int status, const char *why);
+void conn_answer_with(
+	struct gateway_conn *c, int status, const char *content_type, const struct buf *body);
 void conn_wants_write(struct gateway_conn *c);
 void conn_said_all(struct gateway_conn *c);
 

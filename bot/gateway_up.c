@@ -8,9 +8,10 @@
 #include "base/mem.h"
 #include "bot/gateway_conn.h"
 
-#define OUT_HIGH        KIB(256)
-#define MODEL_MS_MAX    1800000 /* a long answer streams for as long as a step may last */
-#define REGISTRY_MS_MAX 300000
+#define OUT_HIGH           KIB(256)
+#define MODEL_MS_MAX       1800000 /* a long answer streams for as long as a step may last */
+#define CONNECT_TRIES_MORE 2
+#define REGISTRY_MS_MAX    300000
 
 static void
 log_call(const struct gateway_conn *c, int status, const struct err *e)
@@ -80,6 +81,22 @@ send_turned(struct gateway_conn *c, bool is_last)
 	send_piece(c, buf_str(&turned), turned.len);
 }
 
+/* The budget is used up in the middle of the answer. */
+static void
+cut_answer(struct gateway_conn *c)
+{
+	auto_buf struct buf last = BUF_INIT(KIB(4));
+
+	meter_last_event(c, &last);
+	send_piece(c, buf_str(&last), last.len);
+	/* Without a last word of ours it ends as one that broke off. */
+	if (last.len > 0 && c->chunks_out)
+		(void)buf_adds(&c->out, "0\r\n\r\n");
+	conn_cancel_upstream(c);
+	meter_end(c, c->status);
+	conn_said_all(c);
+}
+
 /* A piece of curl's is at most 16 KiB, so out, which has room for a megabyte, is never full. */
 static int
 on_data(void *ctx, const char *data, size_t len)
@@ -96,6 +113,10 @@ on_data(void *ctx, const char *data, size_t len)
 	} else {
 		send_piece(c, data, len);
 	}
+	if (!meter_feed(c, data, len)) {
+		cut_answer(c);
+		return ERR_LIMIT;
+	}
 	conn_wants_write(c);
 	return c->out.is_full || c->turning.is_full ? ERR_LIMIT : 0;
 }
@@ -109,6 +130,11 @@ on_done(void *ctx, const struct http_reply *r, const struct err *e)
 
 	c->call = NULL;
 	log_call(c, r->status, e);
+	/* What was never sent cost nothing. */
+	if (c->head_sent)
+		meter_end(c, c->status);
+	else
+		meter_end(c, r->was_sent ? 0 : 502);
 	if (r->status == 0 && !c->head_sent) {
 		conn_answer(c, 502, "no answer from upstream");
 		return;
@@ -133,6 +159,7 @@ send_request(struct gateway_conn *c, const char *key)
 		.timeout_ms = REGISTRY_MS_MAX,
 		.follow = c->route.kind == ROUTE_REGISTRY,
 		.stays_public = true,
+		.tries_more = CONNECT_TRIES_MORE,
 	};
 
 	strs_copy(&r.headers, &c->route.headers);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/usage.h"
 
 #include <inttypes.h>
 
@@ -324,6 +325,7 @@ done(struct queue *q, struct task *t, const struct msg *m, struct err *e)
 		d->reason ? d->reason : "");
 	if (rc < 0)
 		return rc;
+	usage_merge(&t->usage, d->usage);
 	if (d->outcome == OUTCOME_INFRA || d->outcome == OUTCOME_NONE)
 		return lost(q, t, d->reason ? d->reason : "the attempt ended without a result",
 			HOLD_MS, e);

@@ -84,6 +84,7 @@ attempt_free(struct attempt *a)
 	shim_forget(a);
 	clean_fd(&a->checkout_lock);
 	clean_fd(&a->layer_lock);
+	free(a->spent);
 	row_finish(WIRE_PREPARED_ROWS, &a->base);
 	row_finish(WIRE_HARVESTED_ROWS, &a->harvest);
 	row_finish(WIRE_DONE_ROWS, &a->done);
@@ -177,6 +178,12 @@ on_msg(struct role_ctx *ctx, enum role from, struct msg *m)
 
 		if (a)
 			attempt_stop(a);
+	} else if (m->type == WIRE_BOX_SPENT) {
+		const struct wire_usage *u = m->obj;
+		struct attempt *a = find(r, u->task, u->fence);
+
+		if (a)
+			attempt_usage(a, u);
 	}
 }
 

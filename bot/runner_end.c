@@ -128,6 +128,29 @@ end_shim(struct attempt *a)
 		shim_end(a);
 }
 
+/* Kept here too: the next gateway starts from it. */
+void
+attempt_usage(struct attempt *a, const struct wire_usage *u)
+{
+	if (a->is_asked)
+		return;
+	mem_set(&a->done.blocked, u->blocked);
+	mem_set(&a->done.usage, u->usage);
+	mem_set(&a->spent, u->spent);
+}
+
+/* An agent that was refused more ends somehow; this is why. */
+static void
+say_spent(struct attempt *a)
+{
+	auto_free char *reason = NULL;
+
+	if (!a->spent || a->done.outcome == OUTCOME_GREEN)
+		return;
+	reason = mem_fmt("%s (%s)", a->done.reason, a->spent);
+	mem_set(&a->done.reason, reason);
+}
+
 static void
 on_usage(void *ctx, struct msg *m, const struct err *e)
 {
@@ -138,8 +161,9 @@ on_usage(void *ctx, struct msg *m, const struct err *e)
 	a->call = 0;
 	if (!u)
 		log_err(LOG_LEVEL_WARN, &log, "gateway.no_usage", e);
-	else
-		mem_set(&a->done.blocked, u->blocked);
+	else if (u->ok)
+		attempt_usage(a, u);
+	say_spent(a);
 	end_shim(a);
 }
 

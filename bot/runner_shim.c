@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/spawn.h"
 #include "bot/shim.h"
+#include "store/usage.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -18,7 +19,8 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define GATEWAY_MS_MAX 30000
+#define GATEWAY_MS_MAX  30000
+#define MICROS_PER_CENT 10000
 #define END_MS_MAX                                                                                 \
 	15000 /* of a shim that was told to end; it may clean up longer than it may be silent */
 
@@ -50,17 +52,46 @@ on_opened(void *ctx, struct msg *m, const struct err *e)
 		a, OUTCOME_INFRA, "the gateway did not take the box: %s", v ? v->text : e->text);
 }
 
+/* The smaller of two limits, where 0 is none; less what is used, but never none again. */
+static int64_t
+rest_of(int64_t a, int64_t b, int64_t used)
+{
+	int64_t limit = a == 0 || (b > 0 && b < a) ? b : a;
+
+	if (limit == 0)
+		return 0;
+	return limit > used ? limit - used : 1;
+}
+
+/* A budget is the task's; what its earlier attempts took is gone. */
+static void
+set_budget(const struct attempt *a, struct wire_box *box)
+{
+	const struct config *c = a->r->role->config;
+	struct row_list earlier = { 0 };
+	struct usage used;
+
+	usage_parse(a->task.usage, &earlier);
+	usage_total(&earlier, &used);
+	usage_finish(&earlier);
+	box->tokens_max = rest_of(c->limit_tokens, a->settings.limit_tokens, usage_tokens(&used));
+	box->cost_max = rest_of(c->limit_cost_cents * MICROS_PER_CENT,
+		a->settings.limit_cost_cents * MICROS_PER_CENT, used.cost_micro);
+}
+
 static void
 open_gateway(struct attempt *a)
 {
 	struct wire_box box = { .task = a->task.id,
 		.fence = a->task.fence,
 		.models = a->models,
-		.registries = a->registries };
+		.registries = a->registries,
+		.usage = a->done.usage };
 	struct msg_out out = {
 		.type = WIRE_BOX_OPEN, .obj = &box, .fds = &a->listen_fd, .n_fds = 1
 	};
 
+	set_budget(a, &box);
 	a->has_gateway = true;
 	if (a->open_call)
 		msg_call_cancel(role_link(a->r->role, ROLE_GATEWAY), a->open_call);

@@ -79,6 +79,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_BOX_OPENED, "box_opened", GATEWAY, RUNNER, ROWS(VERDICT, verdict), 0, 0 },
 	{ WIRE_BOX_CLOSE, "box_close", RUNNER, GATEWAY, ROWS(BOX, box), 0, 0 },
 	{ WIRE_BOX_USAGE, "box_usage", GATEWAY, RUNNER, ROWS(USAGE, usage), 0, 0 },
+	{ WIRE_BOX_SPENT, "box_spent", GATEWAY, RUNNER, ROWS(USAGE, usage), 0, 0 },
 
 	{ WIRE_STEP, "step", RUNNER, SHIM, NO_ROWS, LIMIT_BLOB_BYTES, MSG_FDS_MAX - 1 },
 	{ WIRE_STEP_LISTEN, "step_listen", SHIM, RUNNER, NO_ROWS, 0, 1 },

@@ -89,6 +89,8 @@ enum wire_type {
 	WIRE_BOX_OPENED, /* struct wire_verdict */
 	WIRE_BOX_CLOSE,  /* struct wire_box */
 	WIRE_BOX_USAGE,  /* struct wire_usage: the answer to close */
+	WIRE_BOX_SPENT,  /* gateway -> runner: struct wire_usage as it is now; one way, so that a
+			    new gateway can be told what was counted already */
 
 	/* runner -> shim, see sandbox/shim.h for the structs */
 	WIRE_STEP, /* blob: row-packed struct box_spec; fds: stdin file, stdout file if any */
@@ -267,6 +269,7 @@ struct wire_done {
 	char *tail;
 	char *tier;
 	char *blocked;
+	char *usage; /* of this attempt, for store/usage.h */
 	char *notes;
 };
 struct wire_logs {
@@ -277,15 +280,22 @@ struct wire_logs {
 struct wire_box {
 	int64_t task;
 	int64_t fence;
-	bool models;     /* the model routes are open (agent step only) */
-	bool registries; /* the registry routes are open */
+	bool models;        /* the model routes are open (agent step only) */
+	bool registries;    /* the registry routes are open */
+	char *usage;        /* what an earlier gateway counted for this attempt */
+	int64_t tokens_max; /* of this attempt at the models; 0: no limit */
+	int64_t cost_max;   /* in millionths of a dollar; 0: no limit */
 };
 struct wire_usage {
+	int64_t task;
+	int64_t fence;
 	bool ok;
 	int64_t requests;
 	int64_t bytes_in;
 	int64_t bytes_out;
 	char *blocked; /* one "host when" a line, or NULL */
+	char *usage;   /* for store/usage.h */
+	char *spent;   /* why no model is asked any more, one sentence, or NULL */
 };
 
 struct wire_step_done {

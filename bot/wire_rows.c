@@ -203,6 +203,7 @@ const struct row WIRE_DONE_ROWS[] = {
 	ROW_S(struct wire_done, tail, "tail", LIMIT_TAIL_BYTES),
 	ROW_S(struct wire_done, tier, "tier", LIMIT_NAME_BYTES),
 	ROW_S(struct wire_done, blocked, "blocked", LIMIT_SUMMARY_BYTES),
+	ROW_S(struct wire_done, usage, "usage", LIMIT_SUMMARY_BYTES),
 	ROW_S(struct wire_done, notes, "notes", LIMIT_SUMMARY_BYTES),
 	ROW_DONE,
 };
@@ -218,15 +219,22 @@ const struct row WIRE_BOX_ROWS[] = {
 	ROW_I(struct wire_box, fence, "fence"),
 	ROW_B(struct wire_box, models, "models"),
 	ROW_B(struct wire_box, registries, "registries"),
+	ROW_S(struct wire_box, usage, "usage", LIMIT_SUMMARY_BYTES),
+	ROW_I(struct wire_box, tokens_max, "tokens_max"),
+	ROW_I(struct wire_box, cost_max, "cost_max"),
 	ROW_DONE,
 };
 
 const struct row WIRE_USAGE_ROWS[] = {
+	ROW_I(struct wire_usage, task, "task"),
+	ROW_I(struct wire_usage, fence, "fence"),
 	ROW_B(struct wire_usage, ok, "ok"),
 	ROW_I(struct wire_usage, requests, "requests"),
 	ROW_I(struct wire_usage, bytes_in, "bytes_in"),
 	ROW_I(struct wire_usage, bytes_out, "bytes_out"),
 	ROW_S(struct wire_usage, blocked, "blocked", LIMIT_SUMMARY_BYTES),
+	ROW_S(struct wire_usage, usage, "usage", LIMIT_SUMMARY_BYTES),
+	ROW_S(struct wire_usage, spent, "spent", LIMIT_SUMMARY_BYTES),
 	ROW_DONE,
 };
 

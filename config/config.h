@@ -45,7 +45,8 @@ struct config_model {
 	char *url;
 	char *key_file;
 	char *key_env;
-	struct strs allow; /* names of models, for str_glob_list; empty: all */
+	struct strs allow;  /* names of models, for str_glob_list; empty: all */
+	struct strs prices; /* for config_price_find */
 };
 
 struct config_registry {
@@ -90,7 +91,9 @@ struct config {
 	int64_t limit_setup_ms;
 	int64_t limit_gate_ms;
 	int64_t limit_attempts;
-	char *logs; /* git: transcripts on refs/agent-logs of the repository; off */
+	int64_t limit_tokens;     /* of one task at the models; 0: no limit */
+	int64_t limit_cost_cents; /* of a US dollar; 0: no limit */
+	char *logs;               /* git: transcripts on refs/agent-logs of the repository; off */
 	bool dry_run;
 	char *store_synchronous; /* full, off */
 };
@@ -118,6 +121,7 @@ struct agent_settings {
 	struct strs protect;    /* globs for str_glob_list */
 	struct row_list chores; /* struct agent_chore */
 	int64_t limit_wall_ms;
+	int64_t limit_tokens;     /* 0: no limit */
 	int64_t limit_cost_cents; /* of a US dollar; 0: no limit */
 	int64_t limit_tasks_open;
 	bool submodules;
@@ -159,6 +163,26 @@ const struct config_agent *config_agent_find(const struct config *c, const char 
  * docs/CONFIG.md. */
 int config_print(const struct config *c, struct buf *out);
 int config_docs(struct buf *out);
+
+/* A line of a model's prices, "PATTERN in DOLLARS [cached DOLLARS] [written DOLLARS] out DOLLARS"
+ * for a million tokens each. */
+#define CONFIG_PRICE_MAX INT64_C(1000000000)
+struct config_price {
+	int64_t in; /* millionths of a dollar for a million tokens */
+	int64_t cached;
+	int64_t written;
+	int64_t out;
+};
+struct config_tokens {
+	int64_t in, cached, written, out;
+};
+int config_price_parse(const char *text, struct config_price *out, struct err *e);
+
+/* The last line whose pattern fits decides; false: the model has no price. */
+bool config_price_find(const struct config_model *m, const char *model, struct config_price *out);
+
+/* In millionths of a dollar, rounded up. */
+int64_t config_price_cost(const struct config_price *p, const struct config_tokens *t);
 
 /* A secret's value out of its file or its variable; the caller wipes it. A secret under 16 bytes is
  * refused (ERR_INVALID): it can be guessed, and cannot be masked in transcripts without masking

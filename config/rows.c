@@ -36,6 +36,7 @@ static const struct row MODEL_ROWS[] = {
 	ROW_S(struct config_model, key_file, "key_file", LIMIT_PATH_BYTES),
 	ROW_S(struct config_model, key_env, "key_env", LIMIT_NAME_BYTES),
 	ROW_SS(struct config_model, allow, "allow", LIMIT_NAME_BYTES, LIST_MAX),
+	ROW_SS(struct config_model, prices, "prices", LIMIT_NAME_BYTES, LIST_MAX),
 	ROW_DONE,
 };
 
@@ -84,6 +85,8 @@ const struct row CONFIG_ROWS[] = {
 	ROW_I(struct config, limit_setup_ms, "limits.setup"),
 	ROW_I(struct config, limit_gate_ms, "limits.gate"),
 	ROW_I(struct config, limit_attempts, "limits.attempts"),
+	ROW_I(struct config, limit_tokens, "limits.tokens"),
+	ROW_I(struct config, limit_cost_cents, "limits.cost_usd"),
 	ROW_S(struct config, logs, "logs", LIMIT_NAME_BYTES),
 	ROW_B(struct config, dry_run, "dry_run"),
 	ROW_S(struct config, store_synchronous, "store_synchronous", LIMIT_NAME_BYTES),
@@ -110,6 +113,7 @@ const struct row AGENT_SETTINGS_ROWS[] = {
 	ROW_L(struct agent_settings, chores, "chores", CONFIG_NAMES_MAX, CHORE_ROWS,
 		struct agent_chore),
 	ROW_I(struct agent_settings, limit_wall_ms, "limits.wall"),
+	ROW_I(struct agent_settings, limit_tokens, "limits.tokens"),
 	ROW_I(struct agent_settings, limit_cost_cents, "limits.cost_usd"),
 	ROW_I(struct agent_settings, limit_tasks_open, "limits.tasks_open"),
 	ROW_B(struct agent_settings, submodules, "submodules"),

@@ -251,6 +251,16 @@ check_cron(const struct setting *s, const char *folder, const char *value, struc
 	return buf_adds(out, value);
 }
 
+static int
+check_price(const struct setting *s, const char *folder, const char *value, struct buf *out,
+	struct err *e)
+{
+	struct config_price parsed;
+	int rc = check_text(s, folder, value, out, e);
+
+	return rc < 0 ? rc : config_price_parse(value, &parsed, e);
+}
+
 static const struct {
 	const char *name;
 	const char *plural;
@@ -275,6 +285,7 @@ static const struct {
 	[SETTING_HOST] = { "host", "list of hosts", check_host },
 	[SETTING_GLOB] = { "pattern", "list of patterns", check_glob },
 	[SETTING_CRON] = { "schedule", NULL, check_cron },
+	[SETTING_PRICE] = { "price", "list of prices", check_price },
 };
 
 const char *

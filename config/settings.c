@@ -77,6 +77,12 @@ static const struct setting MODEL_SETTINGS[] = {
 		.type = SETTING_GLOB,
 		.is_list = true,
 		.help = "Names of models that agents may ask for. Default: all." },
+	{ .path = "prices",
+		.type = SETTING_PRICE,
+		.is_list = true,
+		.help = "What a million tokens cost in US dollars, by pattern of models: `gpt-5* "
+			"in 1.25 cached 0.125 out 10`; the last one that matches decides. With "
+			"them, costs are told and `limits.cost_usd` is kept." },
 	{ .type = SETTING_END },
 };
 
@@ -244,6 +250,18 @@ static const struct setting SERVER[] = {
 		.max = 10,
 		.def = "3",
 		.help = "Attempts at one task before it fails." },
+	{ .path = "limits.tokens",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = LIMIT_ID_MAX,
+		.help = "Tokens that one task may take at the models, read and written, cached "
+			"ones too. Then its agent is stopped. Default: no limit." },
+	{ .path = "limits.cost_usd",
+		.type = SETTING_MONEY,
+		.min = 1,
+		.max = 100000,
+		.help = "What one task may cost at the models' APIs, in US dollars. A model "
+			"without `prices` is refused then. Default: no limit." },
 	{ .path = "logs",
 		.type = SETTING_CHOICE,
 		.choices = "git|off",
@@ -330,11 +348,17 @@ static const struct setting REPOSITORY[] = {
 		.min = SECOND,
 		.max = 24 * HOUR,
 		.help = "Time of the agent in one attempt, at most the server's." },
+	{ .path = "limits.tokens",
+		.type = SETTING_INT,
+		.min = 1,
+		.max = LIMIT_ID_MAX,
+		.help = "Tokens that one task may take at the models, at most the server's." },
 	{ .path = "limits.cost_usd",
 		.type = SETTING_MONEY,
 		.min = 1,
 		.max = 100000,
-		.help = "What one task may cost at the model's API, in US dollars." },
+		.help = "What one task may cost at the models' APIs, in US dollars, at most the "
+			"server's. A model for which the server has no `prices` is refused then." },
 	{ .path = "limits.tasks_open",
 		.type = SETTING_INT,
 		.min = 1,

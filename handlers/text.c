@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "forge/markdown.h"
+#include "store/usage.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -151,6 +152,24 @@ add_list(const char *what, const char *text, struct buf *out)
 	(void)buf_addc(out, '\n');
 }
 
+static void
+add_usage(const struct task *t, struct buf *out)
+{
+	struct row_list list = { 0 };
+	const struct usage *u;
+
+	usage_parse(t->usage, &list);
+	u = list.v;
+	for (size_t i = 0; i < list.n; i++) {
+		(void)buf_adds(out, "- Model ");
+		markdown_code(out, u[i].model, USAGE_MODEL_BYTES_MAX);
+		(void)buf_adds(out, ": ");
+		usage_say(&u[i], out);
+		(void)buf_addc(out, '\n');
+	}
+	usage_finish(&list);
+}
+
 void
 text_pull_body(const struct effects_in *in, struct buf *out)
 {
@@ -163,6 +182,7 @@ text_pull_body(const struct effects_in *in, struct buf *out)
 	text_gate(t, out);
 	(void)buf_addf(out, ".\n\n### How it was made\n\n- Sandbox tier: `%s`\n",
 		t->tier ? t->tier : "unknown");
+	add_usage(t, out);
 	add_list("Refused network access", t->blocked, out);
 	add_list("Left alone", t->notes, out);
 	add_logs(in, out);

@@ -63,9 +63,21 @@ int egress_path_check(const char *path, size_t len, struct err *e);
 
 /* Reads a JSON body without believing it: ERR_DENIED if it asks for a hosted tool or for a remote
  * file, which the provider would fetch; ERR_INVALID if it is not JSON to the letter (a lenient
- * reader at the other end might see what we do not). Adds every model that the body names at its
- * top to models. */
-int egress_body_check(const char *data, size_t len, struct strs *models, struct err *e);
+ * reader at the other end might see what we do not). Fills in what
+ * its top says, which the caller finishes in any case. */
+struct egress_body {
+	struct strs models; /* every one that it names */
+	bool wants_stream;
+};
+int egress_body_check(const char *data, size_t len, struct egress_body *out, struct err *e);
+
+static inline void
+clean_egress_body(struct egress_body *b)
+{
+	strs_finish(&b->models);
+}
+
+#define auto_egress_body auto_cleanup(clean_egress_body)
 
 /* Every one of models is allowed; an empty allow-list allows all, else there must be a model.
  * Models that search the web by themselves never are. */

@@ -78,7 +78,7 @@ struct scan {
 	bool wants_key;
 	char key[TEXT_MAX];  /* of the member whose value comes next, else "" */
 	char text[TEXT_MAX]; /* the last string */
-	struct strs *models;
+	struct egress_body *body;
 };
 
 static int
@@ -181,7 +181,7 @@ check_value(const struct scan *s, struct err *e)
 		}
 	}
 	if (s->depth == 1 && strcasecmp(s->key, "model") == 0)
-		strs_add(s->models, s->text);
+		strs_add(&s->body->models, s->text);
 	return check_remote(s, e);
 }
 
@@ -233,6 +233,8 @@ on_literal(struct scan *s, char first, struct err *e)
 
 	if (!first || !strchr(letters, first) || s->wants_key)
 		return malformed(e);
+	if (s->depth == 1 && first == 't' && strcasecmp(s->key, "stream") == 0)
+		s->body->wants_stream = true;
 	while (s->p < s->end && *s->p && strchr(letters, *s->p))
 		s->p++;
 	s->key[0] = '\0';
@@ -267,9 +269,9 @@ on_token(struct scan *s, char c, struct err *e)
 }
 
 int
-egress_body_check(const char *data, size_t len, struct strs *models, struct err *e)
+egress_body_check(const char *data, size_t len, struct egress_body *out, struct err *e)
 {
-	struct scan s = { .p = data, .end = data + len, .models = models };
+	struct scan s = { .p = data, .end = data + len, .body = out };
 	int rc = 0;
 
 	while (rc == 0 && s.p < s.end)

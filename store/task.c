@@ -139,6 +139,7 @@ const struct row TASK_ROWS[] = {
 	S(tier, LIMIT_NAME_BYTES),
 	S(blocked, LIMIT_SUMMARY_BYTES),
 	S(notes, LIMIT_SUMMARY_BYTES),
+	S(usage, LIMIT_SUMMARY_BYTES),
 	S(log_ref_sha, 64),
 	ROW_DONE,
 };

@@ -122,6 +122,7 @@ struct task {
 	char *tail;         /* last lines of the terminal */
 	char *tier;         /* sandbox tier of the last attempt */
 	char *blocked;      /* hosts that the gateway refused, one a line, or NULL */
+	char *usage;        /* tokens by model of all attempts, for store/usage.h, or NULL */
 	char *notes;        /* what the harvest left alone (submodules, LFS), or NULL */
 	char *log_ref_sha;  /* commit id of refs/agent-logs/<task>, or NULL */
 };

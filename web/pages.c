@@ -5,6 +5,7 @@
 #include "web/pages.h"
 
 #include "base/limits.h"
+#include "store/usage.h"
 #include "web/template.h"
 
 #include <string.h>
@@ -97,6 +98,25 @@ add_head(const struct site_task *s, struct buf *out)
 }
 
 static void
+add_usage(const struct task *t, struct buf *out)
+{
+	struct row_list list = { 0 };
+	const struct usage *u;
+
+	usage_parse(t->usage, &list);
+	u = list.v;
+	for (size_t i = 0; i < list.n; i++) {
+		auto_buf struct buf what = BUF_INIT(256);
+		auto_buf struct buf said = BUF_INIT(256);
+
+		(void)buf_addf(&what, "Model %s", u[i].model);
+		usage_say(&u[i], &said);
+		add_row(out, buf_str(&what), buf_str(&said));
+	}
+	usage_finish(&list);
+}
+
+static void
 add_facts(const struct site_task *s, struct buf *out)
 {
 	const struct task *t = s->task;
@@ -114,6 +134,7 @@ add_facts(const struct site_task *s, struct buf *out)
 	if (t->gate_exit >= 0)
 		add_number_row(out, "Test exit code", t->gate_exit);
 	add_row(out, "Sandbox tier", t->tier);
+	add_usage(t, out);
 	add_row(out, "Refused network access", t->blocked);
 	add_row(out, "Commit", t->head_sha);
 	html_add(out, "</table>\n");

@@ -52,6 +52,7 @@ async function assertWork(forge, { pull, issue, repo, bot }, number) {
   assert.match(pull.body, /^✅ passed: `sh test.sh`, run by nightshift itself in a clean box/m);
   assert.match(pull.body, /^- Sandbox tier: `(slots|userns): .+`$/m);
   assert.match(pull.body, /<details>.*\n\n```\n[\s\S]*1 passed, 0 failed\n```\n\n<\/details>/);
+  assert.match(pull.body, /- Model `scripted`: \d+ requests, [\d,]+ tokens in.*, [\d,]+ out/);
   assert.equal(pull.pull.draft, false);
   assert.ok(
     issue.reactions.some((r) => r.user === bot && r.content === 'eyes'),

@@ -93,9 +93,12 @@ on_master_msg(void *ctx, struct msg_link *link, struct msg *m)
 static void
 on_peer_msg(void *ctx, struct msg_link *link, struct msg *m)
 {
-	(void)ctx;
+	struct role_case *c = ctx;
+
 	(void)link;
-	fail_msg("unasked message %d", m->type);
+	if (m->type != WIRE_BOX_SPENT)
+		fail_msg("unasked message %d", m->type);
+	mem_set(&c->said_spent, ((const struct wire_usage *)m->obj)->usage);
 }
 
 static void
@@ -229,7 +232,7 @@ static void
 forget_answer(struct role_case *c)
 {
 	free(c->verdict.text);
-	free(c->usage.blocked);
+	row_finish(WIRE_USAGE_ROWS, &c->usage);
 	free(c->blob);
 	c->verdict = (struct wire_verdict){ 0 };
 	c->usage = (struct wire_usage){ 0 };
@@ -241,6 +244,7 @@ role_case_finish(struct role_case *c)
 {
 	(void)role_case_stop(c);
 	forget_answer(c);
+	free(c->said_spent);
 	msg_link_destroy(c->peer);
 	msg_link_destroy(c->master);
 	loop_destroy(c->loop);
@@ -258,8 +262,7 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 		fail_msg("no answer: %s", e->text);
 	c->type = m->type;
 	if (m->type == WIRE_BOX_USAGE) {
-		c->usage = *(struct wire_usage *)m->obj;
-		((struct wire_usage *)m->obj)->blocked = NULL;
+		row_copy(WIRE_USAGE_ROWS, &c->usage, m->obj);
 	} else {
 		c->verdict = *(struct wire_verdict *)m->obj;
 		((struct wire_verdict *)m->obj)->text = NULL;

@@ -29,7 +29,8 @@ struct role_case {
 	int n_answers;
 	uint16_t type;
 	struct wire_verdict verdict; /* owned text */
-	struct wire_usage usage;     /* owned blocked */
+	struct wire_usage usage;     /* owned texts */
+	char *said_spent;            /* of the last BOX_SPENT: its usage; owned */
 	char *blob;                  /* owned, NUL-terminated */
 	size_t blob_len;
 };

@@ -182,13 +182,13 @@ hosted_tools_are_found_wherever_they_hide(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		auto_strs struct strs models = { 0 };
+		auto_egress_body struct egress_body body = { 0 };
 		size_t len = strlen(rows[i].body);
 
 		print_message("  %s\n", rows[i].name);
 		if (strcmp(rows[i].name, "in UTF-16") == 0)
 			len = 8;
-		assert_int_equal(egress_body_check(rows[i].body, len, &models, NULL), rows[i].want);
+		assert_int_equal(egress_body_check(rows[i].body, len, &body, NULL), rows[i].want);
 	}
 }
 
@@ -219,11 +219,10 @@ remote_files_are_found(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		auto_strs struct strs models = { 0 };
+		auto_egress_body struct egress_body body = { 0 };
 
 		print_message("  %s\n", rows[i].name);
-		assert_int_equal(
-			egress_body_check(rows[i].body, strlen(rows[i].body), &models, NULL),
+		assert_int_equal(egress_body_check(rows[i].body, strlen(rows[i].body), &body, NULL),
 			rows[i].want);
 	}
 }
@@ -231,14 +230,14 @@ remote_files_are_found(void **state)
 static void
 a_bomb_of_brackets_is_refused_in_one_pass(void **state)
 {
-	auto_strs struct strs models = { 0 };
+	auto_egress_body struct egress_body body = { 0 };
 	auto_free char *bomb = mem_zero(MIB(8));
 
 	(void)state;
 	memset(bomb, '[', MIB(8));
-	assert_int_equal(egress_body_check(bomb, MIB(8), &models, NULL), ERR_INVALID);
+	assert_int_equal(egress_body_check(bomb, MIB(8), &body, NULL), ERR_INVALID);
 	memset(bomb, ' ', MIB(8));
-	assert_int_equal(egress_body_check(bomb, MIB(8), &models, NULL), 0);
+	assert_int_equal(egress_body_check(bomb, MIB(8), &body, NULL), 0);
 }
 
 static void
@@ -262,14 +261,18 @@ models_are_an_allow_list(void **state)
 	strs_add(&allow, "gpt-*");
 	strs_add(&allow, "!gpt-5-secret");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		auto_strs struct strs models = { 0 };
+		auto_egress_body struct egress_body body = { 0 };
 
 		print_message("  %s\n", rows[i].body);
 		assert_int_equal(
-			egress_body_check(rows[i].body, strlen(rows[i].body), &models, NULL), 0);
-		assert_int_equal(egress_models_ok(&allow, &models), rows[i].want);
-		assert_true(egress_models_ok(&none, &models));
+			egress_body_check(rows[i].body, strlen(rows[i].body), &body, NULL), 0);
+		assert_int_equal(egress_models_ok(&allow, &body.models), rows[i].want);
+		assert_true(egress_models_ok(&none, &body.models));
 	}
+	auto_egress_body struct egress_body streams = { 0 };
+	const char *asks = "{\"a\":{\"stream\":false},\"stream\":true}";
+	assert_int_equal(egress_body_check(asks, strlen(asks), &streams, NULL), 0);
+	assert_true(streams.wants_stream);
 	auto_strs struct strs online = { 0 };
 	strs_add(&online, "vendor/gpt-5:online");
 	assert_false(egress_models_ok(&none, &online));
