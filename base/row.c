@@ -127,13 +127,13 @@ row_copy(const struct row *rows, void *to, const void *from)
 	}
 }
 
-/* FNV-1a over what the wire depends on: two tables that would misread each other differ here. */
+/* Like FNV-1a, over what the wire depends on: two tables that would misread each other differ here.
+ */
 static uint32_t
 hash_u64(uint32_t h, uint64_t v)
 {
-	for (size_t i = 0; i < 8; i++)
-		h = (h ^ (uint8_t)(v >> (8 * i))) * UINT32_C(16777619);
-	return h;
+	h = (h ^ (uint32_t)v) * UINT32_C(16777619);
+	return (h ^ (uint32_t)(v >> 32)) * UINT32_C(16777619);
 }
 
 static uint32_t

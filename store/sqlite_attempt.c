@@ -87,10 +87,10 @@ sqlite_transcript_put(
 	auto_buf struct buf text = BUF_INIT(LIMIT_TRANSCRIPT_BYTES + KIB(256));
 	size_t cast_len = t->cast ? strlen(t->cast) : 0;
 	size_t text_len = t->text ? strlen(t->text) : 0;
-	int rc = pack_squeeze(s->pack, t->cast, cast_len, &cast, e);
+	int rc = pack_squeeze(s->pack, PACK_SMALL, t->cast, cast_len, &cast, e);
 
 	if (rc == 0)
-		rc = pack_squeeze(s->pack, t->text, text_len, &text, e);
+		rc = pack_squeeze(s->pack, PACK_SMALL, t->text, text_len, &text, e);
 	if (rc < 0)
 		return rc;
 	rc = sqlite_run(s, e,

@@ -15,7 +15,7 @@ sqlite_delivery_add(struct store *st, const struct delivery *d, const void *body
 {
 	struct sqlite *s = sqlite_of(st);
 	auto_buf struct buf packed = BUF_INIT(LIMIT_DELIVERY_BYTES + KIB(256));
-	int rc = pack_squeeze(s->pack, body, len, &packed, e);
+	int rc = pack_squeeze(s->pack, PACK_QUICK, body, len, &packed, e);
 
 	if (rc < 0)
 		return rc;

@@ -26,6 +26,7 @@
 #define ACCEPTS_PER_ROUND 64
 #define ACCEPT_PAUSE_MS   100
 #define DEFER_S           5
+#define HEAD_BYTES_USUAL  2048 /* looked at first: the body behind would only be copied */
 
 struct listener {
 	int fd;
@@ -89,20 +90,33 @@ refuse(int fd, int status, const char *reason)
 
 enum look { LOOK_WAIT, LOOK_ADMIT, LOOK_GONE };
 
+static ssize_t
+peek(struct door *d, int fd, size_t bytes, enum guard_verdict *verdict, struct err *e)
+{
+	ssize_t n = recv(fd, d->head, bytes, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0)
+		*verdict = guard_head(d->head, (size_t)n, e);
+	return n;
+}
+
 /* Looks at what has come. LOOK_GONE: refused, the descriptor is closed. */
 static enum look
 look(struct door *d, int fd)
 {
-	ssize_t n = recv(fd, d->head, sizeof(d->head), MSG_PEEK | MSG_DONTWAIT);
+	enum guard_verdict verdict = GUARD_MORE;
 	struct err e = { 0 };
+	ssize_t n = peek(d, fd, HEAD_BYTES_USUAL, &verdict, &e);
 
+	if (n == HEAD_BYTES_USUAL && verdict == GUARD_MORE)
+		n = peek(d, fd, sizeof(d->head), &verdict, &e);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return LOOK_WAIT;
 	if (n <= 0) {
 		(void)close(fd);
 		return LOOK_GONE;
 	}
-	switch (guard_head(d->head, (size_t)n, &e)) {
+	switch (verdict) {
 	case GUARD_MORE:
 		return LOOK_WAIT;
 	case GUARD_PASS:

@@ -17,12 +17,13 @@ comes_back_byte_for_byte(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		enum pack_way way = i % 2 ? PACK_QUICK : PACK_SMALL;
 		auto_free char *data = mem_array(sizes[i] + 1, 1);
 		auto_buf struct buf packed = BUF_INIT(MIB(4)), plain = BUF_INIT(MIB(4));
 
 		for (size_t k = 0; k < sizes[i]; k++)
 			data[k] = (char)(k * 7 % 251);
-		assert_int_equal(pack_squeeze(p, data, sizes[i], &packed, NULL), 0);
+		assert_int_equal(pack_squeeze(p, way, data, sizes[i], &packed, NULL), 0);
 		assert_int_equal(
 			pack_expand(p, packed.data, packed.len, sizes[i], &plain, NULL), 0);
 		assert_int_equal(plain.len, sizes[i]);
@@ -38,7 +39,7 @@ a_wrong_frame_is_an_error(void **state)
 	auto_buf struct buf packed = BUF_INIT(MIB(1)), plain = BUF_INIT(MIB(1));
 
 	(void)state;
-	assert_int_equal(pack_squeeze(p, "hello", 5, &packed, NULL), 0);
+	assert_int_equal(pack_squeeze(p, PACK_QUICK, "hello", 5, &packed, NULL), 0);
 	assert_int_equal(pack_expand(p, packed.data, packed.len, 4, &plain, NULL), ERR_INVALID);
 	assert_int_equal(pack_expand(p, packed.data, packed.len, 6, &plain, NULL), ERR_INVALID);
 	assert_int_equal(pack_expand(p, packed.data, packed.len - 1, 5, &plain, NULL), ERR_INVALID);
@@ -54,11 +55,11 @@ nothing_is_allocated_on_a_frames_word(void **state)
 	auto_buf struct buf packed = BUF_INIT(MIB(1)), plain = BUF_INIT(100), small = BUF_INIT(4);
 
 	(void)state;
-	assert_int_equal(pack_squeeze(p, "hello", 5, &packed, NULL), 0);
+	assert_int_equal(pack_squeeze(p, PACK_QUICK, "hello", 5, &packed, NULL), 0);
 	assert_int_equal(
 		pack_expand(p, packed.data, packed.len, (size_t)1 << 40, &plain, NULL), ERR_LIMIT);
 	assert_int_equal(pack_expand(p, packed.data, packed.len, 101, &plain, NULL), ERR_LIMIT);
-	assert_int_equal(pack_squeeze(p, "hello", 5, &small, NULL), ERR_LIMIT);
+	assert_int_equal(pack_squeeze(p, PACK_QUICK, "hello", 5, &small, NULL), ERR_LIMIT);
 	pack_destroy(p);
 }
 
