@@ -27,6 +27,11 @@
 #define LIMIT_COMMANDS      8
 #define LIMIT_ITEMS         100
 
+/* Sessions of agents, kept for follow-ups. */
+#define LIMIT_SESSION_BYTES MIB(16)
+#define LIMIT_SESSION_MS    (14 * 24 * 3600 * 1000L)
+#define LIMIT_SESSIONS      128
+
 /* Repository: what a harvest may bring out. */
 #define LIMIT_BUNDLE_BYTES         MIB(64)
 #define LIMIT_HARVEST_FILES        5000

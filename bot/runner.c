@@ -92,7 +92,8 @@ attempt_free(struct attempt *a)
 	agent_settings_finish(&a->settings);
 	task_finish(&a->task);
 	free(a->agent_text);
-	free(a->pack_tail);
+	free(a->quiet_tail);
+	free(a->session.id);
 	free(a->layer);
 	free(a->layer_key);
 	free(a->dir);
@@ -251,6 +252,7 @@ start(struct role_ctx *ctx, struct err *e)
 	auto_free char *dir = role_path(ctx->config, "boxes");
 	auto_free char *run = mem_fmt("%s/run", dir);
 	auto_free char *layers = mem_fmt("%s/layers", dir);
+	auto_free char *sessions = mem_fmt("%s/sessions", dir);
 	int rc;
 
 	ctx->own = r;
@@ -260,6 +262,8 @@ start(struct role_ctx *ctx, struct err *e)
 	rc = fs_mkdirs(run, 0700, e);
 	if (rc == 0)
 		rc = fs_mkdirs(layers, 0700, e);
+	if (rc == 0)
+		rc = fs_mkdirs(sessions, 0700, e);
 	if (rc == 0)
 		rc = check_tier(r, e);
 	if (rc < 0)

@@ -4,11 +4,13 @@
  *
  * An attempt is a line of phases, each an errand (a call to the courier) or a box (a step of its
  * shim). runner_attempt.c knows the order, runner_spec.c what is in each box, runner_shim.c how to
- * talk to a shim, runner_layer.c which setup was done before, runner_end.c how it is told.
+ * talk to a shim, runner_layer.c which setup was done before, runner_agent.c the agent's own turn,
+ * runner_session.c what it remembers, runner_end.c how it is told.
  * Phases, boxes and layers live in <state_dir>/boxes:
  *
  *	run/<slot>.<task>.<fence>/   one attempt: its shim's directory
  *	layers/<key>/{ws,home}/      what a setup wrote, read-only and shared
+ *	sessions/<key>/{tar,about}   what an agent knows of a branch
  *	gone.<n>/                    being removed
  */
 #ifndef BOT_RUNNER_H
@@ -16,6 +18,8 @@
 
 #include "bot/role.h"
 #include "sandbox/sandbox.h"
+
+struct agent_row;
 
 struct runner {
 	struct role_ctx *role;
@@ -33,12 +37,25 @@ struct runner {
 enum phase {
 	PHASE_PREPARE,
 	PHASE_SETUP,
+	PHASE_RESUME, /* box: an earlier session into the agent's home */
 	PHASE_AGENT,
+	PHASE_SESSION, /* box: its session out of it */
 	PHASE_PACK,    /* box: the changes become a bundle */
 	PHASE_HARVEST, /* courier: the bundle becomes a commit */
 	PHASE_GATE,
 	PHASE_END,
 	PHASE_COUNT,
+};
+
+/* What the agent remembers: of a follow-up's branch from the beginning, later its own. */
+struct session {
+	char *id;        /* NULL: it has not said one, or cannot go on with one */
+	bool is_sought;  /* whether there is an earlier one is known */
+	bool is_resumed; /* the agent was told to go on with it */
+	bool is_refused; /* and did not: this is a fresh one */
+	bool is_packed;  /* session.tar is there */
+	int64_t read;    /* tokens of the whole session */
+	int64_t written;
 };
 
 struct attempt {
@@ -80,9 +97,11 @@ struct attempt {
 	/* What will be told. */
 	struct task_step step; /* under way; name is a literal */
 	int64_t agent_exit;
-	int64_t agent_end; /* enum box_end */
+	int64_t agent_end;  /* enum box_end */
+	bool agent_is_done; /* by its own account */
 	char *agent_text;
-	char *pack_tail; /* last words of the pack, for when it fails */
+	struct session session;
+	char *quiet_tail; /* last words of a box that is not in the transcript */
 	struct wire_done done;
 	bool is_told;        /* DONE was taken */
 	bool is_silent;      /* nothing is to be told: the role is ending */
@@ -109,8 +128,13 @@ void attempt_tail(struct attempt *a, const char *tail, size_t len);
 void attempt_begin_prepare(struct attempt *a);
 void attempt_begin_setup(struct attempt *a);
 void attempt_begin_agent(struct attempt *a);
+void attempt_begin_pack(struct attempt *a);
 void attempt_begin_harvest(struct attempt *a);
 void attempt_begin_gate(struct attempt *a);
+
+/* A box of this phase, as make says. */
+int attempt_run_box(struct attempt *a, enum phase phase,
+	int (*make)(struct attempt *, struct box_spec *, struct err *), struct err *e);
 
 /* Fills in whose it is, and says it. */
 void attempt_progress(struct attempt *a, struct wire_progress *p);
@@ -123,10 +147,38 @@ void attempt_step_end(struct attempt *a, int64_t exit_code, const char *note);
 void attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* ---- runner_agent.c ---- */
+
+void attempt_resume_ended(struct attempt *a, const struct wire_step_done *d);
+void attempt_agent_ended(struct attempt *a, const struct wire_step_done *d);
+void attempt_session_ended(struct attempt *a, const struct wire_step_done *d);
+
+/* The agent that the task asks for, or the repository, or the configuration; NULL: there is none of
+ * that name. */
+const struct config_agent *attempt_agent(const struct attempt *a);
+const struct agent_row *attempt_agent_row(const struct attempt *a);
+
+/* ---- runner_session.c ---- */
+
+/* Looks for one that this agent left on the branch of this task, fills in what is known of it and
+ * opens it. False: there is none, or it is too old. */
+bool session_find(struct attempt *a, int *tar_fd);
+
+/* What the agent has just left belongs to the branch from now on. Best effort. */
+void session_keep(struct attempt *a);
+
+/* The stored one is of no use. */
+void session_drop(struct attempt *a);
+
+/* What the pack says before the name of a file that it leaves out, alone on a line. */
+#define PACK_LEFT "left alone: "
+
 /* ---- runner_spec.c: what is in each box. ERR_INVALID: the agent cannot be run so. ---- */
 
 int spec_setup(struct attempt *a, struct box_spec *s, struct err *e);
+int spec_resume(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_agent(struct attempt *a, struct box_spec *s, struct err *e);
+int spec_session(struct attempt *a, struct box_spec *s, struct err *e);
 const char *spec_agent_name(const struct attempt *a);
 int spec_pack(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_gate(struct attempt *a, struct box_spec *s, struct err *e);

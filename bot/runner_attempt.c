@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/runner_text.h"
+#include "sandbox/agent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,14 +70,21 @@ attempt_step_end(struct attempt *a, int64_t exit_code, const char *note)
 	progress_step(a);
 }
 
+/* A box that the task can do without. */
+static bool
+is_extra(const struct attempt *a)
+{
+	return a->phase == PHASE_RESUME || a->phase == PHASE_SESSION;
+}
+
 void
 attempt_tail(struct attempt *a, const char *tail, size_t len)
 {
 	auto_free char *text = mem_strn(tail ? tail : "", len);
 	struct wire_progress p = { .state = -1, .tail = text };
 
-	if (a->phase == PHASE_PACK) {
-		mem_set(&a->pack_tail, text);
+	if (a->phase == PHASE_PACK || is_extra(a)) {
+		mem_set(&a->quiet_tail, text);
 		return;
 	}
 	mem_set(&a->done.tail, text);
@@ -96,6 +104,8 @@ attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
 	(void)buf_addv(&reason, fmt, ap);
 	va_end(ap);
 	a->phase = PHASE_END;
+	if (outcome == OUTCOME_GREEN || outcome == OUTCOME_UNTESTED)
+		session_keep(a);
 	a->done.outcome = outcome;
 	a->done.reason = mem_str(buf_str(&reason));
 	attempt_wind_up(a);
@@ -103,55 +113,50 @@ attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
 
 /* ---- boxes ---- */
 
-/* Prompt and bundle travel as files: agents that inherit an open pipe as standard input wait for
- * ever. */
 static int
-open_stdio(const struct attempt *a, int *in, int *out, struct err *e)
+open_out(const struct attempt *a, const char *name, int *out, struct err *e)
 {
-	auto_free char *bundle = attempt_path(a, "bundle");
+	auto_free char *path = attempt_path(a, name);
+
+	*out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return *out < 0 ? err_sys(e, "create %s", path) : 0;
+}
+
+/* Prompt, bundle and session travel as files: agents that inherit an open pipe as standard input
+ * wait for ever. */
+static int
+open_stdio(struct attempt *a, int *in, int *out, struct err *e)
+{
 	const char *prompt = a->task.prompt ? a->task.prompt : "";
-	int rc;
+	int rc = 0;
 
 	if (a->phase == PHASE_AGENT)
 		return fs_memfd("prompt", prompt, strlen(prompt), in, e);
-	if (a->phase != PHASE_PACK)
-		return 0;
-	rc = fs_memfd("empty", "", 0, in, e);
-	if (rc < 0)
-		return rc;
-	*out = open(bundle, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return *out < 0 ? err_sys(e, "create %s", bundle) : 0;
+	if (a->phase == PHASE_RESUME)
+		return session_find(a, in) ? 0 : err_set(e, ERR_MISSING, "the session is gone");
+	if (a->phase == PHASE_PACK)
+		rc = open_out(a, "bundle", out, e);
+	else if (a->phase == PHASE_SESSION)
+		rc = open_out(a, "session.tar", out, e);
+	return rc < 0 ? rc : fs_memfd("empty", "", 0, in, e);
 }
 
-static int
-run_box(struct attempt *a, int (*make)(struct attempt *, struct box_spec *, struct err *),
-	struct err *e)
+int
+attempt_run_box(struct attempt *a, enum phase phase,
+	int (*make)(struct attempt *, struct box_spec *, struct err *), struct err *e)
 {
 	auto_box_spec struct box_spec spec = { 0 };
 	auto_fd int in = -1;
 	auto_fd int out = -1;
-	int rc = make(a, &spec, e);
+	int rc;
 
+	a->phase = phase;
+	rc = make(a, &spec, e);
 	if (rc == 0)
 		rc = open_stdio(a, &in, &out, e);
 	if (rc == 0)
 		rc = shim_run(a, &spec, steal_fd(&in), steal_fd(&out), e);
 	return rc;
-}
-
-void
-attempt_begin_agent(struct attempt *a)
-{
-	struct err e = { 0 };
-	int rc;
-
-	a->phase = PHASE_AGENT;
-	attempt_step_begin(a, "agent");
-	rc = run_box(a, spec_agent, &e);
-	if (rc == ERR_INVALID)
-		attempt_end(a, OUTCOME_AGENT, "the agent cannot be started: %s", e.text);
-	else if (rc < 0)
-		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
 void
@@ -161,21 +166,19 @@ attempt_begin_setup(struct attempt *a)
 
 	if (a->setup_next == 0 && !a->on_head)
 		attempt_step_begin(a, "setup");
-	a->phase = PHASE_SETUP;
-	if (run_box(a, spec_setup, &e) < 0)
+	if (attempt_run_box(a, PHASE_SETUP, spec_setup, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
-static void
-begin_pack(struct attempt *a)
+void
+attempt_begin_pack(struct attempt *a)
 {
 	struct wire_progress p = { .state = TASK_GATING };
 	struct err e = { 0 };
 
 	attempt_progress(a, &p);
 	attempt_step_begin(a, "harvest");
-	a->phase = PHASE_PACK;
-	if (run_box(a, spec_pack, &e) < 0)
+	if (attempt_run_box(a, PHASE_PACK, spec_pack, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
@@ -184,8 +187,7 @@ run_tests(struct attempt *a)
 {
 	struct err e = { 0 };
 
-	a->phase = PHASE_GATE;
-	if (run_box(a, spec_gate, &e) < 0)
+	if (attempt_run_box(a, PHASE_GATE, spec_gate, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
@@ -246,37 +248,38 @@ setup_ended(struct attempt *a, const struct wire_step_done *d)
 	}
 }
 
+/* Files that the agent changes unasked are no part of its work; the box said which it met. */
 static void
-agent_ended(struct attempt *a, const struct wire_step_done *d)
+note_rewrites(struct attempt *a)
 {
-	auto_buf struct buf words = BUF_INIT(LIMIT_SUMMARY_BYTES);
+	const struct agent_row *row = attempt_agent_row(a);
+	auto_free char *said = mem_fmt("\n%s\n", a->quiet_tail ? a->quiet_tail : "");
 
-	/* An agent that speaks in events says later which words are its last. */
-	text_last_words(a->done.tail, spec_agent_name(a), &words);
-	if (words.len > 0)
-		mem_set(&a->done.summary, words.data);
-	a->agent_exit = d->exit_code;
-	a->agent_end = d->ended_by;
-	mem_set(&a->agent_text, d->text);
-	attempt_step_end(a, d->exit_code, d->text);
-	if (d->ended_by == BOX_END_START)
-		attempt_end(a, OUTCOME_AGENT, "the agent cannot be started: %s",
-			d->text ? d->text : "");
-	else
-		begin_pack(a);
+	for (size_t i = 0; row && row->rewrites && row->rewrites[i]; i++) {
+		auto_free char *line = mem_fmt("\n" PACK_LEFT "%s\n", row->rewrites[i]);
+		auto_free char *notes = NULL;
+
+		if (!strstr(said, line))
+			continue;
+		notes = mem_fmt("%s%s%s, which %s changes by itself",
+			a->done.notes ? a->done.notes : "", a->done.notes ? "\n" : "",
+			row->rewrites[i], row->name);
+		mem_set(&a->done.notes, notes);
+	}
 }
 
 static void
 pack_ended(struct attempt *a, const struct wire_step_done *d)
 {
 	if (d->ended_by == BOX_END_ITSELF && d->exit_code == 0) {
+		note_rewrites(a);
 		attempt_begin_harvest(a);
 		return;
 	}
-	attempt_step_end(a, d->exit_code, a->pack_tail);
+	attempt_step_end(a, d->exit_code, a->quiet_tail);
 	attempt_end(a, OUTCOME_REFUSED, "the changes could not be taken out of the box: %s",
 		d->ended_by != BOX_END_ITSELF ? "git took too long"
-		: a->pack_tail                ? a->pack_tail
+		: a->quiet_tail               ? a->quiet_tail
 					      : "git failed");
 }
 
@@ -304,7 +307,9 @@ gate_ended(struct attempt *a, const struct wire_step_done *d)
 typedef void ended_fn(struct attempt *a, const struct wire_step_done *d);
 static ended_fn *const ENDED[PHASE_COUNT] = {
 	[PHASE_SETUP] = setup_ended,
-	[PHASE_AGENT] = agent_ended,
+	[PHASE_RESUME] = attempt_resume_ended,
+	[PHASE_AGENT] = attempt_agent_ended,
+	[PHASE_SESSION] = attempt_session_ended,
 	[PHASE_PACK] = pack_ended,
 	[PHASE_GATE] = gate_ended,
 };
@@ -314,8 +319,11 @@ static ended_fn *const ENDED[PHASE_COUNT] = {
 static bool
 is_ours(const struct attempt *a, const struct wire_step_done *d)
 {
+	if (is_extra(a))
+		return false;
 	if (d->ended_by == BOX_END_START)
-		return a->phase != PHASE_AGENT || d->stage != BOX_STAGE_EXEC;
+		return a->phase != PHASE_AGENT ||
+		       (d->stage != BOX_STAGE_EXEC && !a->session.is_resumed);
 	return d->ended_by == BOX_END_INFRA || d->ended_by == BOX_END_STOP;
 }
 

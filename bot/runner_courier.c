@@ -120,6 +120,9 @@ end_without_change(struct attempt *a)
 		attempt_end(a, OUTCOME_AGENT,
 			"the agent ended with exit code %" PRId64 " and changed nothing",
 			a->agent_exit);
+	} else if (!a->agent_is_done) {
+		attempt_end(a, OUTCOME_AGENT,
+			"the agent ended before it was through and changed nothing");
 	} else {
 		attempt_end(a, OUTCOME_EMPTY, "the agent changed nothing");
 	}

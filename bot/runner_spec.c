@@ -4,7 +4,9 @@
  *
  *	         /workspace                                 home       reaches
  *	setup    setup | checkout                           setup      registries
- *	agent    agent | setup, checkout                    | setup    registries, models
+ *	resume                                              agent | setup   nothing
+ *	agent    agent | setup, checkout                    agent | setup   registries, models
+ *	session                                             agent | setup   nothing
  *	pack     | agent, checkout          /git | .git     empty      nothing
  *	setup    head | delta, checkout                     head       registries (if need be)
  *	gate     gate | delta, setup or head, checkout      | same     registries, if asked for
@@ -23,16 +25,23 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
-#define PACK_MS_MAX (INT64_C(5) * 60 * 1000)
-#define GIT_DIR     "/git"
+#define PACK_MS_MAX    (INT64_C(5) * 60 * 1000)
+#define SESSION_MS_MAX 60000
+#define GIT_DIR        "/git"
 
 /* Runs in the box. Repositories that the agent made inside the tree become plain directories; .git
  * at the top is the one thing that git itself never adds. */
 static const char PACK[] = "set -e\n"
 			   "find . -mindepth 2 -name .git -prune -exec rm -rf -- {} +\n"
 			   "git add --all\n"
+			   "for path in $LEAVE; do\n"
+			   " git diff --cached --quiet \"$BASE\" -- \"$path\" && continue\n"
+			   " git reset --quiet \"$BASE\" -- \"$path\"\n"
+			   " echo \"" PACK_LEFT "$path\" >&2\n"
+			   "done\n"
 			   "tree=$(git write-tree)\n"
 			   "commit=$(git commit-tree \"$tree\" -p \"$BASE\" -m changes)\n"
 			   "git update-ref refs/heads/changes \"$commit\"\n"
@@ -95,26 +104,43 @@ add_checkout(const struct attempt *a, struct box_spec *s)
 	box_spec_layer(s, BOX_WORKSPACE, a->base.checkout_dir, a->base.owner_uid, false);
 }
 
-/* Without a setup the home is a tmpfs; otherwise what it installed there is there for all that
- * follows. */
+/* A home that outlives its box; what a setup installed there is in it. */
 static int
-add_home(const struct attempt *a, struct box_spec *s, const char *name, struct err *e)
+add_home_layers(const struct attempt *a, struct box_spec *s, const char *name, struct err *e)
 {
 	auto_free char *empty = attempt_path(a, "empty");
 	struct stat st;
-	int rc;
+	int rc = attempt_mkdir(a, "empty", e);
 
-	if (!a->layer)
-		return 0;
-	rc = attempt_mkdir(a, "empty", e);
 	if (rc == 0)
 		rc = add_writable(a, s, BOX_HOME, name, e);
 	if (rc == 0)
 		rc = add_setup(a, s, BOX_HOME, "home", e);
-	if (rc < 0 || lstat(empty, &st) < 0)
-		return rc;
-	box_spec_layer(s, BOX_HOME, empty, st.st_uid, false);
-	return 0;
+	if (rc == 0 && lstat(empty, &st) < 0)
+		rc = err_sys(e, "stat %s", empty);
+	if (rc == 0)
+		box_spec_layer(s, BOX_HOME, empty, st.st_uid, false);
+	return rc;
+}
+
+/* Without a setup the home is a tmpfs. */
+static int
+add_home(const struct attempt *a, struct box_spec *s, const char *name, struct err *e)
+{
+	return a->layer ? add_home_layers(a, s, name, e) : 0;
+}
+
+/* That of an agent whose session is wanted afterwards. One that starts afresh does not see what the
+ * session that it refused has left. */
+static int
+add_agent_home(const struct attempt *a, struct box_spec *s, struct err *e)
+{
+	const struct agent_row *row = attempt_agent_row(a);
+	const char *name = a->session.is_refused ? "fresh-home" : "agent-home";
+
+	if (row && row->session_dir)
+		return add_home_layers(a, s, name, e);
+	return add_home(a, s, name, e);
 }
 
 /* ---- what all have ---- */
@@ -192,6 +218,36 @@ spec_setup(struct attempt *a, struct box_spec *s, struct err *e)
 	return 0;
 }
 
+/* What an agent remembers goes in and out in boxes that see its home and nothing else: links and
+ * names in it, whoever made them, lead nowhere. */
+static int
+fill_session(
+	struct attempt *a, struct box_spec *s, const char *name, const char *command, struct err *e)
+{
+	a->models = a->registries = false;
+	fill(a, s, name, SESSION_MS_MAX);
+	s->is_quiet = true;
+	s->file_bytes_max = LIMIT_SESSION_BYTES;
+	s->tmp_bytes_max = LIMIT_SESSION_BYTES;
+	strs_finish(&s->tools);
+	set_command(s, command);
+	strs_addf(&s->env, "DIR=%s/%s", BOX_HOME, attempt_agent_row(a)->session_dir);
+	return add_agent_home(a, s, e);
+}
+
+int
+spec_resume(struct attempt *a, struct box_spec *s, struct err *e)
+{
+	return fill_session(a, s, "resume",
+		"mkdir -p \"$DIR\" && exec tar -C \"$DIR\" --no-same-owner -xf -", e);
+}
+
+int
+spec_session(struct attempt *a, struct box_spec *s, struct err *e)
+{
+	return fill_session(a, s, "session", "exec tar -C \"$DIR\" -cf - .", e);
+}
+
 static int
 fill_agent(const struct attempt *a, const struct config_agent *agent, struct box_spec *s,
 	struct err *e)
@@ -201,9 +257,12 @@ fill_agent(const struct attempt *a, const struct config_agent *agent, struct box
 		.kind = agent->kind,
 		.program = agent->path,
 		.command = &agent->command,
+		.args = &agent->args,
 		.model = agent->model,
 		.provider = agent->provider,
 		.key = key,
+		.session = a->session.id,
+		.is_resumed = a->session.is_resumed,
 	};
 
 	return agent_fill(&ask, s, e);
@@ -234,17 +293,34 @@ spec_agent(struct attempt *a, struct box_spec *s, struct err *e)
 	a->models = agent->provider != NULL;
 	a->registries = true;
 	fill(a, s, "agent", wall_ms);
-	s->title = mem_fmt("agent: %s", agent->name);
+	s->title = mem_fmt("agent: %s%s", agent->name,
+		a->session.is_resumed   ? ", going on with its session"
+		: a->session.is_refused ? ", afresh: its session could not be resumed"
+					: "");
 	rc = fill_agent(a, agent, s, e);
 	if (rc == 0)
 		rc = add_writable(a, s, BOX_WORKSPACE, "agent", e);
 	if (rc == 0)
 		rc = add_setup(a, s, BOX_WORKSPACE, "ws", e);
 	if (rc == 0)
-		rc = add_home(a, s, "agent-home", e);
+		rc = add_agent_home(a, s, e);
 	if (rc == 0)
 		add_checkout(a, s);
 	return rc;
+}
+
+/* What the agent changes by itself, unless the task speaks of it. */
+static void
+add_leave(const struct attempt *a, struct box_spec *s)
+{
+	const struct agent_row *row = attempt_agent_row(a);
+	auto_buf struct buf paths = BUF_INIT(KIB(4));
+
+	for (size_t i = 0; row && row->rewrites && row->rewrites[i]; i++) {
+		if (!a->task.prompt || !strstr(a->task.prompt, row->rewrites[i]))
+			(void)buf_addf(&paths, "%s%s", paths.len ? " " : "", row->rewrites[i]);
+	}
+	strs_addf(&s->env, "LEAVE=%s", buf_str(&paths));
 }
 
 /* The pristine .git of the checkout, never the one that the agent had its hands on. */
@@ -286,6 +362,7 @@ spec_pack(struct attempt *a, struct box_spec *s, struct err *e)
 	for (size_t i = 0; i < sizeof(env) / sizeof(env[0]); i++)
 		strs_add(&s->env, env[i]);
 	strs_addf(&s->env, "BASE=%s", a->base.base_sha);
+	add_leave(a, s);
 	rc = add_writable(a, s, BOX_WORKSPACE, "pack", e);
 	if (rc == 0)
 		rc = add_written(s, BOX_WORKSPACE, agent, e);

@@ -158,15 +158,32 @@ shim_send_listener(struct shim *s)
 }
 
 static void
-keep_summary(const struct shim_step *step)
+keep_summary(const char *summary)
 {
-	const char *summary = step->reader ? agent_reader_summary(step->reader) : NULL;
-
 	if (!summary)
 		return;
 	auto_fd int fd = open_new(SHIM_SUMMARY);
 	if (fd < 0 || write(fd, summary, strlen(summary)) < 0)
 		log_warn(NULL, "shim.summary_lost", "errno=%d", errno);
+}
+
+/* What the agent says of itself, if it speaks in events; else only that it ran. */
+static void
+add_said(struct shim_step *step, struct wire_step_done *done)
+{
+	struct agent_said said = { .has_begun = true, .is_done = true };
+
+	if (step->reader)
+		agent_reader_said(step->reader, &said);
+	if (!step->text)
+		step->text = mem_str(said.error);
+	keep_summary(said.summary);
+	done->text = step->text;
+	done->session = mem_str(said.session);
+	done->has_begun = said.has_begun;
+	done->is_done = said.is_done;
+	done->read = said.read;
+	done->written = said.written;
 }
 
 static void
@@ -194,17 +211,15 @@ shim_step_done(struct shim *s, int exit_code)
 	};
 	struct err e = { 0 };
 
-	if (!step->text && step->reader)
-		step->text = mem_str(agent_reader_error(step->reader));
-	done.text = step->text;
+	add_said(step, &done);
 	if (!step->spec.is_quiet) {
 		note_end(s, exit_code);
 		recorder_cut(s->recorder, loop_now_ms(s->loop));
 	}
-	keep_summary(step);
 	send_tail(s);
 	if (msg_send(s->link, &(struct msg_out){ .type = WIRE_STEP_DONE, .obj = &done }, &e) < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.end_unsent", &e);
+	free(done.session);
 	free_step(s);
 	end_when_free(s);
 }

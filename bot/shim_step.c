@@ -268,7 +268,7 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 	s->step = step;
 	step->spec = *take_spec;
 	step->box = (struct box)BOX_INIT;
-	if (row && row->on_event)
+	if (row && row->rules)
 		step->reader = agent_reader_create(row);
 	if (start_box(s, stdin_fd, stdout_fd, &e) < 0) {
 		fail(step, BOX_END_START, &e);

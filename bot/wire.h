@@ -303,6 +303,12 @@ struct wire_step_done {
 	int64_t ended_by; /* enum box_end of sandbox/sandbox.h: itself, wall, stop, output, infra */
 	int64_t stage;    /* of a start that failed, 0 = it started */
 	char *text;       /* what happened, for infra */
+	char *session;    /* the agent's word for its session, or NULL; these five as in struct
+			     agent_said */
+	bool has_begun;
+	bool is_done;
+	int64_t read;
+	int64_t written;
 };
 
 /* The members of each struct above (wire_rows.c). */

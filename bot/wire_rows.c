@@ -243,5 +243,10 @@ const struct row WIRE_STEP_DONE_ROWS[] = {
 	ROW_I(struct wire_step_done, ended_by, "ended_by"),
 	ROW_I(struct wire_step_done, stage, "stage"),
 	ROW_S(struct wire_step_done, text, "text", LIMIT_SUMMARY_BYTES),
+	ROW_S(struct wire_step_done, session, "session", LIMIT_NAME_BYTES),
+	ROW_B(struct wire_step_done, has_begun, "has_begun"),
+	ROW_B(struct wire_step_done, is_done, "is_done"),
+	ROW_I(struct wire_step_done, read, "read"),
+	ROW_I(struct wire_step_done, written, "written"),
 	ROW_DONE,
 };

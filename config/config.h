@@ -56,9 +56,10 @@ struct config_registry {
 
 struct config_agent {
 	char *name;
-	char *kind;          /* codex, claude, gemini, opencode, qwen, command */
+	char *kind;          /* claude, codex, ..., command: a row of the table of agents */
 	char *path;          /* of the program; NULL: found in the box's PATH */
 	struct strs command; /* kind command: argv */
+	struct strs args;    /* more arguments */
 	char *model;         /* what the CLI is told; NULL: its own default */
 	char *provider;      /* name of a row of models; NULL: this agent gets no model route */
 };

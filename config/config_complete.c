@@ -13,9 +13,12 @@ static const struct {
 	const char *api;
 } AGENTS[] = {
 	{ "claude", "anthropic" },
+	{ "cline", "openai" },
 	{ "codex", "openai" },
+	{ "copilot", "openai" },
 	{ "gemini", "gemini" },
 	{ "opencode", "openai" },
+	{ "pi", "openai" },
 	{ "qwen", "openai" },
 };
 

@@ -51,6 +51,7 @@ static const struct row AGENT_ROWS[] = {
 	ROW_S(struct config_agent, kind, "kind", LIMIT_NAME_BYTES),
 	ROW_S(struct config_agent, path, "path", LIMIT_PATH_BYTES),
 	ROW_SS(struct config_agent, command, "command", LIMIT_PATH_BYTES, LIST_MAX),
+	ROW_SS(struct config_agent, args, "args", LIMIT_PATH_BYTES, LIST_MAX),
 	ROW_S(struct config_agent, model, "model", LIMIT_NAME_BYTES),
 	ROW_S(struct config_agent, provider, "provider", LIMIT_NAME_BYTES),
 	ROW_DONE,

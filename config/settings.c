@@ -97,7 +97,7 @@ static const struct setting REGISTRY_SETTINGS[] = {
 static const struct setting AGENT_KINDS[] = {
 	{ .path = "kind",
 		.type = SETTING_CHOICE,
-		.choices = "codex|claude|gemini|opencode|qwen|command",
+		.choices = "claude|cline|codex|command|copilot|gemini|opencode|pi|qwen",
 		.help = "Whose command line it has. Default: the name, if it is one of these; "
 			"`command` if there is one." },
 	{ .path = "path",
@@ -108,9 +108,14 @@ static const struct setting AGENT_KINDS[] = {
 		.is_list = true,
 		.help = "Kind `command`: program and arguments. It gets the prompt on standard "
 			"input and works in its folder." },
+	{ .path = "args",
+		.type = SETTING_TEXT,
+		.is_list = true,
+		.help = "More arguments, behind those that nightshift gives it." },
 	{ .path = "model",
 		.type = SETTING_TEXT,
-		.help = "The name of the model that it is told to use." },
+		.help = "The name of the model that it is told to use. `claude` and `codex` have a "
+			"default of their own, the others need one." },
 	{ .path = "provider",
 		.type = SETTING_WORD,
 		.help = "Which of `models` it talks to. Default: the one that its kind needs." },
@@ -187,8 +192,8 @@ static const struct setting SERVER[] = {
 		.type = SETTING_NAMED,
 		.sub = AGENT_KINDS,
 		.help = "Agents of your own, and what the built-in ones are to be told. Built in: "
-			"`codex`, `claude`, `gemini`, "
-			"`opencode`, `qwen`." },
+			"`claude`, `cline`, `codex`, `copilot`, `gemini`, `opencode`, `pi`, "
+			"`qwen`." },
 	{ .path = "sandbox.tier_min",
 		.type = SETTING_CHOICE,
 		.choices = "userns|slots|none",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * agent - the table, and how a row becomes a command in a box.
+ * agent - how a row of the table becomes a command in a box.
  */
 #include "sandbox/agent.h"
 
@@ -11,40 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Retries are bounded here and by the wall clock: on errors that last, Codex would go on for half a
- * minute anyway. web_search is off because the provider would fetch pages for a box that has no
- * network. */
-static const struct agent_arg CODEX_ARGS[] = {
-	{ "exec", NULL },
-	{ "--json", NULL },
-	{ "--skip-git-repo-check", NULL },
-	{ "--dangerously-bypass-approvals-and-sandbox",
-		NULL }, /* the box is the sandbox; its own does not nest */
-	{ "-c", "model_provider=\"gateway\"" },
-	{ "-c", "model=\"{model}\"" },
-	{ "-c", "model_providers.gateway={name=\"gateway\",base_url=\"{gateway}/llm/{provider}/"
-		"v1\","
-		"env_key=\"GATEWAY_KEY\",wire_api=\"responses\",request_max_retries=4,"
-		"stream_max_retries=4,stream_idle_timeout_ms=300000}" },
-	{ "-c", "analytics.enabled=false" },
-	{ "-c", "features.plugins=false" },
-	{ "-c", "check_for_update_on_startup=false" },
-	{ "-c", "web_search=\"disabled\"" },
-	{ NULL, NULL },
-};
-static const char *const CODEX_ENV[] = { "GATEWAY_KEY={key}", NULL };
-
-static const struct agent_arg NO_ARGS[] = { { NULL, NULL } };
-static const char *const COMMAND_ENV[] = { "OPENAI_API_KEY={key}",
-	"OPENAI_BASE_URL={gateway}/llm/{provider}/v1", NULL };
-static const struct agent_file NO_FILES[] = { { NULL, NULL } };
-
-/* Alphabetical. */
-const struct agent_row AGENT_ROWS[] = {
-	{ "codex", "codex", CODEX_ARGS, CODEX_ENV, NO_FILES, agent_codex_event },
-	{ "command", NULL, NO_ARGS, COMMAND_ENV, NO_FILES, NULL },
-};
-const size_t AGENT_ROWS_COUNT = sizeof(AGENT_ROWS) / sizeof(AGENT_ROWS[0]);
+#define SESSION_BYTES_MAX 80
 
 const struct agent_row *
 agent_row_find(const char *name)
@@ -70,8 +37,8 @@ placeholder(const struct agent_ask *a, const char *p, size_t *len, bool *known)
 		{ "{gateway}", BOX_GATEWAY },
 		{ "{key}", a->key },
 		{ "{model}", a->model },
-		{ "{program}", a->program },
 		{ "{provider}", a->provider },
+		{ "{session}", a->session },
 	};
 
 	*known = false;
@@ -111,12 +78,13 @@ expand(const struct agent_ask *a, const char *template)
 static void
 add_args(const struct agent_ask *a, const struct agent_arg *arg, struct box_spec *s)
 {
-	for (; arg->flag; arg++) {
+	for (; arg && arg->flag; arg++) {
+		auto_free char *flag = expand(a, arg->flag);
 		auto_free char *value = arg->value ? expand(a, arg->value) : NULL;
 
-		if (arg->value && !value)
+		if (!flag || (arg->value && !value))
 			continue;
-		strs_add(&s->argv, arg->flag);
+		strs_add(&s->argv, flag);
 		if (value)
 			strs_add(&s->argv, value);
 	}
@@ -134,21 +102,63 @@ check_value(const char *what, const char *value, struct err *e)
 	return 0;
 }
 
-static int
-fill_argv(const struct agent_ask *a, const struct agent_row *row, struct box_spec *s, struct err *e)
+bool
+agent_session_ok(const char *id)
 {
-	if (!row->program) {
-		if (!a->command || a->command->n == 0)
-			return err_set(e, ERR_INVALID, "agent: no command is configured");
-		strs_copy(&s->argv, a->command);
-		return 0;
-	}
-	if (!a->provider)
+	size_t len = id ? strlen(id) : 0;
+
+	if (len == 0 || len > SESSION_BYTES_MAX || id[0] == '-')
+		return false;
+	return strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+	       len;
+}
+
+static int
+check_ask(const struct agent_ask *a, const struct agent_row *row, struct err *e)
+{
+	int rc = check_value("model", a->model, e);
+
+	if (rc == 0)
+		rc = check_value("provider", a->provider, e);
+	if (rc < 0)
+		return rc;
+	if (a->session && !agent_session_ok(a->session))
+		return err_set(e, ERR_INVALID, "agent: that is no name of a session");
+	if (a->is_resumed && (!row->resume || !a->session))
+		return err_set(e, ERR_INVALID, "agent %s cannot go on with a session", row->name);
+	if (!row->program && (!a->command || a->command->n == 0))
+		return err_set(e, ERR_INVALID, "agent: no command is configured");
+	if (row->program && !a->provider)
 		return err_set(
 			e, ERR_INVALID, "agent %s: no model provider is configured", row->name);
+	if (row->needs_model && str_is_empty(a->model))
+		return err_set(e, ERR_INVALID, "agent %s: no model is configured", row->name);
+	return 0;
+}
+
+static void
+add_extras(const struct strs *extras, struct box_spec *s)
+{
+	for (size_t i = 0; extras && i < extras->n; i++)
+		strs_add(&s->argv, extras->v[i]);
+}
+
+static void
+fill_argv(const struct agent_ask *a, const struct agent_row *row, struct box_spec *s)
+{
+	if (!row->program) {
+		add_extras(a->command, s);
+		add_extras(a->args, s);
+		return;
+	}
+	add_args(a, row->wrap, s);
 	strs_add(&s->argv, a->program ? a->program : row->program);
 	add_args(a, row->args, s);
-	return 0;
+	if (!a->is_resumed)
+		add_args(a, row->fresh, s);
+	add_extras(a->args, s);
+	if (a->is_resumed)
+		add_args(a, row->resume, s);
 }
 
 int
@@ -160,26 +170,23 @@ agent_fill(const struct agent_ask *a, struct box_spec *s, struct err *e)
 	if (!row)
 		return err_set(e, ERR_INVALID, "agent kind \"%s\" cannot be run yet",
 			a->kind ? a->kind : "");
-	rc = check_value("model", a->model, e);
-	if (rc == 0)
-		rc = check_value("provider", a->provider, e);
-	if (rc == 0)
-		rc = fill_argv(a, row, s, e);
+	rc = check_ask(a, row, e);
 	if (rc < 0)
 		return rc;
+	fill_argv(a, row, s);
 	for (size_t i = 0; row->env[i]; i++) {
 		auto_free char *value = expand(a, row->env[i]);
 
 		if (value && (a->provider || row->program))
 			strs_add(&s->env, value);
 	}
-	for (const struct agent_file *f = row->files; f->path; f++) {
+	for (const struct agent_file *f = row->files; f && f->path; f++) {
 		auto_free char *text = expand(a, f->text);
 
 		if (text)
-			box_spec_file(s, f->path, 0600, text);
+			box_spec_file(s, f->path, f->mode, text);
 	}
-	if (row->on_event)
+	if (row->rules)
 		mem_set(&s->events, row->name);
 	return 0;
 }

@@ -155,8 +155,10 @@ read_all(const char *in, size_t piece, char **summary, char **error)
 	for (size_t i = 0; i < len; i += piece)
 		agent_reader_feed(r, in + i, len - i < piece ? len - i : piece, &show);
 	agent_reader_end(r, &show);
-	*summary = mem_str(agent_reader_summary(r));
-	*error = mem_str(agent_reader_error(r));
+	struct agent_said said;
+	agent_reader_said(r, &said);
+	*summary = mem_str(said.summary);
+	*error = mem_str(said.error);
 	agent_reader_destroy(r);
 	(void)buf_adds(&show, "");
 	return buf_steal(&show);
