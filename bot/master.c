@@ -42,7 +42,7 @@ master_on_ready(struct master *m, enum role role, const char *address)
 	if (m->was_ready || !all_ready(m))
 		return;
 	m->was_ready = true;
-	log_info(NULL, "serve.ready", "listen=%s", m->listen.address);
+	log_info(NULL, "serve.ready", "listen=%s", m->listen.n ? m->listen.address : "none");
 	notify_send(m->notify_fd, "READY=1");
 }
 
@@ -206,7 +206,8 @@ prepare(struct master *m, struct err *e)
 	m->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (m->exe_fd < 0)
 		return err_sys(e, "/proc/self/exe");
-	rc = listen_open(m->config.listen, &m->listen, e);
+	if (m->only & ROLE_BIT(ROLE_WEB)) /* else nobody would answer there */
+		rc = listen_open(m->config.listen, &m->listen, e);
 	if (rc == 0)
 		rc = master_dirs(&m->config, &m->lock_fd, e);
 	if (rc == 0)

@@ -128,6 +128,7 @@ const struct role_spec *const ROLES[ROLE_COUNT] = {
 struct fixture {
 	char dir[32];
 	char *config;
+	unsigned only; /* 0: all roles */
 	pid_t master;
 	int log; /* read end of everybody's standard error */
 	struct buf text;
@@ -189,7 +190,7 @@ start_master(struct fixture *f)
 
 		(void)dup3(ends[1], 2, 0);
 		int code = 0;
-		int rc = master_run(f->config, ~0u, &code, &e);
+		int rc = master_run(f->config, f->only ? f->only : ~0u, &code, &e);
 		if (rc < 0)
 			log_err(LOG_LEVEL_ERROR, NULL, "test.master_failed", &e);
 		_exit(rc < 0 ? err_exit(rc) : code);
@@ -281,7 +282,7 @@ roles_start_meet_and_end(void **state)
 	f->seen = 0;
 	wait_for(f, "web test.env n=0 ");
 	f->seen = 0;
-	wait_for(f, "keeper test.env n=1 first=NS_TEST_TOKEN=");
+	wait_for(f, "keeper test.env n=1 first=\"NS_TEST_TOKEN=");
 	f->seen = 0;
 	wait_for(f, "web test.answered type=");
 	assert_int_equal(kill(f->master, SIGTERM), 0);
@@ -415,6 +416,21 @@ systemd_is_told(void **state)
 	assert_int_equal(wait_master(f), 0);
 }
 
+/* Without web nobody would answer at the port, so it is not opened. */
+static void
+only_what_is_asked_for_is_started(void **state)
+{
+	struct fixture *f = *state;
+
+	f->only = ROLE_BIT(ROLE_KEEPER);
+	start_master(f);
+	wait_for(f, "serve.ready listen=none\n");
+	assert_int_equal(kill(f->master, SIGTERM), 0);
+	wait_for(f, "serve.stopped");
+	assert_int_equal(wait_master(f), 0);
+	assert_null(strstr(buf_str(&f->text), "role=web"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -427,6 +443,7 @@ main(int argc, char **argv)
 		T(what_a_person_must_mend_ends_the_first_start),
 		T(nothing_outlives_a_killed_master),
 		T(a_second_master_is_kept_out),
+		T(only_what_is_asked_for_is_started),
 		T(systemd_is_told),
 	};
 
