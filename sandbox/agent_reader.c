@@ -226,11 +226,9 @@ begin(struct agent_reader *r, const char *session)
 static void
 fail(struct agent_reader *r, const char *why, struct buf *show)
 {
-	const char *text = str_is_empty(why) ? "it gave no reason" : why;
-
 	r->is_done = false;
-	keep(&r->error, text);
-	show_lines(show, RED, text);
+	keep(&r->error, str_is_empty(why) && !r->error ? "it gave no reason" : why);
+	show_lines(show, RED, why);
 }
 
 /* A retry that went well in the end is no failure. */

@@ -23,7 +23,9 @@ const struct agent_rule AGENT_CLAUDE_RULES[] = {
 		"@name @input.file_path @input.path @input.pattern" },
 	{ "type=user @type=tool_result", "message.content", ACT_OUTPUT, "@content" },
 	{ "type=result", NULL, ACT_READ, "usage.input_tokens" },
-	{ "type=result", NULL, ACT_READ, "usage.cache_read_input_tokens" },
+	/* Qwen's number includes what came from a cache. */
+	{ "type=result usage.cache_creation_input_tokens", NULL, ACT_READ,
+		"usage.cache_read_input_tokens" },
 	{ "type=result", NULL, ACT_READ, "usage.cache_creation_input_tokens" },
 	{ "type=result", NULL, ACT_WRITTEN, "usage.output_tokens" },
 	{ "type=result is_error=false", NULL, ACT_DONE, NULL },
@@ -43,7 +45,8 @@ const struct agent_rule AGENT_CLINE_RULES[] = {
 	{ "type=run_result", NULL, ACT_READ, "usage.inputTokens" },
 	{ "type=run_result", NULL, ACT_WRITTEN, "usage.outputTokens" },
 	{ "type=run_result finishReason=completed", NULL, ACT_DONE, NULL },
-	{ "type=run_result !finishReason=completed", NULL, ACT_FAILED, "text finishReason" },
+	{ "event.type=error", NULL, ACT_FAILED, "event.error.message" },
+	{ "type=run_result !finishReason=completed", NULL, ACT_FAILED, "text" },
 	{ "type=error", NULL, ACT_FAILED, "message" },
 	END,
 };
