@@ -18,7 +18,7 @@ test('codex stops when the budget is used up', async () => {
   const wish = {
     name: 'budget',
     forges: { gt: { dialect: 'gitea' } },
-    codex: true,
+    clis: ['codex'],
     agent: 'codex',
     scenarios: ['mend-add.json'],
     config: { limits: { tokens: 1000 } },

@@ -18,7 +18,7 @@ describe('a label becomes a pull request by real codex', () => {
       const wish = {
         name: 'label',
         forges,
-        codex: true,
+        clis: ['codex'],
         agent: 'codex',
         scenarios: ['mend-add.json'],
       };

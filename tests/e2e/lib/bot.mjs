@@ -25,15 +25,20 @@ function binary(dir) {
 
 export class Bot {
   // wrap: a command to run it under, for instance strace; `{dir}` in it is the test's directory.
-  constructor({ config, dir, wrap = [], env = {} }) {
-    Object.assign(this, { config, dir, wrap, env, bin: binary(dir), lines: [], runs: 0 });
+  // uid: who starts it; default: ourselves.
+  constructor({ config, dir, wrap = [], env = {}, uid }) {
+    Object.assign(this, { config, dir, wrap, env, uid, bin: binary(dir), lines: [], runs: 0 });
   }
 
   async start() {
     const wrap = this.wrap.map((word) => word.replace('{dir}', this.dir));
     const [command, ...args] = [...wrap, this.bin, 'serve', '-c', this.config];
     const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', ...this.env };
-    this.program = new Program(`nightshift#${++this.runs}`, command, args, { cwd: this.dir, env });
+    this.program = new Program(`nightshift#${++this.runs}`, command, args, {
+      cwd: this.dir,
+      env,
+      ...(this.uid && { uid: this.uid, gid: this.uid }),
+    });
     this.program.lines = this.lines; // one log over all runs
     const from = this.lines.length;
     const [, listen] = await this.program.line(/serve\.ready .*listen=(\S+)/, {

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // A world for one test: forges, a model, a configuration with secrets in files, and the bot.
 import { randomBytes, randomInt } from 'node:crypto';
-import {
-  chmodSync, cpSync, linkSync, mkdirSync, readdirSync, rmSync, writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Bot } from './bot.mjs';
+import { copyTree, provide } from './clis.mjs';
 import { Forge } from './forge.mjs';
 import { Model } from './model.mjs';
 import { remove, scratch } from './scratch.mjs';
 import { yaml } from './yaml.mjs';
 
 const AGENTS = fileURLToPath(new URL('../agents/', import.meta.url));
-const CODEX = fileURLToPath(
-  new URL(
-    '../node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/',
-    import.meta.url,
-  ),
-);
 
 export const secret = (name) => `${name}-${randomBytes(18).toString('hex')}`;
 
@@ -38,24 +31,8 @@ function ownAddress() {
   });
 }
 
-// Hard links where they work: Codex has 400 MB.
-function copyTree(from, to) {
-  mkdirSync(to, { recursive: true });
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const [a, b] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) copyTree(a, b);
-    else {
-      try {
-        linkSync(a, b);
-      } catch {
-        cpSync(a, b);
-      }
-    }
-  }
-}
-
 export class World {
-  // wish: {name, forges: {gh: {dialect, app}}, codex, scenarios, agent, config, repo...}
+  // wish: {name, forges: {gh: {dialect, app}}, clis: ['codex'], scenarios, agent, config, repo...}
   static async start(wish) {
     const world = new World();
     world.wish = wish;
@@ -78,7 +55,10 @@ export class World {
     this.tools = join(dir, 'tools');
     for (const from of wish.agentDirs ?? [AGENTS]) copyTree(from, this.tools);
     for (const name of readdirSync(this.tools)) chmodSync(join(this.tools, name), 0o755);
-    if (wish.codex) copyTree(CODEX, join(this.tools, 'codex'));
+    this.scripts = readdirSync(this.tools);
+    this.clis = Object.fromEntries(
+      (wish.clis ?? []).map((kind) => [kind, provide(kind, this.tools)]),
+    );
     for (const [name, one] of Object.entries(wish.forges)) await this.#forge(name, one);
     if (wish.scenarios) await this.#model();
     this.address = await ownAddress();
@@ -87,6 +67,14 @@ export class World {
 
   configFile() {
     return join(this.dir, 'nightshift.yaml');
+  }
+
+  // What a bot that is not root must be able to read and write.
+  #giveTo(uid) {
+    mkdirSync(join(this.dir, 'bot'), { recursive: true });
+    const secrets = join(this.dir, 'secrets');
+    const files = readdirSync(secrets).map((name) => join(secrets, name));
+    for (const path of [join(this.dir, 'bot'), secrets, ...files]) chownSync(path, uid, uid);
   }
 
   // Writes a secret into a file that only its owner reads. -> the file's path.
@@ -134,24 +122,32 @@ export class World {
         },
       ]),
     );
-    const scripts = readdirSync(this.tools).filter((n) => n !== 'codex');
     const commands = Object.fromEntries(
-      scripts.map((file) => [
+      this.scripts.map((file) => [
         basename(file).replace(/\.\w+$/, ''),
         { command: [join(this.tools, file), ...(wish.agentArgs?.[file] ?? [])] },
       ]),
     );
-    const codex = { path: join(this.tools, 'codex', 'bin', 'codex'), model: 'scripted' };
+    const clis = Object.entries(this.clis).map(([kind, { path, model }]) => [
+      kind,
+      { path, model },
+    ]);
+    const seen = Object.values(this.clis).flatMap((cli) => cli.tools);
+    const key_file = at('model');
     const base = {
       listen: this.address,
       public_url: `http://${this.address}`,
       state_dir: join(dir, 'bot'),
       boxes: 4,
       forges,
-      models: this.model && { openai: { url: `${this.model.url}/v1`, key_file: at('model') } },
+      models: this.model && {
+        openai: { url: `${this.model.url}/v1`, key_file },
+        anthropic: { url: this.model.url, key_file },
+        gemini: { url: this.model.url, key_file },
+      },
       agent: wish.agent ?? 'mend',
-      agents: { ...commands, ...(wish.codex && { codex }) },
-      sandbox: { tools: [this.tools, ...nodePrefix()] },
+      agents: { ...commands, ...Object.fromEntries(clis) },
+      sandbox: { tools: [this.tools, ...seen, ...nodePrefix()] },
       limits: { wall: '5m', setup: '2m', gate: '2m', attempts: 3 },
     };
     return merge(base, wish.config ?? {});
@@ -160,6 +156,7 @@ export class World {
   // Writes the configuration and starts the bot; a test that adds to it says `bot: false` first.
   async boot() {
     writeFileSync(this.configFile(), yaml(this.config()), { mode: 0o644 });
+    if (this.wish.bot?.uid) this.#giveTo(this.wish.bot.uid);
     this.bot = new Bot({ config: this.configFile(), dir: this.dir, ...this.wish.bot });
     await this.bot.start();
     for (const [name, forge] of Object.entries(this.forges)) {

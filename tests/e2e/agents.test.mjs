@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real agent CLIs in the box: each mends the repository, and goes on with its session when it is
+// asked again on its pull request; as root with a uid for each box, and started by a user who is
+// nobody. The model is scripted, and everything goes through the gateway.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { installed, OTHERS } from './lib/clis.mjs';
+import { assertDone, labelled, settled, sticky, TASK_MS } from './lib/tasks.mjs';
+import { addRepo, makeRepo } from './lib/repos.mjs';
+import { inWorld } from './lib/world.mjs';
+
+const NOBODY = 20001;
+const SLOW_MS = 3 * TASK_MS; // some take ten seconds to start
+const KINDS = ['claude', 'codex', ...OTHERS.filter(installed)];
+const FORGETFUL = ['cline']; // it cannot be told to go on
+
+const wishFor = (kind, more) => ({
+  name: `agent-${kind}`,
+  forges: { gt: { dialect: 'gitea' } },
+  clis: [kind],
+  agent: kind,
+  scenarios: ['mend-add-twice.json'],
+  ...more,
+});
+
+const turns = (world) =>
+  world.model
+    .requests()
+    .filter((r) => r.status === 200 && Number.isInteger(r.turn))
+    .map((r) => r.turn);
+
+const fileAt = async (forge, repo, sha, path) =>
+  (await fetch(`${forge.url}/${repo}/raw/${sha}/${path}`)).text();
+
+// A comment on the bot's own pull request -> what the task that it starts has come to.
+async function followUp(forge, repo, number, words) {
+  const before = (await forge.pulls(repo)).find((p) => p.number === number).pull.head_sha;
+  await forge.do('comment', { repo, number, body: `/agent fix ${words}`, as: 'alice' });
+  await forge.until(
+    `${repo}#${number} moves`,
+    ({ repos }) => {
+      const { issues } = repos.find((r) => r.full_name === repo);
+      return issues.find((i) => i.number === number).pull.head_sha !== before;
+    },
+    SLOW_MS,
+  );
+  return settled(forge, repo, number, SLOW_MS);
+}
+
+async function mend(world) {
+  const forge = world.forges.gt;
+  const repo = await makeRepo(forge, { files: addRepo() });
+  const number = await labelled(forge, repo, 'add() subtracts');
+  const done = await assertDone(forge, repo, number, SLOW_MS);
+  assert.match(await fileAt(forge, repo, done.pull.pull.head_sha, 'add.sh'), /\+/);
+  assert.match(done.pull.body, /DONE: add\.sh subtracted/, 'its last message is quoted');
+  return { forge, repo, pull: done.pull };
+}
+
+async function goesOn(world, kind, tier) {
+  await world.bot.log(new RegExp(`sandbox\\.tier tier="${tier}`));
+  const { forge, repo, pull } = await mend(world);
+  assert.deepEqual(turns(world), [0, 1, 2, 3]);
+  const { over, issue, bot } = await followUp(forge, repo, pull.number, 'say it in the README');
+  assert.equal(over, 'agent:done', sticky(issue, bot)[0]?.body);
+  assert.deepEqual(turns(world), [0, 1, 2, 3, 4, 5], `${kind} remembers what it did`);
+  assert.match(await fileAt(forge, repo, issue.pull.head_sha, 'README.md'), /used to subtract/);
+  assert.match(await fileAt(forge, repo, issue.pull.head_sha, 'add.sh'), /\+/);
+  await world.bot.log(/session\.resumed/);
+  const keys = world.model
+    .requests()
+    .filter((r) => r.proto)
+    .map((r) => r.key);
+  assert.deepEqual(new Set(keys), new Set(['ok']), 'the gateway put the key in');
+}
+
+for (const kind of KINDS.filter((k) => !FORGETFUL.includes(k))) {
+  describe(`${kind} mends, and goes on when asked again`, () => {
+    test('started by root', () => inWorld(wishFor(kind), (w) => goesOn(w, kind, 'slots')));
+    test('started by nobody', () =>
+      inWorld(wishFor(kind, { bot: { uid: NOBODY } }), (w) => goesOn(w, kind, 'userns')));
+  });
+}
+
+for (const kind of KINDS.filter((k) => FORGETFUL.includes(k))) {
+  test(`${kind} mends`, () => inWorld(wishFor(kind), mend));
+}
