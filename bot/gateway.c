@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -203,20 +204,34 @@ gateway_box_conn_ended(struct gateway_box *b)
 }
 
 void
-gateway_box_blocked(struct gateway_box *b, const char *host)
+gateway_box_blocked(struct gateway_box *b, const char *host, const char *why)
 {
-	size_t len = strlen(host);
-	char when[32];
+	auto_free char *said = mem_fmt("%s %s", host, why);
 
 	for (size_t i = 0; i < b->blocked.n; i++) {
-		if (str_starts(b->blocked.v[i], host) && b->blocked.v[i][len] == ' ')
+		const char *space = strchr(b->blocked.v[i], ' ');
+
+		if (space && str_eq(space + 1, said))
 			return;
 	}
-	log_info(&(struct log_ctx){ .task = b->task }, "gateway.blocked", "host=%s", host);
 	if (b->blocked.n >= GATEWAY_BLOCKED_MAX)
 		return;
-	str_time_print(clock_wall_ms(), when);
-	strs_addf(&b->blocked, "%s %s", host, when);
+	log_info(&(struct log_ctx){ .task = b->task }, "gateway.blocked", "host=%s why=\"%s\"",
+		host, why);
+	strs_addf(&b->blocked, "%" PRId64 " %s", clock_wall_ms(), said);
+	gateway_box_say_spent(b);
+}
+
+/* What an earlier gateway refused. */
+static void
+take_blocked(struct gateway_box *b, const char *lines)
+{
+	for (const char *p = lines ? lines : ""; *p && b->blocked.n < GATEWAY_BLOCKED_MAX;) {
+		size_t len = strcspn(p, "\n");
+
+		strs_addf(&b->blocked, "%.*s", (int)len, p);
+		p += len + (p[len] == '\n');
+	}
 }
 
 static struct gateway_box *
@@ -273,6 +288,7 @@ box_open(struct gateway *g, struct msg *m, struct err *e)
 		b->fence = w->fence;
 		b->next = g->boxes;
 		g->boxes = b;
+		take_blocked(b, w->blocked);
 	} else {
 		box_unlisten(b);
 	}

@@ -31,7 +31,7 @@ struct gateway_box {
 	int64_t requests;
 	int64_t bytes_in; /* from the box */
 	int64_t bytes_out;
-	struct strs blocked; /* "host when" */
+	struct strs blocked; /* "when-in-ms host why" */
 	struct gateway_budget budget;
 };
 
@@ -39,7 +39,7 @@ struct gateway_box {
 const struct config *gateway_config(const struct gateway *g);
 struct loop *gateway_loop(const struct gateway *g);
 struct http *gateway_http(const struct gateway *g);
-void gateway_box_blocked(struct gateway_box *b, const char *host);
+void gateway_box_blocked(struct gateway_box *b, const char *host, const char *why);
 void gateway_box_conn_ended(struct gateway_box *b);
 void gateway_box_say_spent(struct gateway_box *b);
 

@@ -222,7 +222,7 @@ head_done(struct gateway_conn *c, const struct http1_head *h)
 
 	gateway_route(gateway_config(c->box->g), c->box->rights, h, &c->route);
 	if (c->route.blocked)
-		gateway_box_blocked(c->box, c->route.blocked);
+		gateway_box_blocked(c->box, c->route.blocked, c->route.why);
 	if (c->route.kind == ROUTE_MODEL)
 		objection = body_objection(h);
 	c->minor = h->minor;

@@ -46,7 +46,7 @@ block(struct route *r, const char *host, size_t len)
 		if (!is_fine)
 			*p = '?';
 	}
-	refuse(r, 403, "this host is not allowed from here");
+	refuse(r, 403, "not open to this task");
 }
 
 /* ---- the target ---- */

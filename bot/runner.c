@@ -193,12 +193,12 @@ on_peer(struct role_ctx *ctx, enum role peer, bool is_up)
 {
 	struct runner *r = ctx->own;
 
+	for (struct attempt *a = r->attempts; a && peer == ROLE_GATEWAY; a = a->next)
+		shim_gateway_changed(a);
 	if (!is_up)
 		return;
 	if (peer == ROLE_QUEUE)
 		runner_claim_soon(r);
-	for (struct attempt *a = r->attempts; a && peer == ROLE_GATEWAY; a = a->next)
-		shim_gateway_up(a);
 }
 
 /* ---- the role ---- */

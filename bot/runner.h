@@ -208,8 +208,9 @@ int shim_run(struct attempt *a, const struct box_spec *s, int take_stdin, int ta
 	struct err *e);
 void shim_stop_step(struct attempt *a);
 
-/* The gateway is another one: it needs the listener again. */
-void shim_gateway_up(struct attempt *a);
+/* The gateway is gone, or another one is there: it needs the listener again. If none takes it in
+ * time, the attempt ends. */
+void shim_gateway_changed(struct attempt *a);
 
 /* Lets it complete the transcript and clean up; attempt_transcript_ready follows, then
  * attempt_shim_gone. */

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/runner_text.h"
 #include "bot/shim.h"
 
 #include <unistd.h>
@@ -70,12 +71,15 @@ tell(struct attempt *a)
 	auto_buf struct buf cast = BUF_INIT(LIMIT_TRANSCRIPT_BYTES);
 	auto_buf struct buf text = BUF_INIT(LIMIT_TRANSCRIPT_BYTES);
 	auto_buf struct buf packed = BUF_INIT(2 * LIMIT_TRANSCRIPT_BYTES + KIB(1));
+	auto_buf struct buf blocked = BUF_INIT(LIMIT_SUMMARY_BYTES);
 	struct log_ctx log = runner_log(a);
 	struct err e = { 0 };
 
 	read_log(a, SHIM_CAST, &cast);
 	read_log(a, SHIM_TEXT, &text);
 	read_summary(a);
+	text_blocked(a->done.blocked, buf_str(&cast), &blocked);
+	mem_set(&a->done.blocked, blocked.data);
 	struct wire_logs logs = { .cast = cast.data, .text = text.data };
 	if (row_pack(WIRE_LOGS_ROWS, &logs, &packed, &e) < 0) {
 		log_err(LOG_LEVEL_ERROR, &log, "transcript.unsent", &e);

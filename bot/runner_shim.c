@@ -86,7 +86,8 @@ open_gateway(struct attempt *a)
 		.fence = a->task.fence,
 		.models = a->models,
 		.registries = a->registries,
-		.usage = a->done.usage };
+		.usage = a->done.usage,
+		.blocked = a->done.blocked };
 	struct msg_out out = {
 		.type = WIRE_BOX_OPEN, .obj = &box, .fds = &a->listen_fd, .n_fds = 1
 	};
@@ -99,9 +100,11 @@ open_gateway(struct attempt *a)
 		msg_call(role_link(a->r->role, ROLE_GATEWAY), &out, GATEWAY_MS_MAX, on_opened, a);
 }
 
-/* An unanswered call is asked again by the link itself. GO a second time is nothing to the shim. */
+/* Asked as soon as the old one is gone: the call waits for the next, for so long as a box may be
+ * without. An unanswered call is asked again by the link itself. GO a second time is nothing to the
+ * shim. */
 void
-shim_gateway_up(struct attempt *a)
+shim_gateway_changed(struct attempt *a)
 {
 	if (a->listen_fd >= 0 && a->open_call == 0)
 		open_gateway(a);

@@ -89,6 +89,53 @@ text_last_words(const char *tail, const char *agent, struct buf *out)
 		(void)buf_add(out, from, (size_t)(to - from));
 }
 
+/* "timestamp" of asciicast's first line, in milliseconds; 0: none. */
+static int64_t
+cast_start(const char *cast)
+{
+	static const char key[] = "\"timestamp\":";
+	size_t head = strcspn(cast, "\n");
+	const char *at = memmem(cast, head, key, strlen(key));
+	int64_t s = 0;
+
+	for (at = at ? at + strspn(at + strlen(key), " ") + strlen(key) : "";
+		*at >= '0' && *at <= '9' && s < INT64_C(100000000000); at++)
+		s = 10 * s + (*at - '0');
+	return s * 1000;
+}
+
+static void
+add_blocked(const char *line, size_t len, int64_t start_ms, struct buf *out)
+{
+	auto_free char *copy = mem_strn(line, len);
+	char *rest = copy;
+	const char *when = strsep(&rest, " ");
+	const char *host = strsep(&rest, " ");
+	int64_t ms;
+
+	if (!host || str_i64(when, 0, INT64_MAX, &ms, NULL) < 0)
+		return;
+	if (start_ms > 0) {
+		int64_t s = ms > start_ms ? (ms - start_ms) / 1000 : 0;
+
+		(void)buf_addf(out, "%02" PRId64 ":%02d ", s / 60, (int)(s % 60));
+	}
+	(void)buf_addf(out, "%s%s%s\n", host, rest ? ": " : "", rest ? rest : "");
+}
+
+void
+text_blocked(const char *lines, const char *cast, struct buf *out)
+{
+	int64_t start_ms = cast_start(cast);
+
+	for (const char *p = lines ? lines : ""; *p;) {
+		size_t len = strcspn(p, "\n");
+
+		add_blocked(p, len, start_ms, out);
+		p += len + (p[len] == '\n');
+	}
+}
+
 static bool
 is_login(const char *s)
 {

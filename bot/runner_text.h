@@ -20,6 +20,10 @@ void text_command(const char *command, char out[TEXT_COMMAND_BYTES]);
  * the end of a transcript, whose notes start with "== ". Adds nothing if it printed nothing. */
 void text_last_words(const char *tail, const char *agent, struct buf *out);
 
+/* The gateway's lines "when-in-ms host reason" as "01:23 host: reason", in time since the beginning
+ * of the transcript, whose head cast begins with. Without one the times are left out. */
+void text_blocked(const char *lines, const char *cast, struct buf *out);
+
 /* Co-authored-by for who asked, Signed-off-by of the bot, as the configuration says. Adds nothing
  * that is not one line. */
 void text_trailers(const struct config *c, const struct task *t, struct buf *out);

@@ -283,6 +283,7 @@ struct wire_box {
 	bool models;        /* the model routes are open (agent step only) */
 	bool registries;    /* the registry routes are open */
 	char *usage;        /* what an earlier gateway counted for this attempt */
+	char *blocked;      /* and refused, as in struct wire_usage */
 	int64_t tokens_max; /* of this attempt at the models; 0: no limit */
 	int64_t cost_max;   /* in millionths of a dollar; 0: no limit */
 };
@@ -293,7 +294,7 @@ struct wire_usage {
 	int64_t requests;
 	int64_t bytes_in;
 	int64_t bytes_out;
-	char *blocked; /* one "host when" a line, or NULL */
+	char *blocked; /* one "when-in-ms host why" a line, or NULL */
 	char *usage;   /* for store/usage.h */
 	char *spent;   /* why no model is asked any more, one sentence, or NULL */
 };

@@ -220,6 +220,7 @@ const struct row WIRE_BOX_ROWS[] = {
 	ROW_B(struct wire_box, models, "models"),
 	ROW_B(struct wire_box, registries, "registries"),
 	ROW_S(struct wire_box, usage, "usage", LIMIT_SUMMARY_BYTES),
+	ROW_S(struct wire_box, blocked, "blocked", LIMIT_SUMMARY_BYTES),
 	ROW_I(struct wire_box, tokens_max, "tokens_max"),
 	ROW_I(struct wire_box, cost_max, "cost_max"),
 	ROW_DONE,

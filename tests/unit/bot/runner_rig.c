@@ -173,8 +173,10 @@ on_gateway(void *ctx, struct msg_link *link, struct msg *m)
 {
 	struct runner_rig *r = ctx;
 	struct wire_verdict ok = { .ok = true };
-	char host[] = "evil.example 12:00";
-	struct wire_usage usage = { .ok = true, .blocked = host };
+	char host[] = "1000 evil.example:443 not open";
+	struct wire_usage usage = {
+		.ok = true, .blocked = host, .usage = r->usage, .spent = r->spent
+	};
 	struct msg_out out = { .type = WIRE_BOX_OPENED, .obj = &ok };
 
 	(void)link;

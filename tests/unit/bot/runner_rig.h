@@ -25,6 +25,7 @@ struct runner_rig {
 
 	/* What the gateway heard. */
 	bool gateway_is_dumb;
+	char *usage, *spent; /* what it says at the end; literals, not written to */
 	int n_opens, n_closes;
 	struct wire_box opened;
 	int listen_fd;

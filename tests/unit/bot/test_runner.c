@@ -72,7 +72,7 @@ changes_that_pass_are_green(void **state)
 	assert_int_equal(r.done.task, 7);
 	assert_string_equal(r.done.base_sha, r.base_sha);
 	assert_string_equal(r.done.head_sha, r.harvested.head_sha);
-	assert_string_equal(r.done.blocked, "evil.example 12:00");
+	assert_string_equal(r.done.blocked, "00:00 evil.example:443: not open\n");
 	assert_string_equal(r.done.summary, "prompt: mend it");
 	assert_non_null(strstr(r.done.tier, geteuid() == 0 ? "slots: " : "userns: "));
 	assert_joined(&r.states, "running, gating");

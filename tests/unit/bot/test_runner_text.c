@@ -112,6 +112,39 @@ trailers_by_setting(void **state)
 	free(c.commit_email);
 }
 
+static void
+refused_hosts_have_their_time_in_the_transcript(void **state)
+{
+	static const char lines[] = "1700000083999 evil.example:443 not open\n"
+				    "1699999999000 early.example x y\nnonsense\n\n"
+				    "1700003600000 late.example";
+	static const struct {
+		const char *cast;
+		const char *want;
+	} rows[] = {
+		{ "{\"version\":2,\"timestamp\":1700000000,\"title\":\"x\"}\n[0,\"o\",\"a\"]\n",
+			"01:23 evil.example:443: not open\n00:00 early.example: x y\n"
+			"60:00 late.example\n" },
+		{ "{\"timestamp\": 1700000000}",
+			"01:23 evil.example:443: not open\n00:00 early.example: x y\n"
+			"60:00 late.example\n" },
+		{ "", "evil.example:443: not open\nearly.example: x y\nlate.example\n" },
+		{ "{}\n\"timestamp\":1", "evil.example:443: not open\nearly.example: x y\n"
+					 "late.example\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		auto_buf struct buf out = BUF_INIT(1000);
+
+		text_blocked(lines, rows[i].cast, &out);
+		assert_string_equal(buf_str(&out), rows[i].want);
+	}
+	auto_buf struct buf none = BUF_INIT(1000);
+	text_blocked(NULL, "", &none);
+	assert_string_equal(buf_str(&none), "");
+}
+
 int
 main(void)
 {
@@ -120,6 +153,7 @@ main(void)
 		cmocka_unit_test(durations_by_row),
 		cmocka_unit_test(a_command_is_one_short_line),
 		cmocka_unit_test(trailers_by_setting),
+		cmocka_unit_test(refused_hosts_have_their_time_in_the_transcript),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
