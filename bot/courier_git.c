@@ -103,8 +103,8 @@ work_enter(struct work *w, char *take_lane, work_step *then)
 
 /* ---- Credentials ---- */
 
-static void
-drop_token(struct work *w)
+void
+work_drop_token(struct work *w)
 {
 	if (w->token)
 		mem_wipe(w->token, strlen(w->token));
@@ -120,7 +120,10 @@ work_free(struct work *w)
 	row_finish(GIT_DONE_ROWS, &w->numbers);
 	row_finish(WIRE_LOGS_ROWS, &w->logs);
 	repo_remote_finish(&w->remote);
-	drop_token(w);
+	work_drop_token(w);
+	extra_destroy(w->extra);
+	free(w->extra_name);
+	free(w->notes);
 	free(w->url);
 	free(w->lane);
 	free(w->ref);
@@ -145,10 +148,12 @@ on_token(void *ctx, const char *token, int64_t age_ms, const struct err *e)
 		work_free(w);
 		return;
 	}
-	if (!token) {
+	if (!token && w->on_no_token)
+		w->on_no_token(w, e);
+	else if (!token)
 		work_fail(w, e);
+	if (!token)
 		return;
-	}
 	w->token = mem_str(token);
 	w->then(w);
 }
@@ -185,7 +190,7 @@ work_credentials(struct work *w, const struct work_repo *r, work_step *then)
 	};
 	if (w->token)
 		courier_token_refused(c, &need, w->token);
-	drop_token(w);
+	work_drop_token(w);
 	mem_set(&w->url, buf_str(&url));
 	w->then = then;
 	w->waits_for_token = true;

@@ -63,6 +63,8 @@ struct work {
 	int64_t turn;    /* in the lane */
 	work_step *then; /* when the lane is free, or the credentials are there */
 	bool waits_for_token;
+	/* Instead of work_fail, if there is no token; or NULL. */
+	void (*on_no_token)(struct work *w, const struct err *e);
 	child_cb *on_child;
 	struct http_call *call;
 	struct msg_link *keeper; /* and the call to it */
@@ -89,6 +91,9 @@ struct work {
 	int lock_fd;
 	bool has_fetched;
 	bool has_retried;
+	struct extra *extra; /* under way */
+	char *extra_name;    /* the layer over the checkout, or NULL */
+	char *notes;         /* of a layer */
 };
 
 struct work_type {
@@ -124,6 +129,9 @@ struct work_repo {
 };
 void work_credentials(struct work *w, const struct work_repo *r, work_step *then);
 
+/* Before credentials for another repository: the token at hand was not refused. */
+void work_drop_token(struct work *w);
+
 /* The token as git sends it: "user:token". Wipe it. */
 void work_userinfo(const struct work *w, struct buf *out);
 
@@ -142,12 +150,29 @@ void work_answer(
 const struct config *work_config(const struct work *w);
 struct courier *work_courier(const struct work *w);
 
+/* ---- Extras of a checkout (courier_git_extra.c) ---- */
+
+struct settings_entry;
+
+/* True if nothing has to be made: the settings or the commit want none, or the layer is there,
+ * whose name and notes the work has then. */
+bool extra_ready(struct work *w, const struct settings_entry *settings);
+
+/* What the settings do not want though the commit has it, as notes; NULL: nothing. The caller's. */
+char *extra_unwanted(const struct work *w, const struct settings_entry *settings);
+
+/* In the lane, with the checkout there and its submodules in w->done: fetches what is wanted, makes
+ * the layer, goes on. */
+void extra_begin(struct work *w, const struct settings_entry *settings, work_step *then);
+void extra_destroy(struct extra *x);
+
 /* What was read of .agent.yml, by commit (courier_git_cache.c): NULL if unknown. */
 struct settings_cache;
 struct settings_entry {
 	char *key;  /* "<forge>/<repo id>/<sha>" */
 	char *text; /* the file's error or NULL */
 	struct buf packed;
+	bool submodules, lfs; /* of these */
 };
 struct settings_cache *settings_cache_create(void);
 void settings_cache_destroy(struct settings_cache *c);

@@ -59,4 +59,10 @@ settings_cache_put(
 	*entry = (struct settings_entry){ .key = mem_str(key), .text = mem_str(text) };
 	buf_init(&entry->packed, LIMIT_SETTINGS_BYTES);
 	(void)buf_add(&entry->packed, packed, len); /* no longer than what a child may say */
+	struct agent_settings settings = { 0 };
+	if (row_unpack(AGENT_SETTINGS_ROWS, &settings, packed, len, NULL) == 0) {
+		entry->submodules = settings.submodules;
+		entry->lfs = settings.lfs;
+	}
+	agent_settings_finish(&settings);
 }

@@ -4,10 +4,11 @@
  * repository says of itself.
  *
  * token -> one request for the commit ids -> (lane of the mirror) all known? answer : fetch ->
- * child that makes the checkout and reads .agent.yml -> answer. The usual case ends at "all known",
- * which is one request on a warm connection and no child.
+ * child that makes the checkout and reads .agent.yml -> extras, if both want any -> answer. The
+ * usual case ends at "all known", which is one request on a warm connection and no child.
  */
 #include "bot/courier_git.h"
+#include "repo/extra.h"
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -89,17 +90,39 @@ repack(struct work *w)
 	work_child(w, &order, on_repacked);
 }
 
+static char *
+extra_dir(const struct work *w)
+{
+	auto_free char *trees = trees_of(w);
+
+	return w->extra_name ? repo_extra_path(trees, w->sha, w->extra_name) : NULL;
+}
+
+static char *
+notes_of(const struct work *w, const struct settings_entry *settings)
+{
+	auto_free char *unwanted = extra_unwanted(w, settings);
+
+	if (unwanted && w->notes)
+		return mem_fmt("%s\n%s", unwanted, w->notes);
+	return mem_str(unwanted ? unwanted : w->notes);
+}
+
 static void
 answer(struct work *w, const struct settings_entry *settings)
 {
 	auto_free char *trees = trees_of(w);
 	auto_free char *dir = repo_checkout_path(trees, w->sha);
+	auto_free char *extra = extra_dir(w);
+	auto_free char *notes = notes_of(w, settings);
 	struct wire_prepared out = {
 		.base_sha = w->sha,
 		.default_branch = w->remote.default_branch,
 		.base_ref = w->ask.prepare.base_ref ? w->ask.prepare.base_ref
 						    : w->remote.default_branch,
 		.checkout_dir = dir,
+		.extra_dir = extra,
+		.notes = notes,
 		.owner_uid = (int64_t)geteuid(),
 		.settings_text = settings->text,
 	};
@@ -109,6 +132,22 @@ answer(struct work *w, const struct settings_entry *settings)
 }
 
 /* ---- The checkout ---- */
+
+/* The settings may have left the cache meanwhile, for 64 others. */
+static void
+on_extra(struct work *w)
+{
+	auto_free char *key = settings_key(w);
+	const struct settings_entry *settings = settings_cache_get(work_settings(w), key);
+	struct err e = { 0 };
+
+	if (settings) {
+		answer(w, settings);
+		return;
+	}
+	(void)err_set(&e, ERR_BUSY, "too much was prepared at once");
+	work_fail(w, &e);
+}
 
 static void
 on_checked_out(void *ctx, struct child_end *end)
@@ -127,7 +166,11 @@ on_checked_out(void *ctx, struct child_end *end)
 		return;
 	}
 	settings_cache_put(work_settings(w), key, w->done.settings_text, packed, len);
-	answer(w, settings_cache_get(work_settings(w), key));
+	const struct settings_entry *settings = settings_cache_get(work_settings(w), key);
+	if (extra_ready(w, settings))
+		answer(w, settings);
+	else
+		extra_begin(w, settings, on_extra);
 }
 
 static void
@@ -211,7 +254,7 @@ look(struct work *w)
 	auto_free char *key = settings_key(w);
 	const struct settings_entry *settings = settings_cache_get(work_settings(w), key);
 
-	if (settings && repo_checkout_ready(trees, w->sha))
+	if (settings && repo_checkout_ready(trees, w->sha) && extra_ready(w, settings))
 		answer(w, settings);
 	else
 		fetch(w);

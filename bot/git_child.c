@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "repo/extra.h"
+#include "repo/modules.h"
 #include "repo/repo.h"
 
 #include <errno.h>
@@ -84,6 +86,8 @@ confine(const struct git_job *job, struct err *e)
 	add_path(&reads, "/dev/urandom");
 	add_path(&reads, job->mirror);
 	add_path(&reads, job->objects);
+	/* Written to as well, as far as the kernel is asked: links out of it count as writes. */
+	add_path(&writes, job->modules_dir);
 	add_path(&writes, job->trees);
 	add_path(&writes, job->dir);
 	int rc = make_dirs(job, e);
@@ -93,7 +97,7 @@ confine(const struct git_job *job, struct err *e)
 /* ---- Jobs ---- */
 
 static int
-read_settings(const struct git_job *job, struct result *r, struct err *e)
+read_settings(const struct git_job *job, struct result *r, bool *wants_modules, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(LIMIT_AGENT_YML_BYTES);
 	struct agent_settings settings = { 0 };
@@ -114,6 +118,7 @@ read_settings(const struct git_job *job, struct result *r, struct err *e)
 	}
 	if (rc == 0)
 		rc = row_pack(AGENT_SETTINGS_ROWS, &settings, &r->settings, e);
+	*wants_modules = settings.submodules;
 	agent_settings_finish(&settings);
 	return rc;
 }
@@ -122,11 +127,32 @@ static int
 job_checkout(const struct git_job *job, struct result *r, struct err *e)
 {
 	struct repo_checkout c = { .mirror = job->mirror, .trees = job->trees, .sha = job->sha };
+	bool wants_modules = !job->settings_sha;
 	int rc = repo_checkout_make(&c, e);
 
 	if (rc == 0)
 		rc = repo_checkout_evict(job->trees, LIMIT_CHECKOUTS, EVICT_AGE_MS, e);
-	return rc < 0 ? rc : read_settings(job, r, e);
+	if (rc >= 0)
+		rc = job->settings_sha ? read_settings(job, r, &wants_modules, e) : 0;
+	return rc == 0 && wants_modules
+		       ? repo_modules_read(job->mirror, job->sha, &r->done.modules, e)
+		       : rc;
+}
+
+static int
+job_extra(const struct git_job *job, struct result *r, struct err *e)
+{
+	struct repo_extra x = {
+		.trees = job->trees,
+		.sha = job->sha,
+		.name = job->extra,
+		.modules = &job->modules,
+		.notes = job->notes,
+		.is_partial = job->is_partial,
+	};
+
+	(void)r;
+	return repo_extra_make(&x, e);
 }
 
 static int
@@ -198,6 +224,7 @@ job_sweep(const struct git_job *job, struct result *r, struct err *e)
 
 static int (*const JOBS[GIT_JOB_COUNT])(const struct git_job *, struct result *, struct err *) = {
 	[GIT_JOB_CHECKOUT] = job_checkout,
+	[GIT_JOB_EXTRA] = job_extra,
 	[GIT_JOB_HARVEST] = job_harvest,
 	[GIT_JOB_SEAL] = job_seal,
 	[GIT_JOB_LOGS] = job_logs,

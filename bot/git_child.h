@@ -15,7 +15,10 @@
 #define GIT_CHILD_ROLE "git-child"
 
 enum git_job_kind {
-	GIT_JOB_CHECKOUT, /* a frozen checkout of `sha`, and .agent.yml of `settings_sha` */
+	/* A frozen checkout of `sha`, and .agent.yml of `settings_sha`; the submodules if that one
+	 * wants them, or if there is no settings_sha: then it is a submodule itself. */
+	GIT_JOB_CHECKOUT,
+	GIT_JOB_EXTRA, /* the layer `extra` of a checkout: submodules */
 	GIT_JOB_HARVEST,
 	GIT_JOB_SEAL,  /* the harvested commit with a signature */
 	GIT_JOB_LOGS,  /* the commit of a transcript */
@@ -43,6 +46,11 @@ struct git_job {
 	char *signature;
 	char *cast;
 	char *text;
+	char *modules_dir; /* where the checkouts of submodules are */
+	char *extra;
+	struct row_list modules; /* struct repo_extra_module */
+	char *notes;
+	bool is_partial;
 };
 extern const struct row GIT_JOB_ROWS[];
 
@@ -56,6 +64,7 @@ struct git_done {
 	int64_t files, insertions, deletions;
 	char *notes;
 	char *settings_text;
+	struct row_list modules; /* struct repo_module */
 };
 extern const struct row GIT_DONE_ROWS[];
 

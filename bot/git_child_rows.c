@@ -5,6 +5,8 @@
 #include "bot/git_child.h"
 
 #include "base/limits.h"
+#include "repo/extra.h"
+#include "repo/modules.h"
 
 #include <string.h>
 
@@ -28,6 +30,12 @@ const struct row GIT_JOB_ROWS[] = {
 	ROW_S(struct git_job, signature, "signature", LIMIT_BLOB_BYTES),
 	ROW_S(struct git_job, cast, "cast", LIMIT_TRANSCRIPT_BYTES),
 	ROW_S(struct git_job, text, "text", LIMIT_TRANSCRIPT_BYTES),
+	ROW_S(struct git_job, modules_dir, "modules_dir", LIMIT_PATH_BYTES),
+	ROW_S(struct git_job, extra, "extra", LIMIT_NAME_BYTES),
+	ROW_L(struct git_job, modules, "modules", LIMIT_MODULES, REPO_EXTRA_MODULE_ROWS,
+		struct repo_extra_module),
+	ROW_S(struct git_job, notes, "notes", LIMIT_SUMMARY_BYTES),
+	ROW_B(struct git_job, is_partial, "is_partial"),
 	ROW_DONE,
 };
 
@@ -41,6 +49,8 @@ const struct row GIT_DONE_ROWS[] = {
 	ROW_I(struct git_done, deletions, "deletions"),
 	ROW_S(struct git_done, notes, "notes", LIMIT_SUMMARY_BYTES),
 	ROW_S(struct git_done, settings_text, "settings_text", LIMIT_SUMMARY_BYTES),
+	ROW_L(struct git_done, modules, "modules", LIMIT_MODULES, REPO_MODULE_ROWS,
+		struct repo_module),
 	ROW_DONE,
 };
 

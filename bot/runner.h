@@ -180,6 +180,7 @@ int spec_resume(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_agent(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_session(struct attempt *a, struct box_spec *s, struct err *e);
 const char *spec_agent_name(const struct attempt *a);
+extern const char RUNNER_PACK[]; /* runner_pack.c */
 int spec_pack(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_gate(struct attempt *a, struct box_spec *s, struct err *e);
 

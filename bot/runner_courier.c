@@ -29,6 +29,20 @@ hold_checkout(struct attempt *a, struct err *e)
 	return 0;
 }
 
+/* A line more, as far as there is room. */
+static void
+add_note(struct attempt *a, const char *text)
+{
+	auto_buf struct buf both = BUF_INIT(LIMIT_SUMMARY_BYTES - 1);
+
+	if (!text)
+		return;
+	if (a->done.notes)
+		(void)buf_addf(&both, "%s\n", a->done.notes);
+	if (buf_adds(&both, text) == 0)
+		mem_set(&a->done.notes, buf_str(&both));
+}
+
 static int
 take_prepared(struct attempt *a, struct msg *m, struct err *e)
 {
@@ -46,9 +60,12 @@ take_prepared(struct attempt *a, struct msg *m, struct err *e)
 	mem_set(&a->done.base_sha, a->base.base_sha);
 	mem_set(&a->done.base_ref, a->base.base_ref);
 	mem_set(&a->done.gate_command, a->settings.gate_test);
-	if (a->base.settings_text)
-		a->done.notes = mem_fmt(
+	if (a->base.settings_text) {
+		auto_free char *text = mem_fmt(
 			"%s; the repository's settings were not used", a->base.settings_text);
+		add_note(a, text);
+	}
+	add_note(a, a->base.notes);
 	return 0;
 }
 
@@ -138,12 +155,7 @@ take_harvest(struct attempt *a)
 	a->done.files = h->files;
 	a->done.insertions = h->insertions;
 	a->done.deletions = h->deletions;
-	if (h->notes && a->done.notes) {
-		auto_free char *both = mem_fmt("%s\n%s", a->done.notes, h->notes);
-		mem_set(&a->done.notes, both);
-	} else if (h->notes) {
-		mem_set(&a->done.notes, h->notes);
-	}
+	add_note(a, h->notes);
 	if (!h->head_sha) {
 		end_without_change(a);
 	} else if (a->agent_end == BOX_END_WALL || a->agent_end == BOX_END_IDLE) {

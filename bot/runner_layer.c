@@ -67,6 +67,8 @@ make_key(const struct attempt *a, struct err *e)
 	for (size_t i = 0; i < a->settings.setup.n; i++)
 		(void)buf_addf(&text, "run %zu %s\n", strlen(a->settings.setup.v[i]),
 			a->settings.setup.v[i]);
+	if (a->base.extra_dir)
+		(void)buf_addf(&text, "extra %d %d\n", a->settings.submodules, a->settings.lfs);
 	for (size_t i = 0; i < a->settings.setup_key.n; i++) {
 		if (add_file(tree, a->settings.setup_key.v[i], &text, e) < 0)
 			return NULL;

@@ -13,7 +13,7 @@
  *
  * Left of the bar is the layer that is written to. What the setup wrote is not in the pack: a
  * commit has what the agent did. What the agent wrote besides is not in the gate: tests run on what
- * was committed.
+ * was committed. Wherever the checkout is, its extras (submodules, LFS objects) lie over it.
  */
 #include "bot/runner.h"
 
@@ -27,25 +27,11 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PACK_MS_MAX    (INT64_C(5) * 60 * 1000)
 #define SESSION_MS_MAX 60000
 #define GIT_DIR        "/git"
-
-/* Runs in the box. Repositories that the agent made inside the tree become plain directories; .git
- * at the top is the one thing that git itself never adds. */
-static const char PACK[] = "set -e\n"
-			   "find . -mindepth 2 -name .git -prune -exec rm -rf -- {} +\n"
-			   "git add --all\n"
-			   "for path in $LEAVE; do\n"
-			   " git diff --cached --quiet \"$BASE\" -- \"$path\" && continue\n"
-			   " git reset --quiet \"$BASE\" -- \"$path\"\n"
-			   " echo \"" PACK_LEFT "$path\" >&2\n"
-			   "done\n"
-			   "tree=$(git write-tree)\n"
-			   "commit=$(git commit-tree \"$tree\" -p \"$BASE\" -m changes)\n"
-			   "git update-ref refs/heads/changes \"$commit\"\n"
-			   "git bundle create --quiet - refs/heads/changes \"^$BASE\"\n";
 
 char *
 attempt_path(const struct attempt *a, const char *name)
@@ -101,6 +87,8 @@ add_setup(const struct attempt *a, struct box_spec *s, const char *at, const cha
 static void
 add_checkout(const struct attempt *a, struct box_spec *s)
 {
+	if (a->base.extra_dir)
+		box_spec_layer(s, BOX_WORKSPACE, a->base.extra_dir, a->base.owner_uid, false);
 	box_spec_layer(s, BOX_WORKSPACE, a->base.checkout_dir, a->base.owner_uid, false);
 }
 
@@ -328,8 +316,11 @@ static int
 add_git(const struct attempt *a, struct box_spec *s, struct err *e)
 {
 	auto_free char *git = mem_fmt("%s/.git", a->base.checkout_dir);
+	auto_free char *extra = mem_fmt("%s/.git", a->base.extra_dir ? a->base.extra_dir : "");
 	int rc = add_writable(a, s, GIT_DIR, "git", e);
 
+	if (rc == 0 && a->base.extra_dir && access(extra, F_OK) == 0)
+		box_spec_layer(s, GIT_DIR, extra, a->base.owner_uid, false);
 	if (rc == 0)
 		box_spec_layer(s, GIT_DIR, git, a->base.owner_uid, false);
 	return rc;
@@ -358,7 +349,7 @@ spec_pack(struct attempt *a, struct box_spec *s, struct err *e)
 	s->is_quiet = true;
 	s->file_bytes_max = LIMIT_BUNDLE_BYTES;
 	strs_finish(&s->tools);
-	set_command(s, PACK);
+	set_command(s, RUNNER_PACK);
 	for (size_t i = 0; i < sizeof(env) / sizeof(env[0]); i++)
 		strs_add(&s->env, env[i]);
 	strs_addf(&s->env, "BASE=%s", a->base.base_sha);

@@ -201,7 +201,9 @@ struct wire_prepared {
 	char *default_branch;
 	char *base_ref;
 	char *checkout_dir;  /* frozen, shared, read-only; has a prepared .git */
-	int64_t owner_uid;   /* of the files in it */
+	char *extra_dir;     /* a layer over it: submodules, LFS objects; or NULL */
+	int64_t owner_uid;   /* of the files in both */
+	char *notes;         /* what of these could not be had, or NULL */
 	char *settings_text; /* error in .agent.yml as "file:line:col: text", or NULL; settings are
 				the defaults then */
 };
@@ -226,7 +228,7 @@ struct wire_harvested {
 	char *delta_dir; /* layer over the base checkout that makes the harvested tree, for the gate
 			  */
 	int64_t owner_uid;
-	char *notes; /* submodules or LFS that were left alone, or NULL */
+	char *notes; /* what was changed and is not in the commit, or NULL */
 };
 
 struct wire_alive {

@@ -119,7 +119,9 @@ const struct row WIRE_PREPARED_ROWS[] = {
 	ROW_S(struct wire_prepared, default_branch, "default_branch", LIMIT_NAME_BYTES),
 	ROW_S(struct wire_prepared, base_ref, "base_ref", LIMIT_NAME_BYTES),
 	ROW_S(struct wire_prepared, checkout_dir, "checkout_dir", LIMIT_PATH_BYTES),
+	ROW_S(struct wire_prepared, extra_dir, "extra_dir", LIMIT_PATH_BYTES),
 	ROW_I(struct wire_prepared, owner_uid, "owner_uid"),
+	ROW_S(struct wire_prepared, notes, "notes", LIMIT_SUMMARY_BYTES),
 	ROW_S(struct wire_prepared, settings_text, "settings_text", LIMIT_SUMMARY_BYTES),
 	ROW_DONE,
 };

@@ -372,7 +372,12 @@ static const struct setting REPOSITORY[] = {
 	{ .path = "submodules",
 		.type = SETTING_BOOL,
 		.def = "false",
-		.help = "Check out submodules of the same host." },
+		.help = "Check out submodules, three deep. Their repositories must be on the same "
+			"forge and among the server's `repos`, their addresses relative or "
+			"http(s); "
+			"a GitHub App reads only those that it is installed on. They are for "
+			"reading: "
+			"what an agent changes inside is not committed." },
 	{ .path = "lfs",
 		.type = SETTING_BOOL,
 		.def = "false",

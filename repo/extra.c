@@ -11,6 +11,7 @@
 #include "repo/extra.h"
 
 #include "repo/checkout.h"
+#include "repo/git.h"
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -353,13 +354,11 @@ repo_extra_make(const struct repo_extra *x, struct err *e)
 {
 	auto_free char *done = mem_fmt("%s/%s/%s", x->trees, x->sha, x->name);
 	auto_free char *tmp = mem_fmt("%s/%s/tmp.%s", x->trees, x->sha, x->name);
-	mode_t mask;
-	int rc;
+	mode_t mask = umask(022); /* boxes of another user read it */
+	int rc = git_start(e);
 
-	if (!repo_checkout_ready(x->trees, x->sha))
-		return err_set(e, ERR_MISSING, "no checkout of %s", x->sha);
-	mask = umask(022); /* boxes of another user read it */
-	rc = fill(x, tmp, e);
+	if (rc == 0)
+		rc = fill(x, tmp, e);
 	(void)umask(mask);
 	if (rc == 0 && rename(tmp, done) < 0)
 		rc = err_sys(e, "rename %s", tmp);

@@ -23,7 +23,10 @@
 /* Larger files are not compared line by line; they count as changed without lines. */
 #define DIFF_BYTES_MAX MIB(1)
 
-#define COMMIT_BYTES_MAX MIB(1) /* of the box's commit, of which only the tree is used */
+#define COMMIT_BYTES_MAX MIB(1) /* of the box's commit, of which tree and message are used */
+
+#define MODULE_LINE "submodule " /* in that message, and a path */
+#define NOTES_MAX   10
 
 const char *const REPO_PROTECT[] = {
 	".github/workflows/**",
@@ -173,29 +176,30 @@ count_lines(git_repository *repo, const git_tree *base, const git_tree *head,
 	return 0;
 }
 
-static bool
-has_lfs(git_repository *repo, const git_tree *tree)
-{
-	const git_tree_entry *entry = git_tree_entry_byname(tree, ".gitattributes");
-	auto_git(git_blob) *blob = NULL;
-
-	if (!entry || git_tree_entry_type(entry) != GIT_OBJECT_BLOB ||
-		git_blob_lookup(&blob, repo, git_tree_entry_id(entry)) < 0)
-		return false;
-	return memmem(git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob), "filter=lfs",
-		       strlen("filter=lfs")) != NULL;
-}
-
+/* The box says in its commit's message which submodules the agent changed; only those that are
+ * some are believed. */
 static char *
-notes_of(git_repository *repo, const git_tree *tree)
+notes_of(const git_tree *base, const char *message)
 {
-	bool has_modules = git_tree_entry_byname(tree, ".gitmodules") != NULL;
-	bool lfs = has_lfs(repo, tree);
+	auto_buf struct buf notes = BUF_INIT(LIMIT_SUMMARY_BYTES / 2);
+	auto_free char *text = mem_str(message);
+	char *rest = text;
+	int left = NOTES_MAX;
 
-	if (!has_modules && !lfs)
-		return NULL;
-	return mem_fmt("%s%s%s", has_modules ? "Submodules were not checked out." : "",
-		has_modules && lfs ? " " : "", lfs ? "Git LFS files were left as pointers." : "");
+	for (char *line; left > 0 && (line = strsep(&rest, "\n"));) {
+		auto_git(git_tree_entry) *entry = NULL;
+		const char *path = line + strlen(MODULE_LINE);
+
+		if (!str_starts(line, MODULE_LINE) || !path[0] ||
+			git_tree_entry_bypath(&entry, base, path) < 0 || !is_submodule(entry))
+			continue;
+		left--;
+		(void)buf_adds(&notes, notes.len > 0 ? "\n" : "");
+		(void)buf_adds(&notes, "What was changed inside the submodule ");
+		(void)path_quote(&notes, path);
+		(void)buf_adds(&notes, " is not in the commit.");
+	}
+	return notes.len > 0 ? mem_str(buf_str(&notes)) : NULL;
 }
 
 /* ---- The whole ---- */
@@ -204,6 +208,7 @@ struct trees {
 	git_commit *base_commit;
 	git_tree *base;
 	git_tree *head;
+	char *message; /* of the box */
 };
 
 static void
@@ -212,11 +217,12 @@ finish_trees(struct trees *t)
 	git_commit_free(t->base_commit);
 	git_tree_free(t->base);
 	git_tree_free(t->head);
+	free(t->message);
 }
 
 /* The pack's word for sizes is checked first: libgit2 would allocate what it says. */
 static int
-open_tip(git_repository *repo, const char *sha, git_tree **out, struct err *e)
+open_tip(git_repository *repo, const char *sha, struct trees *t, struct err *e)
 {
 	auto_git(git_commit) *tip = NULL;
 	struct err why = { 0 };
@@ -232,7 +238,8 @@ open_tip(git_repository *repo, const char *sha, git_tree **out, struct err *e)
 	if (rc < 0)
 		return err_set(e, ERR_PROTOCOL, "bundle: its commit is not in it or broken (%s)",
 			why.text);
-	rc = git_commit_tree(out, tip);
+	t->message = mem_str(git_commit_message_raw(tip));
+	rc = git_commit_tree(&t->head, tip);
 	return rc < 0 ? git_err(e, rc, "tree") : 0;
 }
 
@@ -251,7 +258,7 @@ open_trees(
 		return err_set(e, ERR_PROTOCOL, "bundle starts from %s, not from %s",
 			head.prerequisite, h->base_sha);
 	rc = git_commit_tree(&t->base, t->base_commit);
-	return rc < 0 ? git_err(e, rc, "tree") : open_tip(repo, head.tip, &t->head, e);
+	return rc < 0 ? git_err(e, rc, "tree") : open_tip(repo, head.tip, t, e);
 }
 
 static int
@@ -284,7 +291,7 @@ take(git_repository *repo, const struct repo_harvest *h, int fd, struct repo_har
 
 	if (rc < 0)
 		return rc;
-	out->notes = notes_of(repo, t.base);
+	out->notes = notes_of(t.base, t.message);
 	if (git_oid_equal(git_tree_id(t.base), git_tree_id(t.head)))
 		return 0;
 	rc = check_trees(repo, t.base, t.head, h->protect, out, e);

@@ -207,7 +207,7 @@ struct repo_harvested {
 	char *sha;     /* our commit; NULL: the tree is the base's */
 	char *payload; /* the same commit as bytes, to be signed; NULL like sha */
 	int64_t files, insertions, deletions;
-	char *notes; /* submodules, LFS: what was left alone; or NULL */
+	char *notes; /* what the agent changed and the commit does not have; or NULL */
 };
 
 extern const char *const REPO_PROTECT[]; /* NULL-terminated */

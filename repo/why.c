@@ -23,6 +23,7 @@ static const struct why WHY[] = {
 	{ "The requested URL returned error: 404", ERR_MISSING },
 	{ "not found", ERR_MISSING },
 	{ "couldn't find remote ref", ERR_MISSING },
+	{ "not our ref", ERR_MISSING }, /* a commit asked for by its id */
 	{ "unable to update url base from redirection", ERR_DENIED },
 	{ "The requested URL returned error: 30", ERR_DENIED },
 	{ "The requested URL returned error: 429", ERR_BUSY },

@@ -84,7 +84,7 @@ const dates = (at) => ({
   GIT_COMMITTER_DATE: `${Math.floor(at / 1000)} +0000`,
 });
 
-// files: path -> content, or null to delete it.
+// files: path -> content (text or bytes), {text, executable}, {gitlink: sha}, or null to delete it.
 export async function commitFiles(gitDir, { branch, parent, files, message, who, at }) {
   const scratch = mkdtempSync(join(gitDir, 'commit-'));
   const env = { GIT_INDEX_FILE: join(scratch, 'index'), ...person(who), ...dates(at) };
@@ -93,6 +93,11 @@ export async function commitFiles(gitDir, { branch, parent, files, message, who,
     for (const [path, content] of Object.entries(files)) {
       if (content === null) {
         await git(gitDir, ['update-index', '--force-remove', path], { env });
+        continue;
+      }
+      if (content.gitlink) {
+        const entry = `160000,${content.gitlink},${path}`;
+        await git(gitDir, ['update-index', '--add', '--cacheinfo', entry], { env });
         continue;
       }
       const text = typeof content === 'string' ? content : content.text;
