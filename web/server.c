@@ -223,6 +223,9 @@ on_body(struct web_exchange *x, const char *data, size_t *len)
 	if (x->over_ms == 0 && buf_add(&x->body, data, *len) < 0) {
 		x->over_ms = now_ms;
 		buf_finish(&x->body);
+		/* Time passes without bytes, too. */
+		(void)MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+			(unsigned)(LIMIT_DRAIN_MS / 1000));
 	}
 	if (x->over_ms > 0) {
 		x->over_bytes += *len;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -233,6 +234,14 @@ static const struct row_request REQUESTS[] = {
 		"json\r\n"
 		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n\r\na=%7B",
 		401 },
+	{ "a form signed over its own bytes",
+		POST_GH GOOD "Content-Type: application/x-www-form-urlencoded\r\n"
+			     "Content-Length: 14\r\n\r\npayload=%7B%7D",
+		202 },
+	{ "a signed form with a broken escape is no reason to send it again",
+		POST_GH GOOD "Content-Type: application/x-www-form-urlencoded\r\n"
+			     "Content-Length: 10\r\n\r\npayload=%7",
+		202 },
 	{ "a length over the cap", POST_GH GOOD "Content-Length: 99999999\r\n\r\n", 413 },
 	{ "both lengths",
 		POST_GH GOOD "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -337,6 +346,28 @@ an_endless_chunked_body_is_cut_off(void **state)
 	assert_int_not_equal(status_of(&answer), 202);
 }
 
+/* One that stops in the middle of what is drained gets two seconds, not the time of a body. */
+static void
+a_body_that_stalls_over_the_cap_is_cut_off(void **state)
+{
+	static const char head[] = POST_GH GOOD "Transfer-Encoding: chunked\r\n\r\n";
+	auto_buf struct buf answer = BUF_INIT(ANSWER_BYTES_MAX);
+	auto_free char *body = mem_zero(LIMIT_DELIVERY_BYTES + 64);
+	auto_fd int fd = dial();
+	int64_t began;
+	int n;
+
+	(void)state;
+	put(fd, head, sizeof(head) - 1);
+	n = snprintf(body, 32, "%lx\r\n", (unsigned long)LIMIT_DELIVERY_BYTES + 4096);
+	memset(body + n, 'x', LIMIT_DELIVERY_BYTES + 8);
+	put(fd, body, LIMIT_DELIVERY_BYTES + 8 + (size_t)n);
+	began = clock_boot_ms();
+	get(fd, &answer);
+	assert_in_range(clock_boot_ms() - began, 0, LIMIT_DRAIN_MS + 3000);
+	assert_int_not_equal(status_of(&answer), 202);
+}
+
 int
 main(void)
 {
@@ -346,6 +377,7 @@ main(void)
 		cmocka_unit_test(a_head_in_single_bytes),
 		cmocka_unit_test(a_head_without_end_is_refused),
 		cmocka_unit_test(an_endless_chunked_body_is_cut_off),
+		cmocka_unit_test(a_body_that_stalls_over_the_cap_is_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
