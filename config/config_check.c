@@ -53,7 +53,7 @@ check_credentials(const struct checker *k, const struct config_forge *f)
 	bool has_key = has(f->app_key_file, f->app_key_env);
 	bool has_token = has(f->token_file, f->token_env);
 
-	if (str_eq(f->kind, "gitea") && (has_key || f->app_id))
+	if (!str_eq(f->kind, "github") && (has_key || f->app_id))
 		return forge_err(k, f, "app_id",
 			"there are no Apps on Gitea and Forgejo; give a token_file");
 	if (has_key && !f->app_id)

@@ -9,5 +9,6 @@
 
 extern const struct forge_driver GITHUB_DRIVER;
 extern const struct forge_driver GITEA_DRIVER;
+extern const struct forge_driver FORGEJO_DRIVER;
 
 #endif

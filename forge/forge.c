@@ -116,7 +116,7 @@ static const struct {
 	const char *name;
 	enum forge_kind kind;
 } KINDS[] = {
-	{ "forgejo", FORGE_GITEA },
+	{ "forgejo", FORGE_FORGEJO },
 	{ "gitea", FORGE_GITEA },
 	{ "github", FORGE_GITHUB },
 };
@@ -134,6 +134,7 @@ forge_kind_parse(const char *name)
 static const struct forge_driver *const DRIVERS[FORGE_KIND_COUNT] = {
 	[FORGE_GITHUB] = &GITHUB_DRIVER,
 	[FORGE_GITEA] = &GITEA_DRIVER,
+	[FORGE_FORGEJO] = &FORGEJO_DRIVER,
 };
 
 const struct forge_driver *

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum forge_kind { FORGE_GITHUB, FORGE_GITEA, FORGE_KIND_COUNT };
+enum forge_kind { FORGE_GITHUB, FORGE_GITEA, FORGE_FORGEJO, FORGE_KIND_COUNT };
 
 /* One configured forge, borrowed from the configuration. */
 struct forge_conf {
@@ -311,7 +311,7 @@ struct forge_driver {
 };
 
 const struct forge_driver *forge_driver_get(enum forge_kind kind);
-/* "github" or "gitea" (also for Forgejo: "forgejo"); -1 if unknown. */
+/* "github", "gitea" or "forgejo"; -1 if unknown. */
 int forge_kind_parse(const char *name);
 
 /* True for operations that change something on the forge. */

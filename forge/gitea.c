@@ -132,24 +132,32 @@ git_userinfo(const char *token, struct buf *out)
 	(void)buf_addf(out, "nightshift:%s", token);
 }
 
+/* All but names. */
+#define DRIVER                                                                                     \
+	.caps = {                                                                                  \
+		.has_attachments = true,                                                           \
+		.opened_tells_labels = true,                                                       \
+		.label_list_is_stale = true,                                                       \
+		.comment_bytes_max = LIMIT_COMMENT_BYTES,                                          \
+	},                                                                                         \
+	.signature_prefix = "", .form_signs_json = true, .decode = gitea_decode, .build = build,   \
+	.auth = auth, .auth_value = auth_value, .git_userinfo = git_userinfo, .read = answer
+
 const struct forge_driver GITEA_DRIVER = {
 	.name = "gitea",
-	.caps = {
-		.has_attachments = true,
-		.opened_tells_labels = true,
-		.label_list_is_stale = true,
-		.comment_bytes_max = LIMIT_COMMENT_BYTES,
-	},
 	.event_header = "x-gitea-event",
 	.event_type_header = "x-gitea-event-type",
 	.guid_header = "x-gitea-delivery",
 	.signature_header = "x-gitea-signature",
-	.signature_prefix = "",
-	.form_signs_json = true,
-	.decode = gitea_decode,
-	.build = build,
-	.auth = auth,
-	.auth_value = auth_value,
-	.git_userinfo = git_userinfo,
-	.read = answer,
+	DRIVER,
+};
+
+/* It sends the headers of Gitea too, for now; these are its own. */
+const struct forge_driver FORGEJO_DRIVER = {
+	.name = "forgejo",
+	.event_header = "x-forgejo-event",
+	.event_type_header = "x-forgejo-event-type",
+	.guid_header = "x-forgejo-delivery",
+	.signature_header = "x-forgejo-signature",
+	DRIVER,
 };

@@ -19,6 +19,8 @@ static const struct forge_conf CONF[FORGE_KIND_COUNT] = {
 	[FORGE_GITHUB] = { FORGE_GITHUB, "gh", "https://github.test", "https://api.github.test" },
 	[FORGE_GITEA] = { FORGE_GITEA, "home", "http://git.test:3000",
 		"http://git.test:3000/api/v1" },
+	[FORGE_FORGEJO] = { FORGE_FORGEJO, "fj", "http://fj.test:3000",
+		"http://fj.test:3000/api/v1" },
 };
 
 typedef void for_driver(const struct forge_driver *d, const struct forge_conf *f);
@@ -359,10 +361,11 @@ keeps_its_promises(void **state)
 int
 main(void)
 {
-	static enum forge_kind github = FORGE_GITHUB, gitea = FORGE_GITEA;
+	static enum forge_kind github = FORGE_GITHUB, gitea = FORGE_GITEA, forgejo = FORGE_FORGEJO;
 	const struct CMUnitTest tests[] = {
 		{ "github", keeps_its_promises, NULL, NULL, &github },
 		{ "gitea", keeps_its_promises, NULL, NULL, &gitea },
+		{ "forgejo", keeps_its_promises, NULL, NULL, &forgejo },
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

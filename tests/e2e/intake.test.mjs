@@ -50,7 +50,11 @@ describe('intake', () => {
   before(async () => {
     world = await World.start({
       name: 'intake',
-      forges: { gh: { dialect: 'github', app: true }, gt: { dialect: 'gitea' } },
+      forges: {
+        gh: { dialect: 'github', app: true },
+        gt: { dialect: 'gitea' },
+        fj: { dialect: 'gitea', kind: 'forgejo', args: ['--flavor', 'forgejo'] },
+      },
       config: {},
       bot: false,
     });
@@ -168,6 +172,31 @@ describe('intake', () => {
       );
     });
     assert.equal(n, 2);
+  });
+
+  test('GitHub: a form is signed over its own bytes', async () => {
+    const form = `payload=${encodeURIComponent(PAYLOAD)}`;
+    const type = { 'content-type': 'application/x-www-form-urlencoded' };
+    const { n } = await stored(async () => {
+      const right = github(key, { body: form, guid: 'gh-form', ...type });
+      assert.equal((await send('/hook/gh', right, form)).status, 202);
+      const overJson = { ...right, 'x-hub-signature-256': `sha256=${mac(key, PAYLOAD)}` };
+      assert.equal((await send('/hook/gh', overJson, form)).status, 401);
+    });
+    assert.equal(n, 1);
+  });
+
+  test('Forgejo: its own headers are enough, and Gitea-only ones are not', async () => {
+    const own = (text) => text.replace('x-gitea', 'x-forgejo');
+    const fjKey = world.secrets['fj-hook'];
+    const { 'x-github-event': e, 'x-github-delivery': d, ...tea } = gitea(fjKey, { guid: 'fj' });
+    const headers = Object.fromEntries(Object.entries(tea).map(([k, v]) => [own(k), v]));
+    const { n } = await stored(async () => {
+      assert.equal((await send('/hook/fj', headers)).status, 202);
+      assert.equal((await send('/hook/fj', tea)).status, 401);
+      assert.equal((await send('/hook/fj', { ...headers, 'x-forgejo-signature': '' })).status, 401);
+    });
+    assert.equal(n, 1);
   });
 
   test('unknown events and ping are 202; an unknown hook is 404; GET is refused', async () => {

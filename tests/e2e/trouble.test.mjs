@@ -151,3 +151,17 @@ test('an old Gitea: no permission route, no attachments', () =>
       assert.ok(seen.statuses.some((s) => s.state === 'success'));
     },
   ));
+
+test('a Forgejo, by its own headers', () =>
+  inWorld(
+    {
+      name: 'forgejo',
+      forges: { fj: { dialect: 'gitea', kind: 'forgejo', args: ['--flavor', 'forgejo'] } },
+    },
+    async (w) => {
+      const forge = w.forges.fj,
+        repo = await makeRepo(forge);
+      const { pull } = await assertDone(forge, repo, await labelled(forge, repo));
+      assert.ok(pull.assets.length >= 2, 'its logs are attached');
+    },
+  ));

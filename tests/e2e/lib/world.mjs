@@ -112,7 +112,7 @@ export class World {
       Object.entries(this.forges).map(([name, f]) => [
         name,
         {
-          kind: f.dialect,
+          kind: f.kind ?? f.dialect,
           url: f.url,
           api_url: f.api,
           ...(f.app

@@ -147,7 +147,7 @@ all_but_a_forge_has_a_default(void **state)
 	assert_int_equal(c.tasks_per_repo, 2);
 	assert_string_equal(c.agent, "codex");
 	assert_string_equal(config_agent_find(&c, "codex")->kind, "codex");
-	assert_int_equal(c.agents.n, 5);
+	assert_int_equal(c.agents.n, 8);
 	assert_string_equal(c.sandbox_tier_min, "userns");
 	assert_string_equal(c.commit_email, "nightshift@localhost");
 	assert_true(c.commit_coauthor);
@@ -246,7 +246,7 @@ static const struct {
 	{ "a wrong item of a list", SMALL "trusted_proxies:\n  - 127.0.0.1\n  - proxy\n",
 		"5:5: trusted_proxies: \"proxy\" is not an address" },
 	{ "another kind of forge", "forges: { gl: { kind: gitlub } }\n",
-		"1:17: forges.gl.kind: \"gitlub\" is none of github, gitea; did you mean "
+		"1:17: forges.gl.kind: \"gitlub\" is none of forgejo, gitea, github; did you mean "
 		"\"github\"?" },
 	{ "a forge without a kind", "forges:\n  gh: { token_file: /t }\n",
 		"2:3: forges.gh.kind is missing" },

@@ -16,6 +16,7 @@
 static const struct forge_conf CONF[FORGE_KIND_COUNT] = {
 	[FORGE_GITHUB] = { FORGE_GITHUB, "gh", "https://github.com", "https://api.github.com" },
 	[FORGE_GITEA] = { FORGE_GITEA, "home", "http://git:3000", "http://git:3000/api/v1" },
+	[FORGE_FORGEJO] = { FORGE_FORGEJO, "fj", "http://fj:3000", "http://fj:3000/api/v1" },
 };
 
 static void
@@ -24,7 +25,7 @@ kinds_by_name(void **state)
 	(void)state;
 	assert_int_equal(forge_kind_parse("github"), FORGE_GITHUB);
 	assert_int_equal(forge_kind_parse("gitea"), FORGE_GITEA);
-	assert_int_equal(forge_kind_parse("forgejo"), FORGE_GITEA);
+	assert_int_equal(forge_kind_parse("forgejo"), FORGE_FORGEJO);
 	assert_int_equal(forge_kind_parse("gitlab"), -1);
 	assert_int_equal(forge_kind_parse(""), -1);
 	assert_int_equal(forge_kind_parse(NULL), -1);
