@@ -222,6 +222,16 @@ on_marker(const struct asker *to, const struct msg *m)
 	reply(to, WIRE_SECRET, 0, &hex, NULL);
 }
 
+/* What finds our secrets in a transcript, and tells none of them. */
+static void
+on_redactions(const struct asker *to, const struct msg *m)
+{
+	const struct keeper *k = to->r->own;
+
+	(void)m;
+	reply(to, WIRE_REDACTIONS, 0, &k->redactions_table, NULL);
+}
+
 /* ---- the role ---- */
 
 static void
@@ -233,6 +243,7 @@ on_msg(struct role_ctx *r, enum role from, struct msg *m)
 	} rows[] = {
 		{ WIRE_KEY, on_key },
 		{ WIRE_MARKER, on_marker },
+		{ WIRE_REDACT, on_redactions },
 		{ WIRE_SIGN_JWT, on_sign_jwt },
 		{ WIRE_SSH_SIGN, on_ssh_sign },
 		{ WIRE_TOKEN, on_token },

@@ -18,16 +18,27 @@
 
 /* ---- reading ---- */
 
+/* A secret's place in the configuration, and where it is kept. */
+struct source {
+	const char *where;
+	const char *what;
+	const char *file;
+	const char *env;
+};
+
 /* Neither file nor variable: the secret stays empty. */
 static int
-read_secret(const char *where, const char *what, const char *file, const char *env, struct buf *out,
-	struct err *e)
+read_secret(struct keeper *k, const struct source *s, struct buf *out, struct err *e)
 {
+	int rc = 0;
+
 	buf_init(out, SECRET_BYTES_MAX);
-	if (!file && !env)
-		return 0;
-	int rc = config_secret_read(file, env, out, e);
-	return rc < 0 ? err_wrap(e, rc, "%s.%s", where, what) : 0;
+	if (s->file || s->env)
+		rc = config_secret_read(s->file, s->env, out, e);
+	if (rc < 0)
+		return err_wrap(e, rc, "%s.%s", s->where, s->what);
+	redact_maker_add(k->redactions, buf_str(out), out->len);
+	return 0;
 }
 
 static void
@@ -39,16 +50,15 @@ wipe_buf(struct buf *b)
 }
 
 static int
-read_key(const char *where, const char *what, const char *file, const char *env,
-	struct crypto_key **out, struct err *e)
+read_key(struct keeper *k, const struct source *s, struct crypto_key **out, struct err *e)
 {
 	struct buf pem;
-	int rc = read_secret(where, what, file, env, &pem, e);
+	int rc = read_secret(k, s, &pem, e);
 
 	if (rc == 0 && pem.len > 0) {
 		rc = crypto_key_read(pem.data, pem.len, out, e);
 		if (rc < 0)
-			(void)err_wrap(e, rc, "%s.%s", where, what);
+			(void)err_wrap(e, rc, "%s.%s", s->where, s->what);
 	}
 	wipe_buf(&pem);
 	return rc;
@@ -58,24 +68,27 @@ static int
 load_forge(struct keeper *k, const struct config_forge *c, struct err *e)
 {
 	struct keeper_forge *f = &k->forges[k->n_forges++];
-	char where[LIMIT_NAME_BYTES + 16];
+	auto_free char *where = mem_fmt("forges.%s", c->name);
+	const struct source app_key = { where, "app_key", c->app_key_file, c->app_key_env };
+	const struct source token = { where, "token", c->token_file, c->token_env };
+	const struct source hook = { where, "webhook_secret", c->webhook_secret_file,
+		c->webhook_secret_env };
+	const struct source old_hook = { where, "webhook_secret_old", c->webhook_secret_old_file,
+		c->webhook_secret_old_env };
 	int kind = forge_kind_parse(c->kind);
 
-	(void)snprintf(where, sizeof(where), "forges.%s", c->name);
 	if (kind < 0)
 		return err_set(e, ERR_INVALID, "%s.kind: %s has no driver", where, c->kind);
 	f->name = mem_str(c->name);
 	f->driver = forge_driver_get((enum forge_kind)kind);
 	f->app_id = c->app_id;
-	int rc = read_key(where, "app_key", c->app_key_file, c->app_key_env, &f->app_key, e);
+	int rc = read_key(k, &app_key, &f->app_key, e);
 	if (rc == 0)
-		rc = read_secret(where, "token", c->token_file, c->token_env, &f->token, e);
+		rc = read_secret(k, &token, &f->token, e);
 	if (rc == 0)
-		rc = read_secret(where, "webhook_secret", c->webhook_secret_file,
-			c->webhook_secret_env, &f->webhook_secret, e);
+		rc = read_secret(k, &hook, &f->webhook_secret, e);
 	if (rc == 0)
-		rc = read_secret(where, "webhook_secret_old", c->webhook_secret_old_file,
-			c->webhook_secret_old_env, &f->webhook_secret_old, e);
+		rc = read_secret(k, &old_hook, &f->webhook_secret_old, e);
 	return rc;
 }
 
@@ -83,11 +96,11 @@ static int
 load_model(struct keeper *k, const struct config_model *c, struct err *e)
 {
 	struct keeper_model *m = &k->models[k->n_models++];
-	char where[LIMIT_NAME_BYTES + 16];
+	auto_free char *where = mem_fmt("models.%s", c->name);
 
-	(void)snprintf(where, sizeof(where), "models.%s", c->name);
 	m->name = mem_str(c->name);
-	return read_secret(where, "key", c->key_file, c->key_env, &m->key, e);
+	return read_secret(
+		k, &(struct source){ where, "key", c->key_file, c->key_env }, &m->key, e);
 }
 
 /* Variables are visible in /proc/PID/environ as they were at the start, so the bytes themselves go.
@@ -114,16 +127,25 @@ load_all(struct keeper *k, const struct config *c, struct err *e)
 	for (size_t i = 0; rc == 0 && i < c->models.n; i++)
 		rc = load_model(k, &models[i], e);
 	if (rc == 0)
-		rc = read_key("commit", "sign_key", c->commit_sign_key_file, c->commit_sign_key_env,
+		rc = read_key(k,
+			&(struct source){ "commit", "sign_key", c->commit_sign_key_file,
+				c->commit_sign_key_env },
 			&k->sign_key, e);
+	if (rc == 0)
+		rc = redact_maker_end(k->redactions, &k->redactions_table, e);
 	return rc;
 }
 
 int
 keeper_load(struct keeper *k, const struct config *c, struct err *e)
 {
-	int rc = load_all(k, c, e);
+	int rc;
 
+	k->redactions = redact_maker_create();
+	buf_init(&k->redactions_table, REDACT_TABLE_BYTES);
+	rc = load_all(k, c, e);
+	redact_maker_destroy(k->redactions);
+	k->redactions = NULL;
 	empty_environment();
 	/* On fault: the code of thirty libraries that nobody runs here need not be in memory. */
 	if (rc == 0 && mlockall(MCL_CURRENT | MCL_ONFAULT) < 0)
@@ -181,6 +203,7 @@ keeper_wipe(struct keeper *k)
 		wipe_buf(&k->models[i].key);
 	}
 	crypto_key_destroy(k->sign_key);
+	buf_finish(&k->redactions_table);
 	mem_wipe(k, sizeof(*k));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/crypto.h"
 #include "config/config.h"
+#include "sandbox/redact.h"
 #include "forge/forge.h"
 
 #define KEEPER_MARKER_FILE "keeper/marker.key"
@@ -33,6 +34,8 @@ struct keeper {
 	size_t n_models;
 	struct crypto_key *sign_key; /* NULL: commits are not signed */
 	uint8_t marker_key[32];
+	struct redact_maker *redactions; /* while the secrets are read */
+	struct buf redactions_table;     /* of them all, for who records beside hostile code */
 };
 
 /* Reads every secret that the configuration names, keeps the memory out of swap if the system lets

@@ -40,7 +40,7 @@ free_slots(const struct runner *r)
 
 	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
 		n -= r->slots[i];
-	return n > 0 && !r->is_stopping ? n : 0;
+	return n > 0 && !r->is_stopping && r->redactions.len > 0 ? n : 0;
 }
 
 static void
@@ -189,6 +189,18 @@ on_msg(struct role_ctx *ctx, enum role from, struct msg *m)
 }
 
 static void
+on_redactions(void *ctx, struct msg *m, const struct err *e)
+{
+	struct runner *r = ctx;
+
+	if (!m || buf_add(&r->redactions, m->blob, m->blob_len) < 0) {
+		log_error(NULL, "runner.no_redactions", "error=\"%s\"", e ? e->text : "too large");
+		return;
+	}
+	runner_claim_soon(r);
+}
+
+static void
 on_peer(struct role_ctx *ctx, enum role peer, bool is_up)
 {
 	struct runner *r = ctx->own;
@@ -197,6 +209,11 @@ on_peer(struct role_ctx *ctx, enum role peer, bool is_up)
 		shim_gateway_changed(a);
 	if (!is_up)
 		return;
+	if (peer == ROLE_KEEPER && !r->is_asking) {
+		r->is_asking = true; /* the link itself asks again, should the keeper die */
+		(void)msg_call(role_link(ctx, ROLE_KEEPER),
+			&(struct msg_out){ .type = WIRE_REDACT }, 0, on_redactions, r);
+	}
 	if (peer == ROLE_QUEUE)
 		runner_claim_soon(r);
 }
@@ -258,6 +275,7 @@ start(struct role_ctx *ctx, struct err *e)
 	ctx->own = r;
 	r->role = ctx;
 	r->dir = steal_ptr(&dir);
+	buf_init(&r->redactions, REDACT_TABLE_BYTES);
 	(void)umask(077);
 	rc = fs_mkdirs(run, 0700, e);
 	if (rc == 0)

@@ -17,6 +17,7 @@
 #define BOT_RUNNER_H
 
 #include "bot/role.h"
+#include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 
 struct agent_row;
@@ -30,6 +31,8 @@ struct runner {
 	bool slots[BOX_SLOTS_MAX]; /* taken */
 	struct loop_timer *claim;
 	struct sweep *sweeps;
+	bool is_asking;        /* the keeper, for */
+	struct buf redactions; /* for the shims; no attempt starts before it is there */
 	bool is_stopping;
 	int64_t serial; /* for gone.<n> */
 };

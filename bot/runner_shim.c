@@ -186,6 +186,10 @@ shim_start(struct attempt *a, struct err *e)
 		.on_msg = on_shim_msg,
 		.on_gone = on_shim_gone,
 		.ctx = a };
+	const struct msg_out table = { .type = WIRE_REDACTIONS,
+		.obj = &(struct wire_verdict){ .ok = true },
+		.blob = a->r->redactions.data,
+		.blob_len = a->r->redactions.len };
 	struct spawn sp = SPAWN_INIT;
 	int ends[2];
 	int pidfd;
@@ -207,7 +211,8 @@ shim_start(struct attempt *a, struct err *e)
 	a->child_pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
 	a->child = loop_child_add(a->r->role->loop, pid, pidfd, on_shim_exit, a);
 	a->link = msg_link_create(a->r->role->loop, &link);
-	return msg_link_attach(a->link, steal_fd(&near), e);
+	rc = msg_link_attach(a->link, steal_fd(&near), e);
+	return rc < 0 ? rc : msg_send(a->link, &table, e);
 }
 
 int

@@ -51,6 +51,8 @@ start_recorder(struct shim *s, const struct box_spec *spec, struct err *e)
 		.text_fd = steal_fd(&text),
 		.bytes_max = room,
 		.wall_ms = clock_wall_ms(),
+		.redactions = buf_str(&s->redactions),
+		.redactions_len = s->redactions.len,
 	};
 	return recorder_create(&r, loop_now_ms(s->loop), &s->recorder, e);
 }
@@ -84,12 +86,21 @@ on_tail(void *ctx)
 }
 
 static void
+tail_later(struct shim *s)
+{
+	s->tail_is_old = true;
+	if (!s->tail)
+		s->tail = loop_timer_add(s->loop, TAIL_EVERY_MS, on_tail, s);
+}
+
+static void
 on_flush(void *ctx)
 {
 	struct shim *s = ctx;
 
 	s->flush = NULL;
-	recorder_tick(s->recorder, loop_now_ms(s->loop));
+	if (recorder_tick(s->recorder, loop_now_ms(s->loop)))
+		tail_later(s);
 	if (recorder_is_waiting(s->recorder))
 		s->flush = loop_timer_add(s->loop, RECORDER_COALESCE_MS, on_flush, s);
 }
@@ -121,8 +132,7 @@ shim_record(struct shim *s, const char *data, size_t len)
 	recorder_write(s->recorder, data, len, loop_now_ms(s->loop));
 	if (!s->flush && recorder_is_waiting(s->recorder))
 		s->flush = loop_timer_add(s->loop, RECORDER_COALESCE_MS, on_flush, s);
-	if (!s->tail)
-		s->tail = loop_timer_add(s->loop, TAIL_EVERY_MS, on_tail, s);
+	tail_later(s);
 }
 
 /* How it ended, where a reader of the log would ask. */
@@ -288,6 +298,9 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.step_refused", &e);
 		s->is_ending = true;
 		end_when_free(s);
+	} else if (m->type == WIRE_REDACTIONS) {
+		buf_reset(&s->redactions);
+		(void)buf_add(&s->redactions, m->blob, m->blob_len);
 	} else if (m->type == WIRE_STEP_GO) {
 		shim_step_go(s);
 	} else if (m->type == WIRE_SHIM_STOP) {
@@ -348,6 +361,7 @@ shim_init(struct shim *s, struct err *e)
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	buf_init(&s->quiet, LIMIT_TAIL_BYTES / 4);
+	buf_init(&s->redactions, REDACT_TABLE_BYTES);
 	rc = loop_signal_add(s->loop, SIGTERM, on_term, s, e);
 	if (rc < 0)
 		return rc;
@@ -371,6 +385,7 @@ shim_finish(struct shim *s)
 	loop_timer_remove(s->tail);
 	msg_link_destroy(s->link); /* the word that the transcript is complete */
 	buf_finish(&s->quiet);
+	buf_finish(&s->redactions);
 	loop_destroy(s->loop);
 }
 

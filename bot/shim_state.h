@@ -10,6 +10,7 @@
 #include "base/msg.h"
 #include "sandbox/agent.h"
 #include "sandbox/recorder.h"
+#include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 
 /* One step, from STEP to STEP_DONE. */
@@ -34,9 +35,10 @@ struct shim_step {
 struct shim {
 	struct loop *loop;
 	struct msg_link *link;
-	struct recorder *recorder;
-	struct shim_step *step; /* NULL between steps */
-	struct buf quiet;       /* last bytes of a step that is not recorded */
+	struct recorder *recorder; /* from the first step on */
+	struct buf redactions;     /* of redact.h, said before the first step */
+	struct shim_step *step;    /* NULL between steps */
+	struct buf quiet;          /* last bytes of a step that is not recorded */
 	struct loop_timer *flush;
 	struct loop_timer *tail;
 	bool tail_is_old;

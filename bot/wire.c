@@ -7,6 +7,7 @@
 #include "bot/wire.h"
 
 #include "base/limits.h"
+#include "sandbox/redact.h"
 
 #include <string.h>
 
@@ -73,6 +74,9 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_SSH_SIGN, "ssh_sign", COURIER, KEEPER, NO_ROWS, LIMIT_BLOB_BYTES, 0 },
 	{ WIRE_KEY, "key", GATEWAY, KEEPER, ROWS(NAME, name), 0, 0 },
 	{ WIRE_MARKER, "marker", QUEUE, KEEPER, ROWS(NAME, name), 0, 0 },
+	{ WIRE_REDACT, "redact", RUNNER, KEEPER, NO_ROWS, 0, 0 },
+	{ WIRE_REDACTIONS, "redactions", KEEPER | RUNNER, RUNNER | SHIM, ROWS(VERDICT, verdict),
+		REDACT_TABLE_BYTES, 0 },
 	{ WIRE_SECRET, "secret", KEEPER, SECRET_EARS, ROWS(VERDICT, verdict), LIMIT_BLOB_BYTES, 0 },
 
 	{ WIRE_BOX_OPEN, "box_open", RUNNER, GATEWAY, ROWS(BOX, box), 0, 1 },
@@ -100,6 +104,7 @@ const struct wire_pair WIRE_PAIRS[] = {
 	{ ROLE_QUEUE, ROLE_KEEPER },
 	{ ROLE_COURIER, ROLE_KEEPER },
 	{ ROLE_COURIER, ROLE_RUNNER },
+	{ ROLE_RUNNER, ROLE_KEEPER },
 	{ ROLE_GATEWAY, ROLE_KEEPER },
 	{ ROLE_GATEWAY, ROLE_RUNNER },
 };

@@ -75,13 +75,16 @@ enum wire_type {
 	WIRE_START, /* struct wire_start; one way: the answer is the next CLAIM */
 	WIRE_STOP,  /* struct wire_stop; one way, repeated until the attempt is gone */
 
-	/* courier, queue, gateway -> keeper */
-	WIRE_SIGN_JWT, /* struct wire_sign: blob of the answer is the JWT */
-	WIRE_TOKEN,    /* struct wire_name (forge): the personal token */
-	WIRE_SSH_SIGN, /* blob: commit payload; the answer is the armoured signature */
-	WIRE_KEY,      /* struct wire_name (model provider): the key */
-	WIRE_MARKER,   /* struct wire_name (decimal task id): 8 hex digits */
-	WIRE_SECRET,   /* the answer to all five: struct wire_verdict, blob */
+	/* courier, queue, gateway, runner -> keeper */
+	WIRE_SIGN_JWT,   /* struct wire_sign: blob of the answer is the JWT */
+	WIRE_TOKEN,      /* struct wire_name (forge): the personal token */
+	WIRE_SSH_SIGN,   /* blob: commit payload; the answer is the armoured signature */
+	WIRE_KEY,        /* struct wire_name (model provider): the key */
+	WIRE_MARKER,     /* struct wire_name (decimal task id): 8 hex digits */
+	WIRE_SECRET,     /* the answer to all five: struct wire_verdict, blob */
+	WIRE_REDACT,     /* the table that finds our secrets in a transcript and tells none */
+	WIRE_REDACTIONS, /* struct wire_verdict, blob: the answer; and runner -> shim, before a step
+			  */
 
 	/* runner -> gateway */
 	WIRE_BOX_OPEN,   /* struct wire_box; fd: listening socket inside the box's network namespace

@@ -202,7 +202,7 @@ recorder_write(struct recorder *r, const char *data, size_t len, int64_t now_ms)
 {
 	r->now_ms = now_ms;
 	redact_feed(r->redact, data, len);
-	recorder_tick(r, now_ms);
+	(void)recorder_tick(r, now_ms);
 }
 
 bool
@@ -212,13 +212,16 @@ recorder_is_waiting(const struct recorder *r)
 	       redact_holds_line(r->redact);
 }
 
-void
+bool
 recorder_tick(struct recorder *r, int64_t now_ms)
 {
-	if (redact_holds_line(r->redact) && now_ms - r->now_ms >= RECORDER_QUIET_MS)
+	bool is_quiet = redact_holds_line(r->redact) && now_ms - r->now_ms >= RECORDER_QUIET_MS;
+
+	if (is_quiet)
 		redact_release(r->redact);
 	if (r->event.len > 0 && now_ms - r->event_ms >= RECORDER_COALESCE_MS)
 		close_event(r, true);
+	return is_quiet;
 }
 
 void

@@ -44,8 +44,9 @@ void recorder_write(struct recorder *r, const char *data, size_t len, int64_t no
 void recorder_note(struct recorder *r, const char *text, int64_t now_ms);
 
 /* Writes what has waited for RECORDER_COALESCE_MS, and after RECORDER_QUIET_MS the last whole line
- * that might yet be the beginning of a secret. Call when recorder_is_waiting. */
-void recorder_tick(struct recorder *r, int64_t now_ms);
+ * that might yet be the beginning of a secret: true, the text has grown. Call when
+ * recorder_is_waiting. */
+bool recorder_tick(struct recorder *r, int64_t now_ms);
 bool recorder_is_waiting(const struct recorder *r);
 
 /* Adds the last lines as text, at most bytes_max, whole lines where possible. */

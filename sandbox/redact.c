@@ -65,26 +65,27 @@ static const struct shape SHAPES[] = {
 	{ "npm_", "", 36 },
 	{ "pypi-", "_-", 50 },
 };
+static const char SHAPES_LAST[] = "_-aA"; /* last characters of the prefixes */
 
 struct redact {
 	redact_cb *cb;
 	void *ctx;
 	struct redact_head head;
 	struct redact_entry *entries;
-	uint64_t oldest;
+	uint64_t leaver;
 	unsigned char known[(1 << KNOWN_BITS) / 8]; /* low bits of the entries' hashes */
 	struct buf raw;
 	struct buf hide; /* a byte for each of raw: 1 is taken out */
 	uint64_t start;  /* of raw in the stream */
 	struct lane text;
-	struct lane all;
+	struct lane all; /* only while it differs from text */
+	size_t differ;   /* for how many bytes yet it does */
 	enum escape_state state;
 	bool is_hiding;            /* the last byte given out was a taken out one */
 	const struct shape *shape; /* whose prefix stood there */
 	uint64_t shape_at;
 	size_t shape_len;  /* behind the prefix */
 	uint64_t line_len; /* of the text lane since the last line end */
-	struct buf out;    /* scratch */
 };
 
 /* ---- what is taken out ---- */
@@ -161,7 +162,7 @@ lane_add(struct redact *r, struct lane *l, unsigned char byte, uint64_t at)
 	size_t kept = 0;
 
 	if (l->count >= REDACT_WINDOW)
-		l->hash = redact_hash_pop(redact_hash_push(l->hash, r->head.base, byte), r->oldest,
+		l->hash = redact_hash_roll(l->hash, r->head.base, r->leaver, byte,
 			l->bytes[(l->count - REDACT_WINDOW) % RING]);
 	else
 		l->hash = redact_hash_push(l->hash, r->head.base, byte);
@@ -234,13 +235,12 @@ shape_add(struct redact *r, unsigned char byte, uint64_t at)
 	} else {
 		r->shape = NULL;
 	}
+	if (!strchr(SHAPES_LAST, byte))
+		return;
 	for (size_t i = 0; i < sizeof(SHAPES) / sizeof(SHAPES[0]); i++) {
-		size_t len = strlen(SHAPES[i].prefix);
-
-		if (byte != (unsigned char)SHAPES[i].prefix[len - 1] ||
-			!ends_in(r, SHAPES[i].prefix))
+		if (!ends_in(r, SHAPES[i].prefix))
 			continue;
-		r->shape_at = r->text.at[(r->text.count - len) % RING];
+		r->shape_at = r->text.at[(r->text.count - strlen(SHAPES[i].prefix)) % RING];
 		r->shape = &SHAPES[i];
 		r->shape_len = 0;
 	}
@@ -258,7 +258,14 @@ look(struct redact *r, unsigned char byte, uint64_t at)
 		r->line_len = 0;
 	if (byte < 0x20 || byte == 0x7f)
 		return;
-	lane_add(r, &r->all, byte, at);
+	if (!in_text && r->differ == 0)
+		r->all = r->text;
+	if (!in_text)
+		r->differ = REDACT_FORM_MAX + 1;
+	if (r->differ > 0) {
+		r->differ--;
+		lane_add(r, &r->all, byte, at);
+	}
 	if (!in_text)
 		return;
 	lane_add(r, &r->text, byte, at);
@@ -272,26 +279,28 @@ give(struct redact *r, uint64_t end)
 {
 	size_t n = end > r->start ? (size_t)(end - r->start) : 0;
 
-	buf_reset(&r->out);
-	for (size_t i = 0; i < n; i++) {
-		if (!r->hide.data[i])
-			(void)buf_addc(&r->out, r->raw.data[i]);
+	for (size_t from = 0, to; from < n; from = to) {
+		bool is_hidden = r->hide.data[from];
+		const char *other = memchr(r->hide.data + from, !is_hidden, n - from);
+
+		to = other ? (size_t)(other - r->hide.data) : n;
+		if (!is_hidden)
+			r->cb(r->ctx, r->raw.data + from, to - from);
 		else if (!r->is_hiding)
-			(void)buf_adds(&r->out, REDACT_MARK);
-		r->is_hiding = r->hide.data[i];
+			r->cb(r->ctx, REDACT_MARK, strlen(REDACT_MARK));
+		r->is_hiding = is_hidden;
 	}
 	buf_drop(&r->raw, n);
 	buf_drop(&r->hide, n);
 	r->start += n;
-	if (r->out.len > 0)
-		r->cb(r->ctx, r->out.data, r->out.len);
 }
 
 static void
 give_sure(struct redact *r)
 {
 	uint64_t end = r->start + r->raw.len;
-	uint64_t text = lane_hold(&r->text, end), all = lane_hold(&r->all, end);
+	uint64_t text = lane_hold(&r->text, end);
+	uint64_t all = r->differ > 0 ? lane_hold(&r->all, end) : end;
 	uint64_t hold = text < all ? text : all;
 
 	if (r->shape && r->shape_len < r->shape->min && r->shape_at < hold)
@@ -301,6 +310,8 @@ give_sure(struct redact *r)
 	give(r, hold);
 }
 
+static const char NOTHING_HIDDEN[FEED_BYTES];
+
 void
 redact_feed(struct redact *r, const char *data, size_t len)
 {
@@ -309,8 +320,7 @@ redact_feed(struct redact *r, const char *data, size_t len)
 		uint64_t at = r->start + r->raw.len;
 
 		(void)buf_add(&r->raw, data, part);
-		for (size_t i = 0; i < part; i++)
-			(void)buf_addc(&r->hide, 0);
+		(void)buf_add(&r->hide, NOTHING_HIDDEN, part);
 		for (size_t i = 0; i < part; i++)
 			look(r, (unsigned char)data[i], at + i);
 		give_sure(r);
@@ -336,7 +346,7 @@ redact_flush(struct redact *r)
 {
 	redact_release(r);
 	r->text.count = r->text.hash = r->text.n_awaited = 0;
-	r->all.count = r->all.hash = r->all.n_awaited = 0;
+	r->differ = 0;
 	r->state = ESCAPE_NONE;
 	r->shape = NULL;
 	r->line_len = 0;
@@ -367,7 +377,7 @@ read_table(struct redact *r, const char *table, size_t len, struct err *e)
 			return err_set(e, ERR_INVALID, "%s", wrong);
 		r->known[low / 8] |= (unsigned char)(1U << (low % 8));
 	}
-	r->oldest = redact_hash_oldest(r->head.base);
+	r->leaver = redact_hash_leaver(r->head.base);
 	return 0;
 }
 
@@ -382,7 +392,6 @@ redact_create(
 	r->ctx = ctx;
 	buf_init(&r->raw, RAW_BYTES_MAX + FEED_BYTES);
 	buf_init(&r->hide, RAW_BYTES_MAX + FEED_BYTES);
-	buf_init(&r->out, (RAW_BYTES_MAX + FEED_BYTES) * sizeof(REDACT_MARK));
 	if (rc < 0) {
 		redact_destroy(r);
 		return rc;
@@ -398,7 +407,6 @@ redact_destroy(struct redact *r)
 		return;
 	buf_finish(&r->raw);
 	buf_finish(&r->hide);
-	buf_finish(&r->out);
 	free(r->entries);
 	free(r);
 }

@@ -2,10 +2,10 @@
 /*
  * redact - takes secrets out of a stream of terminal output, without knowing them.
  *
- * Who holds the secrets makes a table of them (redact_table_make): of each encoded form the length,
+ * Who holds the secrets makes a table of them (redact_maker): of each encoded form the length,
  * a rolling hash of its beginning and a keyed hash of the whole, under keys of that table alone.
- * Nothing can be read back from it, so it may be given to a process that stands beside hostile
- * code.
+ * Nothing can be read back from it, and to guess at it is to guess the secret's first sixteen
+ * bytes, so it may be given to a process that stands beside hostile code.
  *
  * Who has a table finds the forms wherever they stand: across reads, and broken up by line ends,
  * control characters and escape sequences. Forms: as it is, reversed, hex, base64 and url-safe
@@ -28,15 +28,17 @@
 #define REDACT_MARK        "[redacted]"
 #define REDACT_TABLE_BYTES ((size_t)1 << 20) /* no table is larger */
 
-struct redact_secret {
-	const void *data;
-	size_t len;
-};
+struct redact_maker;
 
-/* Adds a table with fresh keys to `out`. ERR_LIMIT when `out` or REDACT_TABLE_BYTES is too small.
- */
-int redact_table_make(
-	const struct redact_secret *secrets, size_t n, struct buf *out, struct err *e);
+/* A table with fresh keys, empty. */
+struct redact_maker *redact_maker_create(void);
+void redact_maker_destroy(struct redact_maker *m); /* NULL is accepted */
+
+/* Adds a secret; its bytes are not kept. */
+void redact_maker_add(struct redact_maker *m, const void *secret, size_t len);
+
+/* Adds the table to `out`. ERR_LIMIT when it does not fit there or into REDACT_TABLE_BYTES. */
+int redact_maker_end(struct redact_maker *m, struct buf *out, struct err *e);
 
 struct redact;
 

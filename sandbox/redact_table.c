@@ -23,6 +23,7 @@ modulo(wide x)
 {
 	uint64_t r = (uint64_t)(x & PRIME) + (uint64_t)(x >> 61);
 
+	r = (r & PRIME) + (r >> 61);
 	return r >= PRIME ? r - PRIME : r;
 }
 
@@ -33,21 +34,19 @@ redact_hash_push(uint64_t hash, uint64_t base, unsigned char in)
 }
 
 uint64_t
-redact_hash_pop(uint64_t hash, uint64_t oldest, unsigned char out)
+redact_hash_roll(uint64_t hash, uint64_t base, uint64_t leaver, unsigned char in, unsigned char out)
 {
-	uint64_t gone = modulo((wide)oldest * (out + 1U));
-
-	return hash >= gone ? hash - gone : hash + PRIME - gone;
+	return modulo((wide)hash * base + (wide)leaver * (out + 1U) + in + 1);
 }
 
 uint64_t
-redact_hash_oldest(uint64_t base)
+redact_hash_leaver(uint64_t base)
 {
 	uint64_t power = 1;
 
 	for (size_t i = 0; i < REDACT_WINDOW; i++)
 		power = modulo((wide)power * base);
-	return power;
+	return PRIME - power;
 }
 
 void
@@ -61,13 +60,18 @@ redact_mac(const uint8_t key[32], const void *form, size_t len, uint8_t out[REDA
 
 /* ---- entries ---- */
 
-struct maker {
+struct secret {
+	const void *data;
+	size_t len;
+};
+
+struct redact_maker {
 	struct redact_head head;
 	struct buf entries;
 };
 
 static void
-add_part(struct maker *m, const unsigned char *part, size_t len)
+add_part(struct redact_maker *m, const unsigned char *part, size_t len)
 {
 	struct redact_entry entry = { .len = (uint32_t)len };
 
@@ -80,7 +84,7 @@ add_part(struct maker *m, const unsigned char *part, size_t len)
 
 /* A long form in parts, the last one overlapping the one before. */
 static void
-add_form(struct maker *m, const void *form, size_t len)
+add_form(struct redact_maker *m, const void *form, size_t len)
 {
 	const unsigned char *p = form;
 
@@ -94,7 +98,7 @@ add_form(struct maker *m, const void *form, size_t len)
 
 /* Takes a builder's result, wipes it. raw: a form that is equal is there already. */
 static void
-take_form(struct maker *m, struct buf *form, const struct redact_secret *raw)
+take_form(struct redact_maker *m, struct buf *form, const struct secret *raw)
 {
 	if (!raw || form->len != raw->len || memcmp(form->data, raw->data, raw->len) != 0)
 		add_form(m, form->data, form->len);
@@ -127,7 +131,7 @@ base64_inside(
 }
 
 static void
-add_base64(struct maker *m, const struct redact_secret *s, struct buf *form)
+add_base64(struct redact_maker *m, const struct secret *s, struct buf *form)
 {
 	auto_buf struct buf inner = BUF_INIT(FORM_LIMIT);
 
@@ -152,7 +156,7 @@ add_base64(struct maker *m, const struct redact_secret *s, struct buf *form)
 
 /* frame: what stands before each pair of digits. */
 static void
-add_hex(struct maker *m, const struct redact_secret *s, const char *frame, struct buf *form)
+add_hex(struct redact_maker *m, const struct secret *s, const char *frame, struct buf *form)
 {
 	static const char *const DIGITS[] = { "0123456789abcdef", "0123456789ABCDEF" };
 	const unsigned char *p = s->data;
@@ -168,7 +172,7 @@ add_hex(struct maker *m, const struct redact_secret *s, const char *frame, struc
 }
 
 static void
-add_reversed(struct maker *m, const struct redact_secret *s, struct buf *form)
+add_reversed(struct redact_maker *m, const struct secret *s, struct buf *form)
 {
 	const char *p = s->data;
 
@@ -179,7 +183,7 @@ add_reversed(struct maker *m, const struct redact_secret *s, struct buf *form)
 
 /* RFC 3986, 2.3: all but the unreserved ones. */
 static void
-add_url(struct maker *m, const struct redact_secret *s, struct buf *form)
+add_url(struct redact_maker *m, const struct secret *s, struct buf *form)
 {
 	static const char PLAIN[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -202,7 +206,7 @@ struct escape {
 };
 
 static void
-add_escaped(struct maker *m, const struct redact_secret *s, const struct escape *escapes,
+add_escaped(struct redact_maker *m, const struct secret *s, const struct escape *escapes,
 	struct buf *form)
 {
 	const char *p = s->data;
@@ -221,7 +225,7 @@ add_escaped(struct maker *m, const struct redact_secret *s, const struct escape 
 }
 
 static void
-add_line(struct maker *m, const struct redact_secret *s)
+add_line(struct redact_maker *m, const struct secret *s)
 {
 	static const struct escape JSON[] = { { '"', "\\\"" }, { '\\', "\\\\" }, { '\t', "\\t" },
 		{ 0, NULL } };
@@ -248,19 +252,43 @@ add_line(struct maker *m, const struct redact_secret *s)
 	add_escaped(m, s, HTML, &form);
 }
 
+/* ---- in and out ---- */
+
+struct redact_maker *
+redact_maker_create(void)
+{
+	struct redact_maker *m = mem_zero(sizeof(*m));
+
+	m->head.magic = REDACT_MAGIC;
+	crypto_random(&m->head.base, sizeof(m->head.base));
+	crypto_random(m->head.key, sizeof(m->head.key));
+	m->head.base = 256 + m->head.base % (PRIME - 256);
+	buf_init(&m->entries, REDACT_TABLE_BYTES - sizeof(m->head));
+	return m;
+}
+
+void
+redact_maker_destroy(struct redact_maker *m)
+{
+	if (!m)
+		return;
+	buf_finish(&m->entries);
+	free(m);
+}
+
 /* A terminal breaks lines in its own way, so each line is a secret; the frame of a PEM file is
  * none. */
-static void
-add_secret(struct maker *m, const struct redact_secret *s)
+void
+redact_maker_add(struct redact_maker *m, const void *secret, size_t len)
 {
-	const char *p = s->data, *end = p + s->len;
+	const char *p = secret, *end = p + len;
 
 	while (p < end) {
 		const char *stop = p;
 
 		while (stop < end && *stop != '\n' && *stop != '\r')
 			stop++;
-		struct redact_secret line = { p, (size_t)(stop - p) };
+		struct secret line = { p, (size_t)(stop - p) };
 
 		if (line.len >= REDACT_SECRET_MIN && memcmp(p, "-----", 5) != 0)
 			add_line(m, &line);
@@ -278,22 +306,12 @@ by_hash(const void *a, const void *b)
 }
 
 int
-redact_table_make(const struct redact_secret *secrets, size_t n, struct buf *out, struct err *e)
+redact_maker_end(struct redact_maker *m, struct buf *out, struct err *e)
 {
-	struct maker m = { .head = { .magic = REDACT_MAGIC } };
-	int rc = 0;
-
-	buf_init(&m.entries, REDACT_TABLE_BYTES - sizeof(m.head));
-	crypto_random(&m.head.base, sizeof(m.head.base));
-	crypto_random(m.head.key, sizeof(m.head.key));
-	m.head.base = 256 + m.head.base % (PRIME - 256);
-	for (size_t i = 0; i < n; i++)
-		add_secret(&m, &secrets[i]);
-	if (m.head.count > 0)
-		qsort(m.entries.data, m.head.count, sizeof(struct redact_entry), by_hash);
-	if (m.entries.is_full || buf_add(out, &m.head, sizeof(m.head)) < 0 ||
-		buf_add(out, buf_str(&m.entries), m.entries.len) < 0)
-		rc = err_set(e, ERR_LIMIT, "the secrets are too many or too long to be sought");
-	buf_finish(&m.entries);
-	return rc;
+	if (m->head.count > 0)
+		qsort(m->entries.data, m->head.count, sizeof(struct redact_entry), by_hash);
+	if (m->entries.is_full || buf_add(out, &m->head, sizeof(m->head)) < 0 ||
+		buf_add(out, buf_str(&m->entries), m->entries.len) < 0)
+		return err_set(e, ERR_LIMIT, "the secrets are too many or too long to be sought");
+	return 0;
 }

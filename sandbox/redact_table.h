@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REDACT_WINDOW    12  /* bytes that the rolling hash sees */
+#define REDACT_WINDOW    16  /* bytes that the rolling hash sees */
 #define REDACT_FORM_MAX  256 /* bytes; a longer form is sought in parts */
 #define REDACT_MAC_BYTES 16
 #define REDACT_MAGIC     UINT64_C(0x31766463616465ee)
@@ -30,13 +30,15 @@ struct redact_entry {
 	uint8_t mac[REDACT_MAC_BYTES]; /* HMAC-SHA256 of all, cut */
 };
 
-/* The next value of the hash sum(byte * base^i) modulo 2^61 - 1 when a byte comes in. */
+/* The hash sum(byte * base^i) modulo 2^61 - 1 when a byte comes in. */
 uint64_t redact_hash_push(uint64_t hash, uint64_t base, unsigned char in);
 
-/* The same when the oldest byte leaves; oldest: base^REDACT_WINDOW. */
-uint64_t redact_hash_pop(uint64_t hash, uint64_t oldest, unsigned char out);
+/* The same when the oldest byte leaves besides; leaver: redact_hash_leaver(base). */
+uint64_t redact_hash_roll(
+	uint64_t hash, uint64_t base, uint64_t leaver, unsigned char in, unsigned char out);
 
-uint64_t redact_hash_oldest(uint64_t base);
+/* What makes a byte leave: -(base^REDACT_WINDOW). */
+uint64_t redact_hash_leaver(uint64_t base);
 
 void redact_mac(const uint8_t key[32], const void *form, size_t len, uint8_t out[REDACT_MAC_BYTES]);
 
