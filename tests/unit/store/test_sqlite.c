@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/sql.gen.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -316,6 +317,34 @@ a_migration_is_whole_or_absent_after_kill_9(void **state)
 	}
 }
 
+/* A file as each older version of this program left it, with somebody's rows. */
+static void
+an_older_schema_is_brought_up_with_its_rows(void **state)
+{
+	const struct rig *r = *state;
+
+	make_one(r);
+	auto_free char *id = mem_fmt(
+		"PRAGMA application_id = %lld", (long long)number_of(r, "PRAGMA application_id"));
+	for (int old = 1; old < sql_files_count; old++) {
+		auto_free char *version = mem_fmt("PRAGMA user_version = %d", old);
+
+		assert_int_equal(fs_remove_tree(r->dir, NULL), 0);
+		assert_int_equal(mkdir(r->dir, 0700), 0);
+		for (int i = 0; i < old; i++)
+			by_hand(r, sql_files[i].text);
+		by_hand(r, version);
+		by_hand(r, id);
+		by_hand(r, "INSERT INTO delivery (forge, guid, event, received_ms, size, body) "
+			   "VALUES ('gh', 'g', 'issues', 1, 1, x'00')");
+		by_hand(r, "INSERT INTO kv VALUES ('k', 'v')");
+		make_one(r);
+		assert_int_equal(number_of(r, "PRAGMA user_version"), sql_files_count);
+		assert_int_equal(number_of(r, "SELECT count(*) FROM delivery WHERE guid = 'g'"), 1);
+		assert_int_equal(number_of(r, "SELECT count(*) FROM kv WHERE value = 'v'"), 1);
+	}
+}
+
 int
 main(void)
 {
@@ -327,6 +356,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(another_programs_file_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_database_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_page_is_found_at_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_older_schema_is_brought_up_with_its_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_migration_is_whole_or_absent_after_kill_9, setup, teardown),
 		cmocka_unit_test_setup_teardown(
