@@ -2,14 +2,13 @@
 /* json - bounded parsing, mending, lenient decoding, encoding. */
 #include "base/json.h"
 
-#include "base/clock.h"
-
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
+#include <time.h>
 
 #define FFFD "\xef\xbf\xbd"
 
@@ -127,15 +126,15 @@ answers_bombs_quickly(void **state)
 		auto_buf struct buf b = BUF_INIT((size_t)8 << 20);
 		struct json *j = NULL;
 		struct err e = { 0 };
-		int64_t start;
+		clock_t start; /* of our own work: the machine may be busy */
 
 		assert_int_equal(buf_addc(&b, '['), 0);
 		while (buf_adds(&b, rows[i].unit) == 0)
 			;
-		start = clock_boot_ms();
+		start = clock();
 		if (json_parse(b.data, b.len, &JSON_LIMITS_DELIVERY, &j, &e) != ERR_LIMIT)
 			fail_msg("%s: %s", rows[i].name, e.text);
-		assert_true(clock_boot_ms() - start < 1000);
+		assert_true(clock() - start < CLOCKS_PER_SEC);
 	}
 }
 

@@ -2,14 +2,13 @@
 /* str - lists, patterns, nearest words, slugs. */
 #include "base/str.h"
 
-#include "base/clock.h"
-
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
+#include <time.h>
 
 static void
 lists_own_their_strings(void **state)
@@ -122,7 +121,7 @@ static void
 no_pattern_is_slow(void **state)
 {
 	char pattern[1025], text[4097];
-	int64_t start = clock_boot_ms();
+	clock_t start = clock(); /* of our own work: the machine may be busy */
 
 	(void)state;
 	for (size_t i = 0; i < 1024; i++)
@@ -135,7 +134,7 @@ no_pattern_is_slow(void **state)
 	for (size_t i = 0; i < 1023; i++)
 		pattern[i] = "a**"[i % 3];
 	assert_false(str_glob(pattern, text));
-	assert_true(clock_boot_ms() - start < 1000);
+	assert_true(clock() - start < CLOCKS_PER_SEC);
 }
 
 static void

@@ -164,6 +164,7 @@ rig_setup(void **state)
 {
 	struct rig *r = mem_zero(sizeof(*r));
 
+	rig_clock_start();
 	(void)snprintf(r->dir, sizeof(r->dir), "/tmp/ns-queue-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
 	assert_int_equal(loop_create(&r->loop, NULL), 0);

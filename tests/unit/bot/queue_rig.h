@@ -127,6 +127,9 @@ int64_t rig_delivery_state(struct rig *r, int64_t id);
 bool rig_is_over(struct rig *r);
 bool rig_is_quiet(struct rig *r); /* over, and nothing is left in the outbox */
 
+/* queue_rig_clock.c: from here on time passes as it says. */
+void rig_clock_start(void);
+
 /* queue_rig_peers.c */
 void rig_peers_create(struct rig *r);
 

@@ -32,7 +32,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 20000
+#define WAIT_MS 40000
 
 struct shim_case {
 	struct loop *loop;
@@ -427,7 +427,7 @@ a_flood_is_bounded(void **state)
 	struct shim_case *c = *state;
 	auto_box_spec struct box_spec s;
 
-	shell(&s, "agent", "head -c 30000000 /dev/zero | tr '\\0' x | fold -w 100; echo last");
+	shell(&s, "agent", "head -c 10000000 /dev/zero | tr '\\0' x | fold -w 100; echo last");
 	s.log_bytes_max = 200000;
 	run_step(c, &s);
 	assert_int_equal(c->done.exit_code, 0);

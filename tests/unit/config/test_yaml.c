@@ -3,7 +3,6 @@
 #include "config/yaml.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/str.h"
 
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <string.h>
+#include <time.h>
 
 static void
 builds_a_tree_with_places(void **state)
@@ -132,15 +132,16 @@ bombs_end_within_50_ms(void **state)
 		auto_buf struct buf b = BUF_INIT(100 * 1024);
 		auto_yaml struct yaml y = { 0 };
 		struct err e;
-		int64_t start, took;
+		clock_t start; /* of our own work: the machine may be busy */
+		long took;
 
 		while (buf_adds(&b, units[i]) == 0)
 			;
-		start = clock_boot_ms();
+		start = clock();
 		(void)yaml_parse(b.data, b.len, "f", &y, &e);
-		took = clock_boot_ms() - start;
+		took = (long)(clock() - start) * 1000 / CLOCKS_PER_SEC;
 		if (took >= 50)
-			fail_msg("\"%s\" took %lld ms", units[i], (long long)took);
+			fail_msg("\"%s\" took %ld ms", units[i], took);
 	}
 }
 
