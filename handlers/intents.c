@@ -156,11 +156,21 @@ intent_reply(const struct handler_in *in, struct intents *out, size_t n, const c
 {
 	const struct forge_event *ev = in->event;
 	auto_free char *key = mem_fmt(
-		"reply:%s:%" PRId64 ":%" PRId64 ".%zu", in->forge, ev->repo_id, ev->comment_id, n);
+		"%s:%" PRId64 ":%" PRId64 ".%zu", in->forge, ev->repo_id, ev->comment_id, n);
+
+	intent_reply_to(in, out, key, text);
+}
+
+void
+intent_reply_to(
+	const struct handler_in *in, struct intents *out, const char *cause, const char *text)
+{
+	auto_free char *key = mem_fmt("reply:%s", cause);
+	const char *name = strrchr(key, ':') + 1;
 	struct forge_op *op = intent_effect(in, out, OP_COMMENT_CREATE, key);
 
 	op->body = mem_str(text);
-	op->marker = mem_fmt("reply=%" PRId64 ".%zu", ev->comment_id, n);
+	op->marker = mem_fmt("reply=%s", name);
 }
 
 struct task *

@@ -28,6 +28,11 @@ void intent_ack(const struct handler_in *in, struct intents *out);
 /* A comment of our own that answers the n-th command of the event's comment. */
 void intent_reply(const struct handler_in *in, struct intents *out, size_t n, const char *text);
 
+/* The same to a cause with a unique name, as a trigger's key; what follows its last ':' must be
+ * unique in the issue. */
+void intent_reply_to(
+	const struct handler_in *in, struct intents *out, const char *cause, const char *text);
+
 /* A task for the event's issue or pull request: names, actor and authorised text filled in. The
  * caller adds the verb and the rest. */
 struct task *intent_task(const struct handler_in *in, struct intents *out, const char *key);

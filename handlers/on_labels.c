@@ -99,42 +99,67 @@ is_fork(const struct handler_in *in, const struct fact *pull)
 	return pull->answer.head_repo_id != in->event->repo_id;
 }
 
+struct looked {
+	const struct fact *issue, *labelled, *pull;
+	enum policy_verdict verdict;
+	const char *why;
+};
+
+/* Why nothing starts, or NULL; *tell is what the person who set the label may know of it. */
+static const char *
+refusal(const struct handler_in *in, const struct looked *l, const char **tell)
+{
+	if (l->issue->code != 0)
+		return "the issue could not be read";
+	if (l->issue->answer.is_closed)
+		return "the issue is closed";
+	if (!strs_has(&l->issue->answer.labels, in->conf->label))
+		return "it is gone again";
+	if (!in->conf->caps->has_label_events && in->world->label_is_on)
+		return "this labelling was seen before";
+	if (l->verdict == POLICY_DENY_TELL)
+		*tell = "Write permission in this repository is needed for that label.";
+	if (l->verdict != POLICY_ALLOW)
+		return l->why;
+	if (l->pull && l->pull->code != 0)
+		return "the pull request could not be read";
+	if (l->pull && is_fork(in, l->pull)) {
+		*tell = "This pull request comes from a fork, where I cannot push.";
+		return "the pull request comes from a fork, where nothing can be pushed";
+	}
+	return NULL;
+}
+
 static void
 label_came(const struct handler_in *in, struct intents *out)
 {
-	const struct fact *issue, *labelled = NULL, *pull = NULL;
-	enum policy_verdict verdict;
-	const char *why = NULL;
+	struct looked l = { 0 };
+	const char *why, *tell = NULL;
 
 	if (in->world->live) {
 		intent_ignore(out, "task %" PRId64 " is at work here already", in->world->live->id);
 		return;
 	}
-	verdict = policy_actor(in, out, &why);
-	issue = intent_need(in, out, OP_ISSUE, NULL);
+	l.verdict = policy_actor(in, out, &l.why);
+	l.issue = intent_need(in, out, OP_ISSUE, NULL);
 	if (in->conf->caps->has_label_events)
-		labelled = intent_need(in, out, OP_LABEL_EVENT, NULL);
+		l.labelled = intent_need(in, out, OP_LABEL_EVENT, NULL);
 	if (in->event->is_pull)
-		pull = intent_need(in, out, OP_PULL, NULL);
+		l.pull = intent_need(in, out, OP_PULL, NULL);
 	if (intents_want_facts(out))
 		return;
-	if (verdict != POLICY_ALLOW)
+	why = refusal(in, &l, &tell);
+	if (why)
 		intent_ignore(out, "label: %s", why);
-	else if (issue->code != 0)
-		intent_ignore(out, "label: the issue could not be read");
-	else if (issue->answer.is_closed)
-		intent_ignore(out, "label: the issue is closed");
-	else if (!strs_has(&issue->answer.labels, in->conf->label))
-		intent_ignore(out, "label: it is gone again");
-	else if (!in->conf->caps->has_label_events && in->world->label_is_on)
-		intent_ignore(out, "label: this labelling was seen before");
-	else if (pull && (pull->code != 0 || is_fork(in, pull)))
-		intent_ignore(out,
-			"label: the pull request comes from a fork, where nothing can be pushed");
-	else {
-		intent_generation(out, true);
-		start(in, out, labelled, pull);
+	if (tell) {
+		auto_free char *key = trigger_key(in, l.labelled);
+
+		intent_reply_to(in, out, key, tell);
 	}
+	if (why)
+		return;
+	intent_generation(out, true);
+	start(in, out, l.labelled, l.pull);
 }
 
 void

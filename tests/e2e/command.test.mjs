@@ -117,3 +117,23 @@ for (const [name, wish] of Object.entries(FORGES)) {
       );
     }));
 }
+
+test("github: a triager's label starts nothing, and he is told why, once", () =>
+  inWorld({ name: 'triage', forges: { gh: FORGES.gh } }, async (w) => {
+    const forge = w.forges.gh,
+      repo = await makeRepo(forge);
+    await forge.do('members', { repo, login: 'tina', permission: 'triage' });
+    const { number } = await forge.do('issues', { repo, title: 'Crash', as: 'alice' });
+    await forge.do('label', { repo, number, label: 'agent', as: 'tina' });
+    const answers = ({ repos, bot }) =>
+      repos[0].issues[0].comments.filter((c) => c.user === bot && /Write permission/.test(c.body));
+    await forge.until('tina is told why not', (state) => answers(state).length);
+    await forge.do('deliveries/send', { event: 'issues', action: 'labeled', times: 3 });
+    await forge.idle();
+    await forge.do('comment', { repo, number, body: '/agent help', as: 'alice' });
+    await forge.until('alice is answered', ({ repos, bot }) =>
+      repos[0].issues[0].comments.some((c) => c.user === bot && /agent stop/.test(c.body)),
+    );
+    assert.equal(answers(await forge.state()).length, 1);
+    assert.deepEqual(await tasks(w), []);
+  }));

@@ -164,6 +164,74 @@ a_comment_without_a_command_asks_nothing(void **state)
 	scene_end(&s);
 }
 
+static void
+machines_are_neither_obeyed_nor_answered(void **state)
+{
+	static const struct {
+		const char *login;
+		int64_t id;
+		bool is_bot;
+	} rows[] = {
+		{ "helper", 3, true },       /* the forge says so */
+		{ "helper[bot]", 3, false }, /* only its name does */
+		{ "nightshift", 99, false }, /* ourselves, by number */
+	};
+	static const char *const verbs[] = { "fix", "stop", "help", "nonsense" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t v = 0; v < sizeof(verbs) / sizeof(verbs[0]); v++) {
+			struct scene s;
+
+			scene_begin(&s, EVENT_COMMENT);
+			scene_command(&s, verbs[v], "");
+			scene_live(&s);
+			mem_set(&s.event.actor, rows[i].login);
+			s.event.actor_id = rows[i].id;
+			s.event.actor_is_bot = rows[i].is_bot;
+			scene_decide(&s);
+			/* Not even its permission is asked for. */
+			assert_int_equal(s.out.n, 1);
+			assert_int_equal(s.out.v[0].kind, INTENT_IGNORE);
+			scene_end(&s);
+		}
+	}
+}
+
+static void
+a_closed_issue_is_said_to_be(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	commanded(&s, "fix", "", PERMISSION_WRITE);
+	s.event.is_closed = true;
+	scene_decide(&s);
+	assert_null(scene_intent(&s, INTENT_TASK));
+	assert_non_null(strstr(scene_effect(&s, OP_COMMENT_CREATE)->body, "is closed"));
+	scene_end(&s);
+}
+
+static void
+each_command_of_a_comment_has_its_own_answer(void **state)
+{
+	struct scene s;
+	size_t n = 0;
+
+	(void)state;
+	commanded(&s, "help", "", PERMISSION_WRITE);
+	scene_command(&s, "status", "");
+	scene_decide(&s);
+	for (size_t i = 0; i < s.out.n; i++) {
+		static const char *const keys[] = { "reply:gh:1:500.0", "reply:gh:1:500.1" };
+
+		if (s.out.v[i].kind == INTENT_EFFECT)
+			assert_string_equal(s.out.v[i].key, keys[n++]);
+	}
+	assert_int_equal(n, 2);
+	scene_end(&s);
+}
+
 struct edit {
 	const char *name;
 	enum forge_event_kind kind;
@@ -227,6 +295,9 @@ main(void)
 		cmocka_unit_test(retry_takes_the_instruction_over),
 		cmocka_unit_test(stop_stops),
 		cmocka_unit_test(a_comment_without_a_command_asks_nothing),
+		cmocka_unit_test(machines_are_neither_obeyed_nor_answered),
+		cmocka_unit_test(a_closed_issue_is_said_to_be),
+		cmocka_unit_test(each_command_of_a_comment_has_its_own_answer),
 		cmocka_unit_test(edits),
 		cmocka_unit_test(invisible_text_does_not_reach_the_agent),
 	};

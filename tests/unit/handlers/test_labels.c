@@ -137,6 +137,75 @@ refusals_make_no_task(void **state)
 	}
 }
 
+/* Who may set labels may know why nothing comes of it; it is said once for each labelling. */
+static void
+why_not_is_told_to_who_may_know(void **state)
+{
+	static const struct {
+		const char *name;
+		enum forge_permission permission;
+		bool from_fork;
+		bool has_label_events;
+		const char *text; /* NULL: nothing is said */
+		const char *marker;
+	} rows[] = {
+		{ "a triager", PERMISSION_TRIAGE, false, true, "Write permission", "reply=e55" },
+		{ "a triager, where labellings have no id", PERMISSION_TRIAGE, false, false,
+			"Write permission", "reply=g3" },
+		{ "a writer on a fork's pull request", PERMISSION_WRITE, true, true, "from a fork",
+			"reply=e55" },
+		{ "a triager on a fork's pull request", PERMISSION_TRIAGE, true, true,
+			"Write permission", "reply=e55" },
+		{ "a reader", PERMISSION_READ, false, true, NULL, NULL },
+		{ "a stranger on a fork's pull request", PERMISSION_NONE, true, true, NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct forge_op *op;
+		struct scene s;
+
+		labelled(&s, "agent", true);
+		s.caps.has_label_events = rows[i].has_label_events;
+		s.world.generation = 2;
+		s.event.is_pull = rows[i].from_fork;
+		scene_permission(&s, rows[i].permission);
+		scene_issue(&s, "agent");
+		scene_fact(&s, OP_LABEL_EVENT, NULL, 0)->id = 55;
+		if (rows[i].from_fork)
+			scene_fact(&s, OP_PULL, NULL, 0)->head_repo_id = 2;
+		scene_decide(&s);
+		op = scene_effect(&s, OP_COMMENT_CREATE);
+		assert_null(scene_intent(&s, INTENT_TASK));
+		assert_non_null(scene_intent(&s, INTENT_IGNORE));
+		if (!rows[i].text ? op != NULL : !op || !strstr(op->body, rows[i].text))
+			fail_msg("%s: %s", rows[i].name, op ? op->body : "nothing");
+		if (op)
+			assert_string_equal(op->marker, rows[i].marker);
+		scene_end(&s);
+	}
+}
+
+/* Not what cannot be read: that is no fork. */
+static void
+a_pull_request_that_cannot_be_read_is_not_called_a_fork(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	labelled(&s, "agent", true);
+	s.event.is_pull = true;
+	scene_permission(&s, PERMISSION_WRITE);
+	scene_issue(&s, "agent");
+	scene_fact(&s, OP_LABEL_EVENT, NULL, 0)->id = 55;
+	(void)scene_fact(&s, OP_PULL, NULL, ERR_MISSING);
+	scene_decide(&s);
+	assert_null(scene_effect(&s, OP_COMMENT_CREATE));
+	assert_string_equal(
+		scene_intent(&s, INTENT_IGNORE)->text, "label: the pull request could not be read");
+	scene_end(&s);
+}
+
 static void
 our_own_labelling_does_nothing(void **state)
 {
@@ -292,6 +361,8 @@ main(void)
 		cmocka_unit_test(everything_missing_is_asked_at_once),
 		cmocka_unit_test(without_label_ids_the_generation_is_the_key),
 		cmocka_unit_test(refusals_make_no_task),
+		cmocka_unit_test(why_not_is_told_to_who_may_know),
+		cmocka_unit_test(a_pull_request_that_cannot_be_read_is_not_called_a_fork),
 		cmocka_unit_test(our_own_labelling_does_nothing),
 		cmocka_unit_test(another_label_does_nothing),
 		cmocka_unit_test(a_label_while_a_task_is_at_work_does_nothing),
