@@ -175,6 +175,40 @@ one_token_for_twenty_askers(void **state)
 	forge_case_finish(&f);
 }
 
+/* Five minutes before its end it is asked for again: what begins with it must be able to end. */
+static void
+a_token_is_renewed_before_it_ends(void **state)
+{
+	static const struct {
+		int64_t left_ms;
+		size_t asked;
+	} rows[] = { { 6 * 60 * 1000, 1 }, { 4 * 60 * 1000, 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char until[32];
+		auto_free char *token = NULL;
+		const struct forge_op op = issue_op();
+		struct forge_case f;
+
+		str_time_print(clock_wall_ms() + rows[i].left_ms, until);
+		token = mem_fmt("201 {\"token\":\"ghs_1\",\"expires_at\":\"%s\"}", until);
+		const struct forge_line script[] = {
+			{ TOKEN_OF("5"), token, 0 },
+			{ GET_ISSUE, ISSUE, 0 },
+			{ 0 },
+		};
+		forge_case_init(&f, true, script);
+		for (int n = 1; n <= 2; n++) {
+			ask(&f, &op);
+			forge_case_run(&f, n);
+			assert_int_equal(f.rc, 0);
+		}
+		assert_int_equal(forge_case_count(&f, "POST"), rows[i].asked);
+		forge_case_finish(&f);
+	}
+}
+
 static void
 another_repository_gets_another_token(void **state)
 {
@@ -377,6 +411,7 @@ main(void)
 		cmocka_unit_test(one_operation),
 		cmocka_unit_test(a_wrong_clock_is_mended_by_the_forges),
 		cmocka_unit_test(one_token_for_twenty_askers),
+		cmocka_unit_test(a_token_is_renewed_before_it_ends),
 		cmocka_unit_test(another_repository_gets_another_token),
 		cmocka_unit_test(a_refused_token_is_asked_for_once_more),
 		cmocka_unit_test(without_a_secret_nothing_is_sent),
