@@ -137,7 +137,7 @@ static const struct setting SERVER[] = {
 		.type = SETTING_NET,
 		.is_list = true,
 		.help = "Addresses or CIDR blocks of proxies whose word about the client's address "
-			"is taken." },
+			"(`X-Forwarded-For`) is taken; `unix`: whoever comes over a unix socket." },
 	{ .path = "intake",
 		.type = SETTING_CHOICE,
 		.choices = "webhook|poll",

@@ -34,7 +34,7 @@ enum setting_type {
 	SETTING_INSIDE, /* a path below the repository */
 	SETTING_ENV,    /* name of an environment variable */
 	SETTING_LISTEN,
-	SETTING_NET,  /* an address or a CIDR block */
+	SETTING_NET,  /* an address or a CIDR block, or unix */
 	SETTING_HOST, /* "registry", a host name, or *.domain */
 	SETTING_GLOB,
 	SETTING_CRON,

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exchange, head } from './lib/raw-http.mjs';
@@ -304,4 +305,36 @@ describe('intake', () => {
     assert.notEqual(code, 0);
     assert.match(stderr, /loose/);
   });
+});
+
+// The proxy's word about the client is taken, and nobody else's.
+test('behind a proxy, over a unix socket', async () => {
+  const world = await World.start({
+    name: 'socket',
+    forges: { gt: { dialect: 'gitea' } },
+    bot: false,
+  });
+  try {
+    const socketPath = join(world.dir, 'web.sock');
+    world.wish.config = { listen: `unix:${socketPath}`, trusted_proxies: ['unix'] };
+    await world.boot();
+    const post = (headers) =>
+      new Promise((done, fail) => {
+        const req = request({ socketPath, method: 'POST', path: '/hook/gt', headers }, (res) => {
+          res.resume();
+          done(res.statusCode);
+        });
+        req.once('error', fail);
+        req.end(PAYLOAD);
+      });
+    const key = world.secrets['gt-hook'];
+    assert.equal(await post(gitea(key, { 'x-forwarded-for': '203.0.113.9' })), 202);
+    assert.equal(
+      await post(gitea('a-wrong-secret-123', { 'x-forwarded-for': '6.6.6.6, 203.0.113.9' })),
+      401,
+    );
+    await world.bot.log(/hook\.refused hook=gt client=203\.0\.113\.9 /);
+  } finally {
+    await world.stop();
+  }
 });

@@ -62,6 +62,8 @@ static const struct {
 	{ SETTING_LISTEN, "unix:", NULL },
 	{ SETTING_LISTEN, "8080", NULL },
 	{ SETTING_NET, "10.0.0.0/8", "10.0.0.0/8" },
+	{ SETTING_NET, "unix", "unix" },
+	{ SETTING_NET, "unix:/run/x", NULL },
 	{ SETTING_NET, "proxy.local", NULL },
 	{ SETTING_HOST, "registry", "registry" },
 	{ SETTING_HOST, "Static.Example.org", "static.example.org" },
