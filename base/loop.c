@@ -44,6 +44,14 @@ struct loop_timer {
 	void *ctx;
 };
 
+struct loop_tail {
+	struct loop *l;
+	bool is_set;
+	loop_cb *cb;
+	void *ctx;
+	struct loop_tail *next;
+};
+
 struct loop_child {
 	struct loop *l;
 	pid_t pid;
@@ -59,6 +67,7 @@ struct loop {
 	bool must_stop;
 	int64_t now_ms;
 	struct loop_io *dead;
+	struct loop_tail *tails; /* those that are set */
 
 	struct loop_timer **heap; /* smallest first */
 	size_t n_timers;
@@ -240,6 +249,58 @@ bury(struct loop *l)
 	}
 }
 
+/* ---- tails ---- */
+
+struct loop_tail *
+loop_tail_create(struct loop *l, loop_cb *cb, void *ctx)
+{
+	struct loop_tail *t = mem_zero(sizeof(*t));
+
+	t->l = l;
+	t->cb = cb;
+	t->ctx = ctx;
+	return t;
+}
+
+void
+loop_tail_set(struct loop_tail *t)
+{
+	if (!t->l->is_running) {
+		t->cb(t->ctx);
+	} else if (!t->is_set) {
+		t->is_set = true;
+		t->next = t->l->tails;
+		t->l->tails = t;
+	}
+}
+
+void
+loop_tail_destroy(struct loop_tail *t)
+{
+	if (!t)
+		return;
+	if (t->is_set) {
+		struct loop_tail **at = &t->l->tails;
+
+		while (*at != t)
+			at = &(*at)->next;
+		*at = t->next;
+	}
+	free(t);
+}
+
+static void
+run_tails(struct loop *l)
+{
+	while (l->tails) {
+		struct loop_tail *t = l->tails;
+
+		l->tails = t->next;
+		t->is_set = false;
+		t->cb(t->ctx);
+	}
+}
+
 /* ---- signals ---- */
 
 static void
@@ -390,6 +451,7 @@ run_round(struct loop *l, struct err *e)
 			io->cb(io->ctx, io->fd, events[i].events);
 	}
 	fire_timers(l);
+	run_tails(l);
 	bury(l);
 	return 0;
 }

@@ -19,6 +19,7 @@ struct loop;
 struct loop_io;
 struct loop_timer;
 struct loop_child;
+struct loop_tail;
 
 typedef void loop_io_cb(void *ctx, int fd, uint32_t events);
 typedef void loop_cb(void *ctx);
@@ -50,6 +51,13 @@ void loop_io_remove(struct loop_io *io); /* NULL is fine; close the fd after thi
  * pointer. */
 struct loop_timer *loop_timer_add(struct loop *l, int64_t delay_ms, loop_cb *cb, void *ctx);
 void loop_timer_remove(struct loop_timer *t); /* NULL is fine */
+
+/* For what one round gathers and then does in one go. A tail that was set is called once, when the
+ * round's callbacks are over and before the loop sleeps or ends; at once if the loop does not run.
+ */
+struct loop_tail *loop_tail_create(struct loop *l, loop_cb *cb, void *ctx);
+void loop_tail_set(struct loop_tail *t);
+void loop_tail_destroy(struct loop_tail *t); /* NULL is fine */
 
 /* Blocks the signal in this process and reports it through a signalfd. */
 int loop_signal_add(struct loop *l, int signo, loop_signal_cb *cb, void *ctx, struct err *e);

@@ -20,8 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HELD_BYTES_MAX   MIB(64)
-#define FRAMES_A_WAKE_UP 16 /* then the loop's other watchers have their turn */
+#define HELD_BYTES_MAX    MIB(64)
+#define FETCHES_A_WAKE_UP 4 /* then the loop's other watchers have their turn */
 
 struct call {
 	struct call *next; /* oldest first */
@@ -39,18 +39,18 @@ struct msg_link {
 	struct msg_link_spec spec;
 	int fd; /* -1: the peer is away */
 	struct loop_io *io;
-	uint64_t turn; /* counts attachments and detachments: has this one ended inside a callback?
-			*/
+	struct loop_tail *tail; /* sends the queue */
+	uint64_t turn; /* of attachments and detachments: did this one end in a callback? */
 	uint64_t next_id;
 	struct call *calls;
 	struct call **calls_end;
 	struct msg_frame *queue;
 	struct msg_frame **queue_end;
+	size_t n_queued;
 	size_t held_bytes; /* of all frames, queued or waiting for an answer */
 	int depth;         /* callbacks on the stack */
 	bool is_destroyed;
 	bool was_cut;
-	char *buffer; /* MSG_FRAME_BYTES_MAX */
 };
 
 /* ---- the queue ---- */
@@ -62,6 +62,19 @@ queue_add(struct msg_link *k, struct msg_frame *f)
 	f->is_queued = true;
 	*k->queue_end = f;
 	k->queue_end = &f->next;
+	k->n_queued++;
+}
+
+/* All of it, as a list. */
+static struct msg_frame *
+queue_steal(struct msg_link *k)
+{
+	struct msg_frame *f = k->queue;
+
+	k->queue = NULL;
+	k->queue_end = &k->queue;
+	k->n_queued = 0;
+	return f;
 }
 
 static void
@@ -78,10 +91,8 @@ static void
 queue_filter(
 	struct msg_link *k, bool (*goes)(const struct msg_frame *, const void *), const void *arg)
 {
-	struct msg_frame *f = k->queue;
+	struct msg_frame *f = queue_steal(k);
 
-	k->queue = NULL;
-	k->queue_end = &k->queue;
 	while (f) {
 		struct msg_frame *next = f->next;
 
@@ -117,26 +128,42 @@ goes_itself(const struct msg_frame *f, const void *arg)
 	return f == arg;
 }
 
-static void detach(struct msg_link *k);
-
 /* The reader notices that the peer is gone and tells; here it is enough to stop. */
 static void
-flush(struct msg_link *k)
+flush(void *ctx)
 {
-	while (k->fd >= 0 && k->queue) {
-		struct msg_frame *f = k->queue;
+	struct msg_link *k = ctx;
 
-		if (msg_frame_send(f, k->fd, NULL) < 0)
+	while (k->fd >= 0 && k->queue) {
+		int n = msg_frames_send(k->queue, k->fd, NULL);
+
+		if (n < 0)
 			break;
-		k->queue = f->next;
-		if (!k->queue)
-			k->queue_end = &k->queue;
-		f->is_queued = false;
-		if (!f->is_call)
-			frame_free(k, f);
+		for (; n > 0; n--) {
+			struct msg_frame *f = k->queue;
+
+			k->queue = f->next;
+			k->n_queued--;
+			f->is_queued = false;
+			if (!f->is_call)
+				frame_free(k, f);
+		}
 	}
+	if (!k->queue)
+		k->queue_end = &k->queue;
 	if (k->io)
 		loop_io_set(k->io, k->queue ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+/* Goes at the end of the round, or when a peer on another processor may begin. */
+static void
+enqueue(struct msg_link *k, struct msg_frame *f)
+{
+	queue_add(k, f);
+	if (k->n_queued == MSG_FRAMES_AT_ONCE)
+		flush(k);
+	else
+		loop_tail_set(k->tail);
 }
 
 static int
@@ -189,10 +216,8 @@ call_free(struct call *c)
 static void
 link_unref(struct msg_link *k)
 {
-	if (--k->depth > 0 || !k->is_destroyed)
-		return;
-	free(k->buffer);
-	free(k);
+	if (--k->depth == 0 && k->is_destroyed)
+		free(k);
 }
 
 static void
@@ -240,10 +265,8 @@ msg_call(struct msg_link *k, const struct msg_out *out, int64_t timeout_ms, msg_
 	c->frame->is_call = true;
 	if (timeout_ms > 0)
 		c->timer = loop_timer_add(k->l, timeout_ms, on_call_timer, c);
-	if (k->fd >= 0) {
-		queue_add(k, c->frame);
-		flush(k);
-	}
+	if (k->fd >= 0)
+		enqueue(k, c->frame);
 	return c->id;
 }
 
@@ -298,6 +321,18 @@ deliver(struct msg_link *k, struct msg_in *in, struct err *e)
 }
 
 static void
+detach(struct msg_link *k)
+{
+	if (k->fd < 0)
+		return;
+	loop_io_remove(k->io);
+	k->io = NULL;
+	(void)close(steal_fd(&k->fd));
+	k->turn++;
+	queue_filter(k, goes_with_socket, NULL);
+}
+
+static void
 socket_ended(struct msg_link *k)
 {
 	detach(k);
@@ -306,30 +341,38 @@ socket_ended(struct msg_link *k)
 }
 
 static void
+peer_ended(struct msg_link *k, int rc, const struct err *e)
+{
+	k->was_cut = rc != ERR_MISSING;
+	if (k->was_cut)
+		log_error(NULL, "msg.cut_off", "peer=%u error=\"%s\"", k->spec.peer, e->text);
+	socket_ended(k);
+}
+
+/* A burst is taken in whole, so that the role can do in one go what it asks for. A callback may end
+ * this socket; what came with it is gone then, too. */
+static void
 receive(struct msg_link *k)
 {
+	struct msg_in in[MSG_FRAMES_AT_ONCE];
 	uint64_t turn = k->turn;
+	int n = MSG_FRAMES_AT_ONCE;
 
-	for (int i = 0; i < FRAMES_A_WAKE_UP && k->turn == turn; i++) {
+	for (int i = 0; i < FETCHES_A_WAKE_UP && k->turn == turn && n == MSG_FRAMES_AT_ONCE; i++) {
 		struct err e = { 0 };
-		struct msg_in in;
-		int rc = msg_in_receive(k->fd, &k->spec, k->buffer, &in, &e);
 
-		if (rc == 0)
-			return;
-		if (rc == 1) {
-			rc = deliver(k, &in, &e);
-			msg_in_finish(&in);
+		n = msg_in_receive(k->fd, in, &e);
+		if (n < 0)
+			peer_ended(k, n, &e);
+		for (int j = 0; j < n; j++) {
+			int rc = k->turn == turn ? msg_in_check(&in[j], &k->spec, &e) : 0;
+
+			if (rc == 0 && k->turn == turn)
+				rc = deliver(k, &in[j], &e);
+			msg_in_finish(&in[j]);
+			if (rc < 0 && k->turn == turn)
+				peer_ended(k, rc, &e);
 		}
-		if (rc >= 0)
-			continue;
-		k->was_cut = rc != ERR_MISSING;
-		if (k->was_cut)
-			log_error(
-				NULL, "msg.cut_off", "peer=%u error=\"%s\"", k->spec.peer, e.text);
-		if (k->turn == turn)
-			socket_ended(k);
-		return;
 	}
 }
 
@@ -362,22 +405,10 @@ msg_link_create(struct loop *l, const struct msg_link_spec *spec)
 	k->calls_end = &k->calls;
 	k->queue_end = &k->queue;
 	k->depth = 1;
-	k->buffer = mem_zero(MSG_FRAME_BYTES_MAX);
+	k->tail = loop_tail_create(l, flush, k);
 	crypto_random(&k->next_id, sizeof(k->next_id));
 	k->next_id = (k->next_id >> 1) | 1; /* never 0, never wraps */
 	return k;
-}
-
-static void
-detach(struct msg_link *k)
-{
-	if (k->fd < 0)
-		return;
-	loop_io_remove(k->io);
-	k->io = NULL;
-	(void)close(steal_fd(&k->fd));
-	k->turn++;
-	queue_filter(k, goes_with_socket, NULL);
 }
 
 void
@@ -390,6 +421,7 @@ msg_link_destroy(struct msg_link *k)
 	while (k->calls)
 		call_free(k->calls);
 	queue_filter(k, goes_always, NULL);
+	loop_tail_destroy(k->tail);
 	k->is_destroyed = true;
 	link_unref(k);
 }
@@ -410,9 +442,7 @@ msg_link_attach(struct msg_link *k, int take_fd, struct err *e)
 	 * of which the outcome is unknown must not be sent again unless their owner was told. */
 	if (k->fd >= 0)
 		socket_ended(k);
-	struct msg_frame *waiting = k->queue;
-	k->queue = NULL;
-	k->queue_end = &k->queue;
+	struct msg_frame *waiting = queue_steal(k);
 	for (struct call *c = k->calls; c; c = c->next) {
 		if (c->frame)
 			queue_add(k, c->frame);
@@ -443,32 +473,28 @@ msg_link_was_cut(const struct msg_link *k)
 	return k->was_cut;
 }
 
-int
-msg_send(struct msg_link *k, const struct msg_out *out, struct err *e)
+static int
+say(struct msg_link *k, const struct msg_out *out, enum msg_kind kind, uint64_t id, struct err *e)
 {
 	struct msg_frame *f;
-	int rc = make_frame(k, out, MSG_KIND_SEND, &f, e);
+	int rc = make_frame(k, out, kind, &f, e);
 
 	if (rc < 0)
 		return rc;
-	queue_add(k, f);
-	flush(k);
+	f->header.id = id;
+	enqueue(k, f);
 	return 0;
+}
+
+int
+msg_send(struct msg_link *k, const struct msg_out *out, struct err *e)
+{
+	return say(k, out, MSG_KIND_SEND, 0, e);
 }
 
 /* An answer to a socket that is gone is dropped: who asked asks again on the next one. */
 int
 msg_reply(struct msg_link *k, uint64_t id, const struct msg_out *out, struct err *e)
 {
-	struct msg_frame *f;
-
-	if (k->fd < 0 || id == 0)
-		return 0;
-	int rc = make_frame(k, out, MSG_KIND_REPLY, &f, e);
-	if (rc < 0)
-		return rc;
-	f->header.id = id;
-	queue_add(k, f);
-	flush(k);
-	return 0;
+	return k->fd < 0 || id == 0 ? 0 : say(k, out, MSG_KIND_REPLY, id, e);
 }

@@ -48,12 +48,14 @@ struct msg {
 	size_t n_fds;
 };
 
-/* What to send. Everything is borrowed for the call; descriptors are duplicated. */
+/* What to send. Everything is borrowed for the call; descriptors are duplicated. A blob that stays
+ * as it is until the msg_call has been answered or cancelled need not be copied. */
 struct msg_out {
 	uint16_t type;
 	const void *obj; /* of the rule's rows */
 	const void *blob;
 	size_t blob_len;
+	bool blob_stays;
 	const int *fds;
 	size_t n_fds;
 };
@@ -86,7 +88,9 @@ bool msg_link_is_up(const struct msg_link *link);
 /* True after on_gone if it was we who closed the socket, because the peer broke the rules. */
 bool msg_link_was_cut(const struct msg_link *link);
 
-/* One way. Queued while the peer is away or slow, at most 64 MiB; ERR_BUSY over that. ERR_INVALID
+/* What a round of the loop says is sent at its end, in one system call.
+ *
+ * One way. Queued while the peer is away or slow, at most 64 MiB; ERR_BUSY over that. ERR_INVALID
  * against the rules is our own mistake and asserts in debug builds. */
 int msg_send(struct msg_link *link, const struct msg_out *out, struct err *e);
 

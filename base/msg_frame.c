@@ -35,11 +35,18 @@ msg_rule_find(const struct msg_link_spec *spec, uint16_t type)
 
 /* ---- out ---- */
 
+/* payload is the packed struct so far. */
 static int
-take_payload(struct msg_frame *f, struct buf *payload, struct err *e)
+take_payload(struct msg_frame *f, struct buf *payload, const struct msg_out *out, struct err *e)
 {
-	f->bytes = sizeof(*f) + payload->len;
-	if (payload->len <= MSG_INLINE_BYTES_MAX) {
+	bool is_inline = payload->len + out->blob_len <= MSG_INLINE_BYTES_MAX;
+
+	f->bytes = sizeof(*f) + payload->len + out->blob_len;
+	if (is_inline && out->blob_stays)
+		f->blob = out->blob;
+	else if (buf_add(payload, out->blob, out->blob_len) < 0)
+		return err_set(e, ERR_LIMIT, "message of more than %zu bytes", payload->limit);
+	if (is_inline) {
 		f->inline_data = buf_steal(payload);
 		return 0;
 	}
@@ -78,7 +85,7 @@ msg_frame_create(const struct msg_rule *rule, const struct msg_out *out, enum ms
 	if (rc < 0)
 		return err_wrap(e, rc, "%s", rule->name);
 	size_t obj_len = payload.len;
-	if (obj_len > OBJ_BYTES_MAX || buf_add(&payload, out->blob, out->blob_len) < 0)
+	if (obj_len > OBJ_BYTES_MAX)
 		return err_set(e, ERR_LIMIT, "%s: struct of %zu bytes", rule->name, obj_len);
 
 	struct msg_frame *f = mem_zero(sizeof(*f));
@@ -86,7 +93,7 @@ msg_frame_create(const struct msg_rule *rule, const struct msg_out *out, enum ms
 	f->header.kind = (uint8_t)kind;
 	f->header.obj_len = (uint32_t)obj_len;
 	f->header.blob_len = out->blob_len;
-	rc = take_payload(f, &payload, e);
+	rc = take_payload(f, &payload, out, e);
 	if (rc == 0)
 		rc = take_fds(f, out, e);
 	if (rc < 0) {
@@ -97,6 +104,14 @@ msg_frame_create(const struct msg_rule *rule, const struct msg_out *out, enum ms
 	return 0;
 }
 
+static size_t
+inline_len(const struct msg_frame *f)
+{
+	if (!f->inline_data)
+		return 0;
+	return f->header.obj_len + (f->blob ? 0 : (size_t)f->header.blob_len);
+}
+
 void
 msg_frame_destroy(struct msg_frame *f)
 {
@@ -105,51 +120,58 @@ msg_frame_destroy(struct msg_frame *f)
 	for (size_t i = 0; i < f->n_fds; i++)
 		(void)close(f->fds[i]);
 	/* It may have been a key on its way. */
-	if (f->inline_data)
-		mem_wipe(f->inline_data, f->header.obj_len + (size_t)f->header.blob_len);
+	mem_wipe(f->inline_data, inline_len(f));
 	free(f->inline_data);
 	free(f);
 }
 
-union control {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int) * (MSG_FDS_MAX + 1))];
+#define CONTROL_BYTES CMSG_SPACE(sizeof(int) * (MSG_FDS_MAX + 1))
+
+/* A frame as sendmsg wants it. */
+struct envelope {
+	struct iovec iov[3];
+	_Alignas(struct cmsghdr) char control[CONTROL_BYTES];
 };
 
-int
-msg_frame_send(const struct msg_frame *f, int fd, struct err *e)
+static void
+put_in_envelope(const struct msg_frame *f, struct envelope *v, struct msghdr *m)
 {
-	struct msg_header header = f->header;
-	union control control = { .bytes = { 0 } };
-	struct iovec iov[2] = {
-		{ .iov_base = &header, .iov_len = sizeof(header) },
-		{ .iov_base = f->inline_data },
-	};
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 1 };
+	v->iov[0] = (struct iovec){ (void *)(uintptr_t)&f->header, sizeof(f->header) };
+	v->iov[1] = (struct iovec){ f->inline_data, inline_len(f) };
+	v->iov[2] = (struct iovec){ (void *)(uintptr_t)f->blob,
+		f->blob ? (size_t)f->header.blob_len : 0 };
+	*m = (struct msghdr){ .msg_iov = v->iov, .msg_iovlen = 3 };
+	if (f->n_fds == 0)
+		return;
+	memset(v->control, 0, sizeof(v->control));
+	m->msg_control = v->control;
+	m->msg_controllen = CMSG_SPACE(sizeof(int) * f->n_fds);
+	struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * f->n_fds);
+	memcpy(CMSG_DATA(c), f->fds, sizeof(int) * f->n_fds);
+}
 
-	if (!header.in_memfd && header.obj_len + header.blob_len > 0) {
-		iov[1].iov_len = header.obj_len + header.blob_len;
-		m.msg_iovlen = 2;
-	}
-	if (f->n_fds > 0) {
-		m.msg_control = control.bytes;
-		m.msg_controllen = CMSG_SPACE(sizeof(int) * f->n_fds);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * f->n_fds);
-		memcpy(CMSG_DATA(c), f->fds, sizeof(int) * f->n_fds);
-	}
-	ssize_t n;
+int
+msg_frames_send(const struct msg_frame *first, int fd, struct err *e)
+{
+	struct envelope envelopes[MSG_FRAMES_AT_ONCE];
+	struct mmsghdr m[MSG_FRAMES_AT_ONCE];
+	unsigned n = 0;
+	int sent;
+
+	for (const struct msg_frame *f = first; f && n < MSG_FRAMES_AT_ONCE; f = f->next, n++)
+		put_in_envelope(f, &envelopes[n], &m[n].msg_hdr);
 	do
-		n = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return 0;
+		sent = sendmmsg(fd, m, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return sent;
 	/* ETOOMANYREFS: too many descriptors are under way; they arrive, then there is room. */
 	if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
 		return err_set(e, ERR_BUSY, "socket is full");
-	return err_sys(e, "sendmsg");
+	return err_sys(e, "sendmmsg");
 }
 
 /* ---- in ---- */
@@ -220,19 +242,20 @@ check_header(const struct msg_header *h, const struct msg_link_spec *spec,
 	return 0;
 }
 
-static int
-check_frame(
-	struct msg_in *in, const struct msg_link_spec *spec, size_t n, bool is_cut, struct err *e)
+int
+msg_in_check(struct msg_in *in, const struct msg_link_spec *spec, struct err *e)
 {
-	if (is_cut || n < sizeof(in->header))
-		return err_set(
-			e, ERR_PROTOCOL, "frame of %zu bytes%s", n, is_cut ? ", truncated" : "");
+	if (in->len == 0)
+		return err_set(e, ERR_MISSING, "peer closed");
+	if (in->is_cut || in->len < sizeof(in->header))
+		return err_set(e, ERR_PROTOCOL, "frame of %zu bytes%s", in->len,
+			in->is_cut ? ", truncated" : "");
 	const struct msg_rule *rule = msg_rule_find(spec, in->header.type);
 	int rc = check_header(&in->header, spec, rule, e);
 	if (rc < 0)
 		return rc;
 	size_t payload = in->header.obj_len + (size_t)in->header.blob_len;
-	size_t inlined = n - sizeof(in->header);
+	size_t inlined = in->len - sizeof(in->header);
 	if (inlined != (in->header.in_memfd ? 0 : payload))
 		return err_set(
 			e, ERR_PROTOCOL, "%s: %zu bytes, said %zu", rule->name, inlined, payload);
@@ -244,40 +267,51 @@ check_frame(
 	return 0;
 }
 
-int
-msg_in_receive(
-	int fd, const struct msg_link_spec *spec, char *buffer, struct msg_in *in, struct err *e)
-{
-	union control control;
-	struct iovec iov = { .iov_base = buffer, .iov_len = MSG_FRAME_BYTES_MAX };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	ssize_t n;
+/* Where frames arrive, of every link of this process: it has one thread and one loop, and what came
+ * is dealt with before more is fetched. Pages that no frame reached cost nothing. */
+static char arrivals[MSG_FRAMES_AT_ONCE][sizeof(struct msg_header) + MSG_INLINE_BYTES_MAX];
 
-	*in = (struct msg_in){ 0 };
+static void
+open_frame(struct msg_in *in, const char *data, struct mmsghdr *m)
+{
+	*in = (struct msg_in){
+		.len = m->msg_len,
+		.is_cut = m->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC),
+		.data = data + sizeof(in->header),
+	};
+	memcpy(&in->header, data, in->len < sizeof(in->header) ? in->len : sizeof(in->header));
+	collect_fds(&m->msg_hdr, in);
+}
+
+int
+msg_in_receive(int fd, struct msg_in in[MSG_FRAMES_AT_ONCE], struct err *e)
+{
+	_Alignas(struct cmsghdr) char control[MSG_FRAMES_AT_ONCE][CONTROL_BYTES];
+	struct iovec iov[MSG_FRAMES_AT_ONCE];
+	struct mmsghdr m[MSG_FRAMES_AT_ONCE];
+	int n;
+
+	for (size_t i = 0; i < MSG_FRAMES_AT_ONCE; i++) {
+		iov[i] = (struct iovec){ arrivals[i], sizeof(arrivals[i]) };
+		m[i].msg_hdr = (struct msghdr){
+			.msg_iov = &iov[i],
+			.msg_iovlen = 1,
+			.msg_control = control[i],
+			.msg_controllen = sizeof(control[i]),
+		};
+	}
 	do
-		n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+		n = recvmmsg(fd, m, MSG_FRAMES_AT_ONCE, MSG_CMSG_CLOEXEC | MSG_DONTWAIT, NULL);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
-	if (n < 0 && errno != ECONNRESET)
-		return err_sys(e, "recvmsg");
-	if (n <= 0)
+	if (n < 0 && errno == ECONNRESET)
 		return err_set(e, ERR_MISSING, "peer closed");
-	collect_fds(&m, in);
-	memcpy(&in->header, buffer,
-		(size_t)n < sizeof(in->header) ? (size_t)n : sizeof(in->header));
-	in->data = buffer + sizeof(in->header);
-	int rc = check_frame(in, spec, (size_t)n, m.msg_flags & (MSG_TRUNC | MSG_CTRUNC), e);
-	if (rc < 0) {
-		msg_in_finish(in);
-		return rc;
-	}
-	return 1;
+	if (n < 0)
+		return err_sys(e, "recvmmsg");
+	for (int i = 0; i < n; i++)
+		open_frame(&in[i], arrivals[i], &m[i]);
+	return n;
 }
 
 void
@@ -295,14 +329,16 @@ msg_in_finish(struct msg_in *in)
 int
 msg_pair(int fds[2], struct err *e)
 {
-	int bytes = 1 << 20; /* the kernel lowers it to net.core.wmem_max; two inline frames fit
-				into the smallest default */
+	int bytes = 1 << 20;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return err_sys(e, "socketpair");
 	for (int i = 0; i < 2; i++) {
-		(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+		/* Without the right to it the kernel gives net.core.wmem_max; two inline frames fit
+		 * into the smallest default. */
+		if (setsockopt(pair[i], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+			(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 		fds[i] = pair[i];
 	}
 	return 0;

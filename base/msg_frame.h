@@ -33,16 +33,20 @@ struct msg_frame {
 	bool is_queued;
 	bool is_call; /* the call owns it and sends it again */
 	struct msg_header header;
-	char *inline_data; /* header.obj_len + header.blob_len bytes unless in_memfd */
+	char *inline_data; /* struct and blob unless in_memfd; without the blob if that is borrowed
+			    */
+	const char *blob;  /* borrowed, or NULL */
 	int fds[MSG_FDS_MAX + 1];
 	size_t n_fds;
 	size_t bytes; /* what it counts for in the link's ceiling */
 };
 
-/* A received frame; owns everything but data, which points into the link's buffer or its own
- * mapping. */
+/* A received frame; owns everything but data, which points into the buffer of the last
+ * msg_in_receive or its own mapping. */
 struct msg_in {
 	struct msg_header header;
+	size_t len; /* of the frame */
+	bool is_cut;
 	const char *data;
 	void *map; /* of map_len bytes, or NULL */
 	size_t map_len;
@@ -50,7 +54,7 @@ struct msg_in {
 	size_t n_fds;
 };
 
-#define MSG_FRAME_BYTES_MAX (sizeof(struct msg_header) + MSG_INLINE_BYTES_MAX)
+#define MSG_FRAMES_AT_ONCE 16
 
 const struct msg_rule *msg_rule_find(const struct msg_link_spec *spec, uint16_t type);
 
@@ -59,13 +63,16 @@ int msg_frame_create(const struct msg_rule *rule, const struct msg_out *out, enu
 	struct msg_frame **frame, struct err *e);
 void msg_frame_destroy(struct msg_frame *f);
 
-/* 0: sent. ERR_BUSY: the socket is full. Anything else: the peer is gone. */
-int msg_frame_send(const struct msg_frame *f, int fd, struct err *e);
+/* Sends the first frames of a list. The number of them; ERR_BUSY: the socket is full. Anything
+ * else: the peer is gone. */
+int msg_frames_send(const struct msg_frame *first, int fd, struct err *e);
 
-/* 1: in is filled and to be finished. 0: nothing there. ERR_MISSING: the peer closed. ERR_PROTOCOL:
- * it said what it may not. buffer has MSG_FRAME_BYTES_MAX bytes. */
-int msg_in_receive(
-	int fd, const struct msg_link_spec *spec, char *buffer, struct msg_in *in, struct err *e);
+/* The number of frames that were there, 0 for none, each to be checked and finished. ERR_MISSING:
+ * the peer closed. */
+int msg_in_receive(int fd, struct msg_in in[MSG_FRAMES_AT_ONCE], struct err *e);
+
+/* ERR_MISSING: this is not a frame but the end. ERR_PROTOCOL: the peer said what it may not. */
+int msg_in_check(struct msg_in *in, const struct msg_link_spec *spec, struct err *e);
 void msg_in_finish(struct msg_in *in);
 
 #endif

@@ -70,7 +70,11 @@ ask_verify(void *ctx, struct web_exchange *x, const char *forge, const char *sig
 	auto_free char *value = mem_str(signature);
 	const struct wire_verify v = { .forge = name, .signature = value };
 	const struct msg_out out = {
-		.type = WIRE_VERIFY, .obj = &v, .blob = body->data, .blob_len = body->len
+		.type = WIRE_VERIFY,
+		.obj = &v,
+		.blob = body->data,
+		.blob_len = body->len,
+		.blob_stays = body == web_body(x),
 	};
 
 	(void)msg_call(role_link(w->role, ROLE_KEEPER), &out, VERIFY_MS_MAX, on_verified,
@@ -106,7 +110,11 @@ ask_store(void *ctx, struct web_exchange *x, const struct site_delivery *d)
 		.received_ms = clock_wall_ms(),
 	};
 	const struct msg_out out = {
-		.type = WIRE_DELIVERY, .obj = &fd, .blob = d->body->data, .blob_len = d->body->len
+		.type = WIRE_DELIVERY,
+		.obj = &fd,
+		.blob = d->body->data,
+		.blob_len = d->body->len,
+		.blob_stays = d->body == web_body(x),
 	};
 
 	(void)msg_call(

@@ -264,6 +264,43 @@ a_killed_child_is_told_as_shells_do(void **state)
 	assert_int_equal(f->how.signo, SIGKILL);
 }
 
+struct gathering {
+	struct fixture *f;
+	struct loop_tail *first;
+	struct loop_tail *second;
+};
+
+static void
+gather(void *ctx)
+{
+	struct gathering *g = ctx;
+
+	loop_tail_set(g->first);
+	loop_tail_set(g->second);
+	note(g->f, 'x');
+	loop_tail_set(g->first);
+	loop_tail_destroy(g->second);
+	loop_stop(g->f->l);
+}
+
+static void
+a_tail_is_called_once_when_the_round_is_over(void **state)
+{
+	struct fixture *f = *state;
+	struct gathering g = { .f = f };
+
+	g.first = loop_tail_create(f->l, note_a, f);
+	g.second = loop_tail_create(f->l, note_b, f);
+	loop_timer_add(f->l, 0, gather, &g);
+	loop_timer_add(f->l, 0, note_c, f);
+	run(f);
+	/* The loop was stopped in the first callback; what it had gathered is done all the same. */
+	assert_string_equal(f->seen, "xa");
+	loop_tail_set(g.first);
+	assert_string_equal(f->seen, "xaa");
+	loop_tail_destroy(g.first);
+}
+
 int
 main(void)
 {
@@ -273,6 +310,7 @@ main(void)
 		T(a_timer_that_adds_itself_starves_nobody),
 		T(a_removed_timer_does_not_fire_even_when_due),
 		T(a_removed_descriptor_is_not_called_in_the_same_round),
+		T(a_tail_is_called_once_when_the_round_is_over),
 		T(signals_arrive_through_the_loop),
 		T(a_child_is_reaped_with_its_exit_code),
 		T(a_killed_child_is_told_as_shells_do),

@@ -322,6 +322,76 @@ a_link_may_be_destroyed_by_its_own_callback(void **state)
 	assert_int_equal(f->a.gone, 1);
 }
 
+static void
+blob_call(struct fixture *f, const char *text, size_t len, uint64_t *id)
+{
+	char none[] = "blob";
+	struct note note = { .text = none };
+	const struct msg_out out = {
+		.type = BLOB, .obj = &note, .blob = text, .blob_len = len, .blob_stays = true
+	};
+
+	*id = msg_call(f->a.link, &out, 0, on_answer, f);
+}
+
+static void
+a_blob_that_stays_is_sent_as_often_as_it_takes(void **state)
+{
+	static const size_t sizes[] = { 1, 12000, KIB(64), KIB(64) + 1 };
+	struct fixture *f = *state;
+	uint64_t id;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		auto_free char *bytes = mem_array(sizes[i], 1);
+
+		memset(bytes, 'a' + (int)i, sizes[i]);
+		blob_call(f, bytes, sizes[i], &id);
+		for (int times = 0; times < 2; times++) {
+			free(f->b.blob);
+			f->b.blob = NULL;
+			ends_connect(f); /* whoever comes is asked what was not answered */
+			ends_settle(f);
+			assert_int_equal(f->b.blob_len, sizes[i]);
+			assert_memory_equal(f->b.blob, bytes, sizes[i]);
+		}
+		msg_call_cancel(f->a.link, id);
+	}
+	f->b.seen[0] = '\0';
+	ends_connect(f);
+	ends_settle(f);
+	assert_string_equal(f->b.seen, ""); /* the bytes are gone, and nothing points to them */
+}
+
+static void
+tell_many(void *ctx)
+{
+	struct fixture *f = ctx;
+	char text[8];
+
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(text, sizeof(text), "%d", i);
+		tell(&f->a, text);
+	}
+}
+
+static void
+what_a_round_says_arrives_in_order(void **state)
+{
+	struct fixture *f = *state;
+	char expected[sizeof(f->b.seen)] = "";
+	char text[8];
+
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(text, sizeof(text), "%d", i);
+		ends_word(expected, sizeof(expected), text);
+	}
+	ends_connect(f);
+	loop_timer_add(f->l, 0, tell_many, f);
+	f->b.stop_after = 100;
+	ends_run(f);
+	assert_string_equal(f->b.seen, expected);
+}
+
 int
 main(void)
 {
@@ -340,6 +410,8 @@ main(void)
 		T(a_full_socket_loses_nothing),
 		T(a_socket_of_another_kind_is_refused),
 		T(a_link_may_be_destroyed_by_its_own_callback),
+		T(a_blob_that_stays_is_sent_as_often_as_it_takes),
+		T(what_a_round_says_arrives_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
