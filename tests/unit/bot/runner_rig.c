@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -245,6 +246,29 @@ on_queue(void *ctx, struct msg_link *link, struct msg *m)
 	}
 }
 
+/* One secret is known, and the runner is told how to find it. */
+static void
+on_keeper(void *ctx, struct msg_link *link, struct msg *m)
+{
+	struct redact_maker *maker = redact_maker_create();
+	struct buf table = BUF_INIT(REDACT_TABLE_BYTES);
+	struct wire_verdict yes = { .ok = true };
+
+	(void)ctx;
+	assert_int_equal(m->type, WIRE_REDACT);
+	redact_maker_add(maker, RUNNER_RIG_SECRET, strlen(RUNNER_RIG_SECRET));
+	assert_int_equal(redact_maker_end(maker, &table, NULL), 0);
+	assert_int_equal(msg_reply(link, m->id,
+				 &(struct msg_out){ .type = WIRE_REDACTIONS,
+					 .obj = &yes,
+					 .blob = table.data,
+					 .blob_len = table.len },
+				 NULL),
+		0);
+	redact_maker_destroy(maker);
+	buf_finish(&table);
+}
+
 void
 runner_rig_new_queue(struct runner_rig *r)
 {
@@ -260,6 +284,19 @@ runner_rig_new_gateway(struct runner_rig *r)
 }
 
 /* ---- life ---- */
+
+/* It takes work when it knows how to find secrets. */
+static void
+until_slots(struct runner_rig *r)
+{
+	int found = 0;
+
+	for (int i = 0; i < 4000 && !found; i++) {
+		role_case_wait(&r->c);
+		found = r->claim.free_slots > 0;
+	}
+	role_case_until(&r->c, &found);
+}
 
 void
 runner_rig_init(struct runner_rig *r, const char *agent, const char *more)
@@ -283,8 +320,10 @@ runner_rig_init(struct runner_rig *r, const char *agent, const char *more)
 		program, tools, more);
 	role_case_start(&r->c, yaml, ROLE_COURIER);
 	r->courier = role_case_add_peer(&r->c, ROLE_COURIER, on_courier, r);
+	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper, r);
 	runner_rig_new_gateway(r);
 	runner_rig_new_queue(r);
+	until_slots(r);
 }
 
 void
@@ -293,6 +332,7 @@ runner_rig_finish(struct runner_rig *r)
 	assert_int_equal(role_case_stop(&r->c), 0);
 	msg_link_destroy(r->queue);
 	msg_link_destroy(r->courier);
+	msg_link_destroy(r->keeper);
 	msg_link_destroy(r->gateway);
 	clean_fd(&r->listen_fd);
 	row_finish(AGENT_SETTINGS_ROWS, &r->settings);

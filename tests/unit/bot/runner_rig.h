@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runner_rig - a real runner with real boxes; the test plays queue, courier and gateway.
+ * runner_rig - a real runner with real boxes; the test plays queue, courier, gateway and keeper.
  */
 #ifndef TESTS_UNIT_BOT_RUNNER_RIG_H
 #define TESTS_UNIT_BOT_RUNNER_RIG_H
@@ -8,9 +8,11 @@
 #include "bot/wire.h"
 #include "tests/unit/bot/role_case.h"
 
+#define RUNNER_RIG_SECRET "correct-horse-battery-staple" /* the keeper's only one */
+
 struct runner_rig {
 	struct role_case c;
-	struct msg_link *queue, *courier, *gateway;
+	struct msg_link *queue, *courier, *gateway, *keeper;
 	char *checkout; /* a frozen tree with a .git, as the courier makes it */
 	char base_sha[41];
 

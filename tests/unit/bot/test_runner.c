@@ -97,6 +97,26 @@ changes_that_pass_are_green(void **state)
 	runner_rig_finish(&r);
 }
 
+/* However it came into the box, and in pieces. */
+static void
+a_secret_is_not_in_the_transcript(void **state)
+{
+	struct runner_rig r;
+
+	(void)state;
+	runner_rig_init(&r, MEND, "");
+	r.settings.gate_test =
+		mem_str("printf key=correct-horse-; sleep 0.2; echo battery-staple.; "
+			"printf correct-horse-battery- >s; echo staple | cat s - | base64");
+	runner_rig_start(&r, 7, 1);
+	runner_rig_until_done(&r);
+	assert_non_null(strstr(r.text, "\nkey=[redacted].\n[redacted]"));
+	assert_null(strstr(r.text, "Y29ycmVjdC1ob3JzZS1i"));
+	assert_null(strstr(r.cast, "battery-staple."));
+	assert_null(strstr(r.cast, "Y29ycmVjdC1ob3JzZS1i"));
+	runner_rig_finish(&r);
+}
+
 static void
 outcomes_are_facts(void **state)
 {
@@ -427,6 +447,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_poisoned_repository_is_harmless),
 		cmocka_unit_test(a_failing_setup_is_the_end),
 		cmocka_unit_test(a_setup_is_done_once),
+		cmocka_unit_test(a_secret_is_not_in_the_transcript),
 		cmocka_unit_test(changed_dependencies_are_set_up_again),
 		cmocka_unit_test(a_stop_ends_it_in_every_phase),
 		cmocka_unit_test(time_runs_out),
