@@ -93,8 +93,13 @@ call_end(struct http_call *c)
 	http_cb *cb = c->cb;
 	void *ctx = c->ctx;
 	struct http_stream stream = c->stream;
+	http_connect_cb *connect_cb = c->connect_cb;
+	int fd = connect_cb && !e.code ? http_call_take_socket(c) : -1;
+
 	call_free(c);
-	if (cb)
+	if (connect_cb)
+		connect_cb(ctx, fd, &e);
+	else if (cb)
 		cb(ctx, &reply, &e);
 	else
 		stream.on_done(stream.ctx, &reply, &e);
@@ -415,8 +420,8 @@ http_destroy(struct http *h)
 	free(h);
 }
 
-static struct http_call *
-call_create(struct http *h, struct http_request *take_r)
+struct http_call *
+http_call_create(struct http *h, struct http_request *take_r)
 {
 	struct http_call *c = mem_zero(sizeof(*c));
 
@@ -443,7 +448,7 @@ call_create(struct http *h, struct http_request *take_r)
 struct http_call *
 http_send(struct http *h, struct http_request *take_r, http_cb *cb, void *ctx)
 {
-	struct http_call *c = call_create(h, take_r);
+	struct http_call *c = http_call_create(h, take_r);
 
 	c->cb = cb;
 	c->ctx = ctx;
@@ -453,7 +458,7 @@ http_send(struct http *h, struct http_request *take_r, http_cb *cb, void *ctx)
 struct http_call *
 http_send_stream(struct http *h, struct http_request *take_r, const struct http_stream *s)
 {
-	struct http_call *c = call_create(h, take_r);
+	struct http_call *c = http_call_create(h, take_r);
 
 	c->stream = *s;
 	return c;

@@ -67,6 +67,15 @@ void http_destroy(struct http *h); /* ends all calls without calling back */
 struct http_call *http_send(struct http *h, struct http_request *take_r, http_cb *cb, void *ctx);
 struct http_call *http_send_stream(
 	struct http *h, struct http_request *take_r, const struct http_stream *s);
+
+/* A bare connection to a public machine that is not this one. Each address that the name has is
+ * checked where it is connected to, so a name that is looked up twice cannot change in between.
+ * take_fd is -1 if there is none: ERR_DENIED if no address was fit, else ERR_BUSY or ERR_TIMEOUT.
+ */
+typedef void http_connect_cb(void *ctx, int take_fd, const struct err *e);
+struct http_call *http_connect(
+	struct http *h, const char *host, int port, http_connect_cb *cb, void *ctx);
+
 void http_call_resume(struct http_call *c);
 void http_cancel(struct http_call *c); /* no callback follows */
 

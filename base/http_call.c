@@ -8,7 +8,6 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/net.h"
 
 #include <strings.h>
 
@@ -160,10 +159,8 @@ on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 	struct http_call *c = ctx;
 
 	(void)purpose;
-	if (c->r.stays_public && c->has_left && !net_is_public(&a->addr)) {
-		(void)err_set(&c->e, ERR_DENIED, "redirect to a private address");
+	if (http_call_check(c, &a->addr, a->addrlen) < 0)
 		return CURL_SOCKET_BAD;
-	}
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
@@ -267,8 +264,10 @@ set_connection(struct http_call *c)
 		c->r.body.len == 0 && (str_eq(c->r.method, "POST") || str_eq(c->r.method, "PATCH"));
 	bool is_picky = c->r.stays_public && c->has_left;
 
+	if (c->connect_cb)
+		curl_easy_setopt(c->easy, CURLOPT_CONNECT_ONLY, 1L);
 	/* Without a body there is nothing to rewind, so on_seek would not be asked. */
-	if (repeats_nothing || is_picky)
+	if (repeats_nothing || is_picky || c->connect_cb)
 		curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 

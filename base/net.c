@@ -4,6 +4,8 @@
  */
 #include "base/net.h"
 
+#include "base/clean.h"
+
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -107,4 +109,37 @@ net_is_public(const struct sockaddr *a)
 		return is_public_6(in6.sin6_addr.s6_addr);
 	}
 	return false;
+}
+
+bool
+net_same_host(const struct sockaddr *a, const struct sockaddr *b)
+{
+	struct sockaddr_in a4, b4;
+	struct sockaddr_in6 a6, b6;
+
+	if (a->sa_family != b->sa_family)
+		return false;
+	if (a->sa_family == AF_INET) {
+		memcpy(&a4, a, sizeof(a4));
+		memcpy(&b4, b, sizeof(b4));
+		return a4.sin_addr.s_addr == b4.sin_addr.s_addr;
+	}
+	if (a->sa_family != AF_INET6)
+		return false;
+	memcpy(&a6, a, sizeof(a6));
+	memcpy(&b6, b, sizeof(b6));
+	return memcmp(&a6.sin6_addr, &b6.sin6_addr, sizeof(a6.sin6_addr)) == 0;
+}
+
+bool
+net_is_own(const struct sockaddr *a, socklen_t len)
+{
+	auto_fd int fd = socket(a->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+
+	if (fd < 0 || connect(fd, a, len) < 0 ||
+		getsockname(fd, (struct sockaddr *)&from, &from_len) < 0)
+		return false; /* nor can anybody else connect to it */
+	return net_same_host((const struct sockaddr *)&from, a);
 }

@@ -13,4 +13,11 @@
  * family. IANA's special-purpose address registries. */
 bool net_is_public(const struct sockaddr *a);
 
+/* True if the address is one of this machine's own, whatever its range: the kernel would send from
+ * where it sends to. Nothing is sent. */
+bool net_is_own(const struct sockaddr *a, socklen_t len);
+
+/* Two addresses without their ports. */
+bool net_same_host(const struct sockaddr *a, const struct sockaddr *b);
+
 #endif

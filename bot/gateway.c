@@ -203,6 +203,12 @@ gateway_box_conn_ended(struct gateway_box *b)
 		loop_io_set(b->io, EPOLLIN);
 }
 
+bool
+gateway_box_is_over(const struct gateway_box *b)
+{
+	return b->requests > GATEWAY_REQUESTS_MAX || b->bytes_in + b->bytes_out > GATEWAY_BYTES_MAX;
+}
+
 void
 gateway_box_blocked(struct gateway_box *b, const char *host, const char *why)
 {
@@ -265,6 +271,7 @@ box_destroy(struct gateway_box *b)
 	while (b->conns)
 		gateway_conn_destroy(b->conns);
 	strs_finish(&b->blocked);
+	strs_finish(&b->hosts);
 	budget_finish(&b->budget);
 	free(b);
 }
@@ -293,7 +300,10 @@ box_open(struct gateway *g, struct msg *m, struct err *e)
 		box_unlisten(b);
 	}
 	budget_open(&b->budget, w);
-	b->rights = (struct route_rights){ .models = w->models, .registries = w->registries };
+	strs_copy(&b->hosts, &w->hosts);
+	b->rights = (struct route_rights){
+		.models = w->models, .registries = w->registries, .hosts = &b->hosts
+	};
 	b->fd = steal_fd(&m->fds[0]);
 	b->io = loop_io_add(
 		g->role->loop, b->fd, b->n_conns < GATEWAY_CONNS_MAX ? EPOLLIN : 0, on_accept, b);

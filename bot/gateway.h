@@ -6,12 +6,15 @@
 #define BOT_GATEWAY_H
 
 #include "base/http.h"
+#include "base/limits.h"
 #include "bot/gateway_meter.h"
 #include "bot/gateway_route.h"
 #include "bot/role.h"
 
-#define GATEWAY_CONNS_MAX   16 /* of one box */
-#define GATEWAY_BLOCKED_MAX 50 /* hosts told of one box */
+#define GATEWAY_CONNS_MAX    16 /* of one box */
+#define GATEWAY_BLOCKED_MAX  50 /* hosts told of one box */
+#define GATEWAY_REQUESTS_MAX 100000
+#define GATEWAY_BYTES_MAX    (32768L * MIB(1)) /* in both directions */
 
 struct gateway;
 struct gateway_conn;
@@ -23,6 +26,7 @@ struct gateway_box {
 	int64_t task;
 	int64_t fence;
 	struct route_rights rights;
+	struct strs hosts; /* of rights */
 	int fd;
 	struct loop_io *io;
 	struct gateway_conn *conns;
@@ -41,6 +45,9 @@ struct loop *gateway_loop(const struct gateway *g);
 struct http *gateway_http(const struct gateway *g);
 void gateway_box_blocked(struct gateway_box *b, const char *host, const char *why);
 void gateway_box_conn_ended(struct gateway_box *b);
+
+/* It has moved more bytes, or asked more often, than any work needs. */
+bool gateway_box_is_over(const struct gateway_box *b);
 void gateway_box_say_spent(struct gateway_box *b);
 
 /* cb comes at once or later, exactly once unless cancelled: key NULL says that there is none.

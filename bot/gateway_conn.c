@@ -157,6 +157,17 @@ dispatch(struct gateway_conn *c)
 	c->state = CONN_UPSTREAM;
 	c->box->requests++;
 	c->box->bytes_in += (int64_t)c->body.len;
+	if (gateway_box_is_over(c->box)) {
+		conn_answer(c, 403, "this task has had its share of the network");
+		return;
+	}
+	if (c->route.kind == ROUTE_TUNNEL) {
+		c->state = CONN_TUNNEL;
+		tunnel_begin(c);
+		if (c->in.len > 0)
+			tunnel_early(c, c->in.data, c->in.len);
+		return;
+	}
 	if (c->route.kind != ROUTE_MODEL || admit_question(c))
 		conn_send_upstream(c);
 }
@@ -280,6 +291,10 @@ take_bytes(struct gateway_conn *c, const char *data, size_t len)
 			take_body(c);
 		return;
 	}
+	if (c->state == CONN_TUNNEL) {
+		tunnel_early(c, data, len);
+		return;
+	}
 	c->drained += len;
 	if (c->drained > LIMIT_DRAIN_BYTES)
 		gateway_conn_destroy(c);
@@ -329,6 +344,7 @@ gateway_conn_destroy(struct gateway_conn *c)
 {
 	struct gateway_box *b = c->box;
 
+	tunnel_destroy(c->tunnel);
 	conn_cancel_upstream(c);
 	meter_end(c, c->head_sent ? c->status : 0);
 	set_timer(c, 0);

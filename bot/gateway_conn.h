@@ -7,11 +7,13 @@
 #define BOT_GATEWAY_CONN_H
 
 #include "bot/gateway.h"
+#include "bot/gateway_tunnel.h"
 
 enum conn_state {
 	CONN_HEAD,     /* reading the request's head */
 	CONN_BODY,     /* reading its body */
 	CONN_UPSTREAM, /* asking for the key, then the request is out */
+	CONN_TUNNEL,   /* bytes are the tunnel's */
 	CONN_ENDING,   /* everything is said; what comes is thrown away */
 };
 
@@ -35,6 +37,7 @@ struct gateway_conn {
 
 	struct gateway_metering metering;
 
+	struct gateway_tunnel *tunnel;
 	uint64_t key_id;
 	struct http_call *call;
 	bool is_paused;

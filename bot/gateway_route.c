@@ -69,6 +69,52 @@ method_of(const struct http1_head *h)
 	return NULL;
 }
 
+/* A body, or another name in Host, would be two stories about one request. */
+static const char *
+connect_objection(const struct http1_head *h)
+{
+	const struct http1_header *host = http1_header_get(h, "host");
+	bool is_same = !host || (host->value_len == h->target_len &&
+					strncasecmp(host->value, h->target, h->target_len) == 0);
+
+	if (h->content_length > 0 || h->is_chunked)
+		return "a tunnel has no body";
+	/* Some clients leave the port away. */
+	if (!is_same && !(host->value_len + strlen(":443") == h->target_len &&
+				strncasecmp(host->value, h->target, host->value_len) == 0))
+		return "the host is not the tunnel's";
+	return NULL;
+}
+
+static void
+route_connect(const struct config *c, struct route_rights rights, const struct http1_head *h,
+	struct route *r)
+{
+	char host[EGRESS_HOST_BYTES];
+	const char *objection = connect_objection(h);
+	struct err e = { 0 };
+
+	if (objection) {
+		refuse(r, 400, objection);
+		return;
+	}
+	if (egress_authority_parse(h->target, h->target_len, host, &e) < 0) {
+		block(r, h->target, h->target_len);
+		mem_set(&r->said, e.text);
+		r->why = r->said;
+		return;
+	}
+	if (!egress_host_listed(&c->network, host)) {
+		block(r, host, strlen(host));
+		r->why = "not open on this server";
+	} else if (!rights.hosts || !egress_host_listed(rights.hosts, host)) {
+		block(r, host, strlen(host));
+	} else {
+		r->kind = ROUTE_TUNNEL;
+		r->host = mem_str(host);
+	}
+}
+
 /* A tool that knows of a proxy sends "CONNECT host:443" or "GET http://host/path". */
 static bool
 wants_proxy(const struct http1_head *h, struct route *r)
@@ -77,10 +123,9 @@ wants_proxy(const struct http1_head *h, struct route *r)
 	const char *end = h->target + h->target_len;
 	const char *scheme = *host == '/' ? NULL : memmem(host, h->target_len, "://", 3);
 
-	if (!token_is(h->method, h->method_len, "CONNECT") && !scheme)
+	if (!scheme)
 		return false;
-	if (scheme)
-		host = scheme + 3;
+	host = scheme + 3;
 	const char *stop = host;
 	while (stop < end && *stop != '/' && *stop != '?')
 		stop++;
@@ -247,6 +292,10 @@ gateway_route(const struct config *c, struct route_rights rights, const struct h
 	struct target t;
 
 	*out = (struct route){ .method = method_of(head) };
+	if (token_is(head->method, head->method_len, "CONNECT")) {
+		route_connect(c, rights, head, out);
+		return;
+	}
 	if (wants_proxy(head, out))
 		return;
 	if (!host_is_ours(head)) {
@@ -283,6 +332,8 @@ void
 route_finish(struct route *r)
 {
 	free(r->blocked);
+	free(r->said);
+	free(r->host);
 	free(r->url);
 	free(r->provider);
 	free(r->path);

@@ -6,6 +6,7 @@
  *	/llm/NAME/...       the model provider NAME of the configuration, with our key
  *	/npm/... /pypi/...  the package registry of that name, GET and HEAD
  *	/registry/NAME/...  the same for any name
+ *	CONNECT host:443    a host that both the operator and the repository have listed
  *	/pypi-files/...     where the index of packages keeps their files
  */
 #ifndef BOT_GATEWAY_ROUTE_H
@@ -15,8 +16,9 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "sandbox/egress.h"
+#include "sandbox/egress_host.h"
 
-enum route_kind { ROUTE_REFUSED, ROUTE_HELLO, ROUTE_MODEL, ROUTE_REGISTRY };
+enum route_kind { ROUTE_REFUSED, ROUTE_HELLO, ROUTE_MODEL, ROUTE_REGISTRY, ROUTE_TUNNEL };
 
 /* How an answer's addresses are turned so that they lead to the gateway again. */
 struct route_rewrite {
@@ -26,11 +28,13 @@ struct route_rewrite {
 
 struct route {
 	enum route_kind kind;
-	int status;         /* REFUSED: what the box is told */
-	const char *why;    /* REFUSED: a literal */
-	char *blocked;      /* REFUSED: the host that was asked for, if it is one to report */
+	int status;      /* REFUSED: what the box is told */
+	const char *why; /* REFUSED: a literal, or said */
+	char *blocked;   /* REFUSED: the host that was asked for, if it is one to report */
+	char *said;
 	const char *method; /* a literal */
 	char *url;
+	char *host;                    /* TUNNEL: in its one form */
 	char *provider;                /* MODEL */
 	enum egress_api api;           /* MODEL */
 	enum egress_endpoint endpoint; /* MODEL */
@@ -42,6 +46,7 @@ struct route {
 struct route_rights {
 	bool models;
 	bool registries;
+	const struct strs *hosts; /* that the repository wants; NULL: none */
 };
 
 void gateway_route(const struct config *c, struct route_rights rights,

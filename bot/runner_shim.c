@@ -86,6 +86,7 @@ open_gateway(struct attempt *a)
 		.fence = a->task.fence,
 		.models = a->models,
 		.registries = a->registries,
+		.hosts = a->settings.network,
 		.usage = a->done.usage,
 		.blocked = a->done.blocked };
 	struct msg_out out = {

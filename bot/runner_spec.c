@@ -139,12 +139,30 @@ wants_registries(const struct attempt *a)
 	return strs_has(&a->settings.network, "registry");
 }
 
+static bool
+wants_hosts(const struct attempt *a)
+{
+	return a->settings.network.n > (wants_registries(a) ? 1 : 0);
+}
+
+/* A box that knows of a proxy asks it for hosts outside, and is told at once when one is not open;
+ * so it is known which. Agents that take it for all there is must not know of it. */
+static bool
+may_know_proxy(const struct attempt *a, const char *step)
+{
+	const struct agent_row *row = str_eq(step, "agent") ? attempt_agent_row(a) : NULL;
+
+	return !row || !row->proxies_all;
+}
+
 static void
 fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 {
 	const struct config *c = a->r->role->config;
+	bool is_online = a->models || a->registries || (str_eq(name, "gate") && wants_hosts(a));
 	struct box_env env = {
 		.task = a->task.id,
+		.proxy = is_online && may_know_proxy(a, name),
 		.npm = a->registries && config_registry_find(c, "npm"),
 		.pypi = a->registries && config_registry_find(c, "pypi"),
 		.tools = &c->sandbox_tools,
@@ -154,7 +172,7 @@ fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 	s->slot = a->slot;
 	s->wall_ms = wall_ms;
 	s->log_bytes_max = c->limit_log_bytes;
-	s->net = a->models || a->registries;
+	s->net = is_online;
 	strs_copy(&s->tools, &c->sandbox_tools);
 	box_env_fill(&env, s);
 }

@@ -287,6 +287,7 @@ struct wire_box {
 	int64_t fence;
 	bool models;        /* the model routes are open (agent step only) */
 	bool registries;    /* the registry routes are open */
+	struct strs hosts;  /* that the repository wants to reach */
 	char *usage;        /* what an earlier gateway counted for this attempt */
 	char *blocked;      /* and refused, as in struct wire_usage */
 	int64_t tokens_max; /* of this attempt at the models; 0: no limit */

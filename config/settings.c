@@ -184,6 +184,12 @@ static const struct setting SERVER[] = {
 		.help = "Package registries that boxes reach through the gateway: `npm`, `pypi`, "
 			"or a name of your own. "
 			"`npm: <url>` is short for `npm: { url: <url> }`." },
+	{ .path = "network",
+		.type = SETTING_HOST,
+		.is_list = true,
+		.help = "Hosts that a repository may open to its boxes with its own `network`: "
+			"names, `*.domain`. Only TLS on port 443 of public addresses. Default: "
+			"none." },
 	{ .path = "agent",
 		.type = SETTING_WORD,
 		.def = "codex",
@@ -337,9 +343,9 @@ static const struct setting REPOSITORY[] = {
 	{ .path = "network",
 		.type = SETTING_HOST,
 		.is_list = true,
-		.help = "What boxes may reach: `registry` (the server's `registries`), host names, "
-			"`*.domain`. Nothing else is "
-			"reachable." },
+		.help = "What boxes may reach: `registry` (the server's `registries`, in the tests "
+			"too), and of the server's `network` host names, `*.domain`. Nothing else "
+			"is reachable." },
 	{ .path = "protect",
 		.type = SETTING_GLOB,
 		.is_list = true,

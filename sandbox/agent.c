@@ -225,6 +225,18 @@ static const char *const ENV_PYPI[] = {
 	("UV_DEFAULT_INDEX=" BOX_GATEWAY "/pypi/simple/"),
 };
 
+#define NO_PROXY "127.0.0.1,localhost,::1,0.0.0.0"
+
+/* Small letters for curl and its like, capital ones for the rest. */
+static const char *const ENV_PROXY[] = {
+	("HTTPS_PROXY=" BOX_GATEWAY),
+	("HTTP_PROXY=" BOX_GATEWAY),
+	("NO_PROXY=" NO_PROXY),
+	("http_proxy=" BOX_GATEWAY),
+	("https_proxy=" BOX_GATEWAY),
+	("no_proxy=" NO_PROXY),
+};
+
 static const char GITCONFIG[] = "[user]\n\tname = agent\n\temail = agent@localhost\n"
 				"[safe]\n\tdirectory = *\n"
 				"[init]\n\tdefaultBranch = main\n"
@@ -253,6 +265,8 @@ box_env_fill(const struct box_env *b, struct box_spec *s)
 	ADD_ALL(s, ENV);
 	add_path(b->tools, s);
 	strs_addf(&s->env, "NIGHTSHIFT_TASK=%" PRId64, b->task);
+	if (b->proxy)
+		ADD_ALL(s, ENV_PROXY);
 	if (b->npm)
 		ADD_ALL(s, ENV_NPM);
 	if (b->pypi)

@@ -41,6 +41,7 @@ struct box_env {
 	int64_t task;
 	bool npm; /* the registry routes that are configured and open */
 	bool pypi;
+	bool proxy; /* tools are told to ask the gateway for hosts outside */
 	const struct strs
 		*tools; /* their bin directories, and they themselves, come first in PATH */
 };
@@ -114,6 +115,7 @@ struct agent_row {
 	const char *const *rewrites; /* files of the repository that it changes unasked; or NULL */
 	const struct agent_rule *rules; /* until a NULL when; NULL: its output is plain text */
 	enum agent_usage usage;
+	bool proxies_all; /* given a proxy it asks it for the gateway, too */
 };
 extern const struct agent_row AGENT_ROWS[];
 extern const size_t AGENT_ROWS_COUNT;

@@ -11,11 +11,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cmocka.h>
 
 static const char YAML[] =
 	"public_url: http://127.0.0.1:1\n"
+	"network: [\"*.open.example\"]\n"
 	"forges:\n  gh: { kind: github, url: \"http://f.example\", token_file: /k, "
 	"webhook_secret_file: /k }\n"
 	"models:\n"
@@ -62,7 +64,9 @@ route(const struct config *c, struct route_rights rights, const char *line, cons
 	gateway_route(c, rights, &h, r);
 }
 
-static const struct route_rights ALL = { .models = true, .registries = true };
+static char *const HOSTS[] = { (char[]){ "a.open.example" }, (char[]){ "example.com" } };
+static const struct strs WANTED = { (char **)(uintptr_t)HOSTS, 2 };
+static const struct route_rights ALL = { .models = true, .registries = true, .hosts = &WANTED };
 
 static void
 open_routes_lead_to_their_upstream(void **state)
@@ -115,13 +119,23 @@ everything_else_is_refused(void **state)
 		int status;
 		const char *blocked;
 	} rows[] = {
-		{ "CONNECT example.com:443", "", 403, "example.com:443" },
+		{ "CONNECT example.com:443", "Host: example.com:443\r\n", 403, "example.com" },
+		{ "CONNECT example.com:80", "Host: example.com:80\r\n", 403, "example.com:80" },
+		{ "CONNECT 127.0.0.1:3128", "Host: 127.0.0.1:3128\r\n", 403, "127.0.0.1:3128" },
+		{ "CONNECT a.open.example:443", "Host: b.open.example:443\r\n", 400, NULL },
+		{ "CONNECT a.open.example:443", "", 400, NULL },
+		{ "CONNECT a.open.example:443", "Host: a.open.example\r\nContent-Length: 1\r\n",
+			400, NULL },
+		{ "CONNECT a.open.example:443",
+			"Host: a.open.example:443\r\nTransfer-Encoding: chunked\r\n", 400, NULL },
+		{ "CONNECT c.open.example:443", "Host: c.open.example:443\r\n", 403,
+			"c.open.example" },
 		{ "GET http://example.com/x", "", 403, "example.com" },
 		{ "GET http://user:pw@example.com:81/x", "", 403, "example.com:81" },
 		{ "GET http://example.com?x", "", 403, "example.com" },
 		{ "GET http://127.0.0.1:3128/npm/x", "", 403, "127.0.0.1:3128" },
 		{ "GET /npm/left-pad", "Host: registry.example\r\n", 403, "registry.example" },
-		{ "CONNECT a\"b:443", "", 403, "a?b:443" },
+		{ "CONNECT a(b:443", "Host: a(b:443\r\n", 403, "a?b:443" },
 		{ "DELETE /llm/openai/responses", "", 405, NULL },
 		{ "OPTIONS *", "", 405, NULL },
 		{ "GET /", "", 404, NULL },
@@ -165,6 +179,27 @@ a_step_has_only_its_rights(void **state)
 	route(*state, (struct route_rights){ .registries = true }, "GET /npm/left-pad", "", &r);
 	assert_int_equal(r.kind, ROUTE_REGISTRY);
 	route_finish(&r);
+}
+
+static void
+a_tunnel_needs_both_lists(void **state)
+{
+	static const char *const lines[] = { "CONNECT a.open.example:443",
+		"CONNECT A.Open.Example.:443" };
+	struct route r;
+
+	for (size_t i = 0; i < 2; i++) {
+		auto_free char *host = mem_fmt("Host: %s\r\n", lines[i] + strlen("CONNECT "));
+
+		route(*state, ALL, lines[i], host, &r);
+		assert_int_equal(r.kind, ROUTE_TUNNEL);
+		assert_string_equal(r.host, "a.open.example");
+		assert_null(r.url);
+		route_finish(&r);
+		route(*state, (struct route_rights){ .models = true }, lines[i], host, &r);
+		assert_int_equal(r.kind, ROUTE_REFUSED);
+		route_finish(&r);
+	}
 }
 
 static void
@@ -270,6 +305,7 @@ main(void)
 		T(open_routes_lead_to_their_upstream),
 		T(everything_else_is_refused),
 		T(a_step_has_only_its_rights),
+		T(a_tunnel_needs_both_lists),
 		T(headers_go_on_without_credentials),
 		T(what_a_client_adds_to_its_question_goes_on),
 		T(addresses_of_an_index_lead_back),
