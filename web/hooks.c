@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define RETRY_S 5
 
@@ -53,12 +54,14 @@ hooks_get(const struct hooks *h, const char *name)
 	return NULL;
 }
 
+/* Types of media have no case (RFC 9110, 8.3.1). */
 static bool
 is_form(struct web_exchange *x)
 {
+	static const char form[] = "application/x-www-form-urlencoded";
 	const char *type = web_header(x, "Content-Type");
 
-	return type && str_starts(type, "application/x-www-form-urlencoded");
+	return type && strncasecmp(type, form, sizeof(form) - 1) == 0;
 }
 
 /* The value of the field "payload" of a form; the other fields are passed over. */

@@ -229,6 +229,12 @@ static const struct row_request REQUESTS[] = {
 		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
 		"14\r\n\r\npayload=%7B%7D",
 		202 },
+	{ "a form by another spelling",
+		"POST /hook/cb HTTP/1.1\r\nHost: x\r\nX-Gitea-Event: issues\r\nX-Gitea-Signature: "
+		"json\r\n"
+		"Content-Type: Application/X-WWW-Form-Urlencoded; charset=utf-8\r\nContent-Length: "
+		"14\r\n\r\npayload=%7B%7D",
+		202 },
 	{ "a form without a payload",
 		"POST /hook/cb HTTP/1.1\r\nHost: x\r\nX-Gitea-Event: issues\r\nX-Gitea-Signature: "
 		"json\r\n"
