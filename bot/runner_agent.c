@@ -199,7 +199,7 @@ attempt_session_ended(struct attempt *a, const struct wire_step_done *d)
 
 	a->session.is_packed = d->ended_by == BOX_END_ITSELF && d->exit_code == 0;
 	if (!a->session.is_packed)
-		log_warn(&log, "session.unpacked", "exit=%" PRId64 " error=\"%s\"", d->exit_code,
-			a->quiet_tail ? a->quiet_tail : "");
+		log_warn(&log, "session.unpacked", "exit=%" PRId64 " error=\"%.200s\"",
+			d->exit_code, a->quiet_tail ? a->quiet_tail : "");
 	attempt_begin_pack(a);
 }

@@ -248,15 +248,16 @@ setup_ended(struct attempt *a, const struct wire_step_done *d)
 	}
 }
 
-/* Files that the agent changes unasked are no part of its work; the box said which it met. */
+/* Files that the agent changes unasked are no part of its work; the box said which it met, on its
+ * terminal. */
 static void
 note_rewrites(struct attempt *a)
 {
 	const struct agent_row *row = attempt_agent_row(a);
-	auto_free char *said = mem_fmt("\n%s\n", a->quiet_tail ? a->quiet_tail : "");
+	auto_free char *said = mem_fmt("\r\n%s\r\n", a->quiet_tail ? a->quiet_tail : "");
 
 	for (size_t i = 0; row && row->rewrites && row->rewrites[i]; i++) {
-		auto_free char *line = mem_fmt("\n" PACK_LEFT "%s\n", row->rewrites[i]);
+		auto_free char *line = mem_fmt("\r\n" PACK_LEFT "%s\r\n", row->rewrites[i]);
 		auto_free char *notes = NULL;
 
 		if (!strstr(said, line))

@@ -108,12 +108,13 @@ static void
 answer_prepare(struct runner_rig *r, const struct msg *m)
 {
 	auto_free char *text = mem_str(r->prepare_code < 0 ? "no such branch" : NULL);
-	auto_free char *ref = mem_str("main");
+	auto_free char *main_ref = mem_str("main");
+	auto_free char *ref = mem_str(r->pull_ref ? r->pull_ref : "main");
 	struct wire_prepared p = {
 		.code = r->prepare_code,
 		.text = text,
 		.base_sha = r->base_sha,
-		.default_branch = ref,
+		.default_branch = main_ref,
 		.base_ref = ref,
 		.checkout_dir = r->checkout,
 		.owner_uid = (int64_t)geteuid(),
@@ -301,6 +302,13 @@ until_slots(struct runner_rig *r)
 void
 runner_rig_init(struct runner_rig *r, const char *agent, const char *more)
 {
+	runner_rig_init_kind(r, NULL, agent, more);
+}
+
+void
+runner_rig_init_kind(struct runner_rig *r, const char *kind, const char *agent, const char *more)
+{
+	auto_free char *how = NULL;
 	auto_free char *yaml = NULL;
 	auto_free char *tools = NULL;
 	auto_free char *program = NULL;
@@ -313,11 +321,13 @@ runner_rig_init(struct runner_rig *r, const char *agent, const char *more)
 	assert_int_equal(fs_write_atomic(program, agent, strlen(agent), 0755, NULL), 0);
 	make_checkout(r);
 	r->bundle = mem_fmt("%s/bundle", r->c.dir);
+	how = kind ? mem_fmt("kind: %s, path: %s, model: m", kind, program)
+		   : mem_fmt("command: [%s]", program);
 	yaml = mem_fmt("forges: { f: { kind: gitea, url: http://127.0.0.1:9, token_file: t, "
 		       "webhook_secret_file: h } }\n"
-		       "boxes: 2\nagent: mine\nagents: { mine: { command: [%s] } }\nsandbox: { "
+		       "boxes: 2\nagent: mine\nagents: { mine: { %s } }\nsandbox: { "
 		       "tools: [%s] }\n%s",
-		program, tools, more);
+		how, tools, more);
 	role_case_start(&r->c, yaml, ROLE_COURIER);
 	r->courier = role_case_add_peer(&r->c, ROLE_COURIER, on_courier, r);
 	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper, r);
@@ -364,7 +374,10 @@ runner_rig_start(struct runner_rig *r, int64_t task, int64_t fence)
 	t.repo = mem_str("acme/add");
 	t.title = mem_str("sum is wrong");
 	t.actor = mem_str("alice");
-	t.prompt = mem_str("mend it\n");
+	t.prompt = mem_str(r->prompt ? r->prompt : "mend it\n");
+	t.branch = mem_str(r->branch);
+	t.is_pull = r->pull_ref != NULL;
+	t.base_ref = mem_str(r->pull_ref);
 	struct wire_start start = { .task = { &t, 1 } };
 	assert_int_equal(
 		msg_send(r->queue, &(struct msg_out){ .type = WIRE_START, .obj = &start }, NULL),

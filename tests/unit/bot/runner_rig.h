@@ -16,6 +16,11 @@ struct runner_rig {
 	char *checkout; /* a frozen tree with a .git, as the courier makes it */
 	char base_sha[41];
 
+	/* What the queue says of the next task. NULL: nothing, no branch, "mend it". */
+	const char *branch;
+	const char *pull_ref; /* it belongs to a pull request from this branch */
+	const char *prompt;
+
 	/* What the courier says. */
 	struct agent_settings settings;
 	int64_t prepare_code;
@@ -46,6 +51,9 @@ struct runner_rig {
 
 /* agent: a shell script that is the agent. more: further lines of configuration, or "". */
 void runner_rig_init(struct runner_rig *r, const char *agent, const char *more);
+/* The same as a kind of the table, whose program the script then is. */
+void runner_rig_init_kind(
+	struct runner_rig *r, const char *kind, const char *agent, const char *more);
 void runner_rig_finish(struct runner_rig *r);
 
 /* Another queue or gateway takes over the place of the old one. */
