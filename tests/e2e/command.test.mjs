@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tasks } from './lib/store.mjs';
-import { settled, sticky, TASK_MS } from './lib/tasks.mjs';
+import { label, settled, sticky, TASK_MS } from './lib/tasks.mjs';
 import { makeRepo } from './lib/repos.mjs';
+import { until } from './lib/until.mjs';
 import { inWorld } from './lib/world.mjs';
 
 const FORGES = { gh: { dialect: 'github', app: true }, gt: { dialect: 'gitea' } };
@@ -60,6 +61,32 @@ for (const [name, wish] of Object.entries(FORGES)) {
         await fetch(`${forge.url}/${repo}/raw/${issue.pull.head_sha}/add.sh`)
       ).text();
       assert.match(text, /\+/);
+    }));
+
+  test(`${wish.dialect}: a label on a pull request, then status and retry`, () =>
+    inWorld({ name: 'pull', forges: { [name]: wish } }, async (w) => {
+      const forge = w.forges[name],
+        { repo, number, sha } = await pullWithBug(forge);
+      await label(forge, repo, number);
+      const { over, issue, bot } = await settled(forge, repo, number);
+      assert.equal(over, 'agent:done', sticky(issue, bot)[0]?.body);
+      const moved = await forge.effects('pull.synchronized', { number });
+      assert.deepEqual(
+        moved.map((m) => [m.before, m.actor]),
+        [[sha, bot]],
+      );
+      assert.equal((await forge.pulls(repo)).length, 1, 'no second pull request');
+      const answered = (what, pattern) =>
+        forge.until(what, (state) =>
+          state.repos[0].issues.some((i) =>
+            i.comments.some((c) => c.user === bot && pattern.test(c.body)),
+          ),
+        );
+      await forge.do('comment', { repo, number, body: '/agent status', as: 'alice' });
+      await answered('alice is told how it went', /^<!-- nightshift:reply=[\s\S]*Task 1.*succeeded/);
+      await forge.do('comment', { repo, number, body: '/agent retry', as: 'alice' });
+      await answered('it is done again', /^<!-- nightshift:task=2:/);
+      await until('there are two tasks', async () => (await tasks(w)).length === 2);
     }));
 
   test(`${wish.dialect}: a fork's pull request is left alone`, () =>
