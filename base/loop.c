@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/signalfd.h>
@@ -20,10 +21,14 @@
 #include <unistd.h>
 
 #define ROUND_EVENTS_MAX 64
-#define WAIT_MS_MAX                                                                                \
-	60000 /* a round at least once a minute: suspend does not stop CLOCK_BOOTTIME, but epoll's \
-		 clock */
-#define SIGNALS 65
+#define SIGNALS          65
+
+/* A round at least once a minute: suspend does not stop CLOCK_BOOTTIME, but epoll's clock. */
+#define WAIT_MS_MAX 60000
+
+/* After so many events the memory of a burst goes back when nothing has come for so long. */
+#define REST_AFTER_EVENTS 100
+#define REST_MS           1000
 
 struct loop_io {
 	struct loop *l;
@@ -66,6 +71,7 @@ struct loop {
 	bool is_running;
 	bool must_stop;
 	int64_t now_ms;
+	uint64_t n_events; /* since the last rest */
 	struct loop_io *dead;
 	struct loop_tail *tails; /* those that are set */
 
@@ -277,15 +283,12 @@ loop_tail_set(struct loop_tail *t)
 void
 loop_tail_destroy(struct loop_tail *t)
 {
-	if (!t)
-		return;
-	if (t->is_set) {
-		struct loop_tail **at = &t->l->tails;
+	struct loop_tail **at = &t->l->tails;
 
-		while (*at != t)
-			at = &(*at)->next;
+	while (*at && *at != t)
+		at = &(*at)->next;
+	if (*at)
 		*at = t->next;
-	}
 	free(t);
 }
 
@@ -413,8 +416,7 @@ loop_destroy(struct loop *l)
 	if (!l)
 		return;
 	loop_io_remove(l->signal_io);
-	if (l->signal_fd >= 0)
-		(void)close(l->signal_fd);
+	clean_fd(&l->signal_fd);
 	while (l->n_timers > 0)
 		loop_timer_remove(l->heap[0]);
 	bury(l);
@@ -424,22 +426,38 @@ loop_destroy(struct loop *l)
 }
 
 static int
-wait_ms(const struct loop *l)
+wait_ms(const struct loop *l, int max)
 {
-	int64_t ms = WAIT_MS_MAX;
+	int64_t ms = max;
 
 	if (l->n_timers > 0)
 		ms = l->heap[0]->at_ms - clock_boot_ms();
 	if (ms < 0)
 		return 0;
-	return ms < WAIT_MS_MAX ? (int)ms : WAIT_MS_MAX;
+	return ms < max ? (int)ms : max;
+}
+
+static int
+wait_for_events(struct loop *l, struct epoll_event events[ROUND_EVENTS_MAX])
+{
+	bool was_busy = l->n_events >= REST_AFTER_EVENTS;
+	int ms = wait_ms(l, was_busy ? REST_MS : WAIT_MS_MAX);
+	int n = epoll_wait(l->epoll_fd, events, ROUND_EVENTS_MAX, ms);
+
+	if (n > 0) {
+		l->n_events += (unsigned)n;
+	} else if (n == 0 && was_busy && ms >= REST_MS / 2) {
+		l->n_events = 0;
+		(void)malloc_trim(0);
+	}
+	return n;
 }
 
 static int
 run_round(struct loop *l, struct err *e)
 {
 	struct epoll_event events[ROUND_EVENTS_MAX];
-	int n = epoll_wait(l->epoll_fd, events, ROUND_EVENTS_MAX, wait_ms(l));
+	int n = wait_for_events(l, events);
 
 	if (n < 0 && errno != EINTR)
 		return err_sys(e, "epoll_wait");

@@ -57,7 +57,7 @@ void loop_timer_remove(struct loop_timer *t); /* NULL is fine */
  */
 struct loop_tail *loop_tail_create(struct loop *l, loop_cb *cb, void *ctx);
 void loop_tail_set(struct loop_tail *t);
-void loop_tail_destroy(struct loop_tail *t); /* NULL is fine */
+void loop_tail_destroy(struct loop_tail *t);
 
 /* Blocks the signal in this process and reports it through a signalfd. */
 int loop_signal_add(struct loop *l, int signo, loop_signal_cb *cb, void *ctx, struct err *e);
