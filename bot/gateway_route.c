@@ -7,13 +7,13 @@
 #include "base/clean.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "bot/gateway_registry.h"
 #include "sandbox/sandbox.h"
 
 #include <string.h>
 #include <strings.h>
 
 #define BLOCKED_BYTES_MAX 100
-#define PYPI_FILES        "https://files.pythonhosted.org"
 
 /* The target, taken apart; all borrowed from the head. */
 struct target {
@@ -239,50 +239,70 @@ route_model(const struct config *c, const struct http1_head *h, struct target *t
 	copy_headers(h, r);
 }
 
-/* Below what the registry answers. A Python index is configured as ".../simple" by habit, and that
- * part comes from the client too. */
-static char *
-registry_base(const struct config_registry *reg)
-{
-	size_t len = strlen(reg->url);
-
-	return mem_strn(reg->url, str_ends(reg->url, "/simple") ? len - strlen("/simple") : len);
-}
-
 static void
-add_rewrites(const struct config_registry *reg, const char *base, struct route *r)
+fill_registry(const struct config_registry *reg, bool is_files, const struct http1_head *h,
+	const struct target *t, struct route *r)
 {
-	r->rewrites[0].from = mem_fmt("%s/", base);
-	r->rewrites[0].to = mem_fmt("%s/%s/", BOX_GATEWAY, reg->name);
-	if (str_eq(reg->name, "pypi")) {
-		r->rewrites[1].from = mem_fmt("%s/", PYPI_FILES);
-		r->rewrites[1].to = mem_str(BOX_GATEWAY "/pypi-files/");
+	auto_free char *path =
+		mem_fmt("%.*s%.*s", (int)t->path_len, t->path, (int)t->query_len, t->query);
+	const struct http1_header *accept = http1_header_get(h, "accept");
+
+	if (!r->method || str_eq(r->method, "POST") || h->content_length > 0 || h->is_chunked) {
+		refuse(r, 405, "registries are read only");
+		return;
 	}
+	r->kind = ROUTE_REGISTRY;
+	registry_route(reg, is_files, path, strlen(path), r);
+	/* Whoever asks, the answer must be the same: what differs is not asked for. */
+	if (r->keep_ms == 0)
+		copy_headers(h, r);
+	else if (accept)
+		strs_addf(&r->headers, "accept: %.*s", (int)accept->value_len, accept->value);
 }
 
 static void
 route_registry(const struct config *c, const char *name, const struct http1_head *h,
 	struct target *t, struct route *r)
 {
-	bool is_files = str_eq(name, "pypi-files");
-	const struct config_registry *reg = config_registry_find(c, is_files ? "pypi" : name);
+	bool is_files = false;
+	const struct config_registry *reg = registry_by_name(c, name, &is_files);
 
-	if (!reg) {
+	if (reg)
+		fill_registry(reg, is_files, h, t, r);
+	else
 		refuse(r, 404, "no such registry");
-		return;
+}
+
+/* What knows only proxies, apt first of all, asks for "http://host/path". */
+static bool
+route_proxied(const struct config *c, struct route_rights rights, const struct http1_head *h,
+	struct route *r)
+{
+	static const char http[] = "http://";
+	const size_t n = strlen(http);
+	const struct http1_header *host = http1_header_get(h, "host");
+	struct target t = { .query = "" };
+	size_t rest = 0;
+
+	if (!rights.registries || h->target_len <= n || strncasecmp(h->target, http, n) != 0)
+		return false;
+	const char *address = h->target + n;
+	size_t len = h->target_len - n;
+	const struct config_registry *reg = registry_by_address(c, address, len, &rest);
+	if (!reg)
+		return false;
+	if (host && (host->value_len > len || address[host->value_len] != '/' ||
+			    strncasecmp(host->value, address, host->value_len) != 0)) {
+		refuse(r, 400, "the host is not the address's");
+		return true;
 	}
-	if (str_eq(r->method, "POST") || h->content_length > 0 || h->is_chunked) {
-		refuse(r, 405, "registries are read only");
-		return;
-	}
-	auto_free char *base = is_files ? mem_str(PYPI_FILES) : registry_base(reg);
-	r->url =
-		mem_fmt("%s%.*s%.*s", base, (int)t->path_len, t->path, (int)t->query_len, t->query);
-	r->kind = ROUTE_REGISTRY;
-	copy_headers(h, r);
-	/* Tarballs and wheels are passed on as they are; only indexes hold addresses. */
-	if (!is_files && !memmem(t->path, t->path_len, "/-/", 3))
-		add_rewrites(reg, base, r);
+	t.path = address + rest;
+	t.path_len = len - rest;
+	if (memchr(t.path, '?', t.path_len) || egress_path_check(t.path, t.path_len, NULL) < 0)
+		refuse(r, 400, "malformed path");
+	else
+		fill_registry(reg, false, h, &t, r);
+	return true;
 }
 
 void
@@ -296,7 +316,7 @@ gateway_route(const struct config *c, struct route_rights rights, const struct h
 		route_connect(c, rights, head, out);
 		return;
 	}
-	if (wants_proxy(head, out))
+	if (route_proxied(c, rights, head, out) || wants_proxy(head, out))
 		return;
 	if (!host_is_ours(head)) {
 		const struct http1_header *host = http1_header_get(head, "host");

@@ -4,10 +4,11 @@
  *Pure.
  *
  *	/llm/NAME/...       the model provider NAME of the configuration, with our key
- *	/npm/... /pypi/...  the package registry of that name, GET and HEAD
+ *	/npm/... /go/...    the package registry of that name, GET and HEAD
  *	/registry/NAME/...  the same for any name
  *	CONNECT host:443    a host that both the operator and the repository have listed
- *	/pypi-files/...     where the index of packages keeps their files
+ *	/pypi-files/...     where its index says that the packages are
+ *	GET http://host/... a registry by its own address
  */
 #ifndef BOT_GATEWAY_ROUTE_H
 #define BOT_GATEWAY_ROUTE_H
@@ -41,6 +42,7 @@ struct route {
 	char *path;                    /* MODEL: below the API's base, without the query */
 	struct strs headers;           /* "name: value" */
 	struct route_rewrite rewrites[2];
+	int64_t keep_ms; /* REGISTRY: how old an answer may be; 0: not kept */
 };
 
 struct route_rights {

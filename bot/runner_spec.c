@@ -165,6 +165,8 @@ fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 		.proxy = is_online && may_know_proxy(a, name),
 		.npm = a->registries && config_registry_find(c, "npm"),
 		.pypi = a->registries && config_registry_find(c, "pypi"),
+		.cargo = a->registries && config_registry_find(c, "cargo"),
+		.go = a->registries && config_registry_find(c, "go"),
 		.tools = &c->sandbox_tools,
 	};
 

@@ -50,8 +50,9 @@ struct config_model {
 };
 
 struct config_registry {
-	char *name; /* the <name> of the gateway's /registry/<name>/ */
+	char *name; /* the <name> of the gateway's /<name>/ */
 	char *url;
+	char *files; /* where the addresses in its index lead; NULL: below url */
 };
 
 struct config_agent {

@@ -64,6 +64,20 @@ complete_model(struct config_model *m)
 		mem_set(&m->url, APIS[i].url);
 }
 
+/* People who use it call it pip, its makers call it PyPI. */
+static void
+complete_registry(const struct config *c, struct config_registry *r)
+{
+	if (str_eq(r->name, "pip") && !config_registry_find(c, "pypi"))
+		mem_set(&r->name, "pypi");
+	if (r->files)
+		return;
+	if (str_eq(r->name, "pypi"))
+		r->files = mem_str("https://files.pythonhosted.org");
+	else if (str_eq(r->name, "cargo"))
+		r->files = mem_str("https://static.crates.io");
+}
+
 /* The model route of that API: the one of its name, else the first of its kind. */
 static const char *
 provider_for(const struct config *c, const char *api)
@@ -108,6 +122,8 @@ config_complete(struct config *c)
 		complete_forge(&forges[i]);
 	for (size_t i = 0; i < c->models.n; i++)
 		complete_model(&models[i]);
+	for (size_t i = 0; i < c->registries.n; i++)
+		complete_registry(c, (struct config_registry *)c->registries.v + i);
 	for (size_t i = 0; i < COUNT(AGENTS); i++) {
 		struct config_agent *a;
 

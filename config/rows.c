@@ -43,6 +43,7 @@ static const struct row MODEL_ROWS[] = {
 static const struct row REGISTRY_ROWS[] = {
 	ROW_S(struct config_registry, name, "name", LIMIT_NAME_BYTES),
 	ROW_S(struct config_registry, url, "url", LIMIT_URL_BYTES),
+	ROW_S(struct config_registry, files, "files", LIMIT_URL_BYTES),
 	ROW_DONE,
 };
 

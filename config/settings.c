@@ -91,6 +91,10 @@ static const struct setting REGISTRY_SETTINGS[] = {
 		.type = SETTING_URL,
 		.is_required = true,
 		.help = "Base of the registry. Only GET and HEAD go there." },
+	{ .path = "files",
+		.type = SETTING_URL,
+		.help = "Where its index says that the packages are, if not below `url`. Default: "
+			"the public ones' for `pypi` and `cargo`." },
 	{ .type = SETTING_END },
 };
 
@@ -181,9 +185,11 @@ static const struct setting SERVER[] = {
 	{ .path = "registries",
 		.type = SETTING_NAMED,
 		.sub = REGISTRY_SETTINGS,
-		.help = "Package registries that boxes reach through the gateway: `npm`, `pypi`, "
-			"or a name of your own. "
-			"`npm: <url>` is short for `npm: { url: <url> }`." },
+		.help = "Package registries that boxes reach through the gateway. The tools in a "
+			"box are told of `npm`, `pypi` (or `pip`), `cargo` (a sparse index) and "
+			"`go` (a module proxy); `apt` and names of your own are reached as "
+			"`http://` by their own address. `npm: <url>` is short for `npm: { url: "
+			"<url> }`." },
 	{ .path = "network",
 		.type = SETTING_HOST,
 		.is_list = true,

@@ -220,11 +220,11 @@ check_required(const struct reader *r, const struct target *t, const struct yaml
 	return 0;
 }
 
-/* "npm: https://host" is short for "npm: { url: https://host }" where url is all that there is. */
+/* "npm: https://host" is short for "npm: { url: https://host }": the one key that must be there. */
 static bool
 has_short_form(const struct setting *sub, const struct yaml_node *n)
 {
-	return sub[0].is_required && sub[1].type == SETTING_END && n->type == YAML_SCALAR &&
+	return sub[0].is_required && sub[0].type == SETTING_URL && n->type == YAML_SCALAR &&
 	       !says_nothing(n);
 }
 

@@ -225,6 +225,13 @@ static const char *const ENV_PYPI[] = {
 	("UV_DEFAULT_INDEX=" BOX_GATEWAY "/pypi/simple/"),
 };
 
+static const char *const ENV_GO[] = { ("GOPROXY=" BOX_GATEWAY "/go"), "GOTOOLCHAIN=local" };
+
+/* cargo takes this from a file only. */
+static const char CARGO_CONFIG[] =
+	"[source.crates-io]\nreplace-with = \"gateway\"\n"
+	"[source.gateway]\nregistry = \"sparse+" BOX_GATEWAY "/cargo/\"\n";
+
 #define NO_PROXY "127.0.0.1,localhost,::1,0.0.0.0"
 
 /* Small letters for curl and its like, capital ones for the rest. */
@@ -271,5 +278,9 @@ box_env_fill(const struct box_env *b, struct box_spec *s)
 		ADD_ALL(s, ENV_NPM);
 	if (b->pypi)
 		ADD_ALL(s, ENV_PYPI);
+	if (b->go)
+		ADD_ALL(s, ENV_GO);
+	if (b->cargo)
+		box_spec_file(s, BOX_HOME "/.cargo/config.toml", 0644, CARGO_CONFIG);
 	box_spec_file(s, BOX_HOME "/.gitconfig", 0644, GITCONFIG);
 }

@@ -41,6 +41,8 @@ struct box_env {
 	int64_t task;
 	bool npm; /* the registry routes that are configured and open */
 	bool pypi;
+	bool cargo;
+	bool go;
 	bool proxy; /* tools are told to ask the gateway for hosts outside */
 	const struct strs
 		*tools; /* their bin directories, and they themselves, come first in PATH */

@@ -259,7 +259,7 @@ what_must_not_leave_does_not(void **state)
 	assert_int_equal(f->c.type, WIRE_BOX_USAGE);
 	assert_true(f->c.usage.ok);
 	assert_non_null(f->c.usage.blocked);
-	assert_non_null(strstr(f->c.usage.blocked, " evil.example:443 not open to this task\n"));
+	assert_non_null(strstr(f->c.usage.blocked, " evil.example not open on this server\n"));
 	assert_non_null(strstr(f->c.usage.blocked, " evil.example not open to this task\n"));
 }
 

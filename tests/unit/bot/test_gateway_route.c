@@ -7,6 +7,7 @@
 #include "base/clean.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "bot/gateway_registry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,10 @@ static const char YAML[] =
 	"  gemini: { url: \"https://gemini.example\", key_file: /k }\n"
 	"registries:\n"
 	"  npm: { url: \"https://npm.example/base\" }\n"
-	"  pypi: { url: \"https://pypi.example/simple\" }\n";
+	"  pip: { url: \"https://pypi.example/simple\" }\n"
+	"  cargo: https://index.example\n"
+	"  go: https://go.example/proxy\n"
+	"  apt: http://deb.example/debian\n";
 
 static int
 setup(void **state)
@@ -111,6 +115,65 @@ open_routes_lead_to_their_upstream(void **state)
 }
 
 static void
+answers_that_never_change_are_known(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *extra;
+		const char *url;
+		int64_t keep_ms;
+		bool is_turned;
+	} rows[] = {
+		{ "GET /npm/@a/b/-/b-1.0.0.tgz", "", "https://npm.example/base/@a/b/-/b-1.0.0.tgz",
+			REGISTRY_FOREVER, false },
+		{ "GET /npm/@a%2fb", "", "https://npm.example/base/@a%2fb", REGISTRY_INDEX_MS,
+			true },
+		{ "GET /npm/-/v1/search?text=x", "", "https://npm.example/base/-/v1/search?text=x",
+			0, true },
+		{ "GET /npm/x/-/x.tgz?v=1", "", "https://npm.example/base/x/-/x.tgz?v=1", 0, true },
+		{ "GET /pypi/simple/a/", "", "https://pypi.example/simple/a/", REGISTRY_INDEX_MS,
+			true },
+		{ "GET /pypi-files/packages/a.whl", "",
+			"https://files.pythonhosted.org/packages/a.whl", REGISTRY_FOREVER, false },
+		{ "GET /cargo/config.json", "", "https://index.example/config.json",
+			REGISTRY_INDEX_MS, true },
+		{ "GET /cargo/se/rd/serde", "", "https://index.example/se/rd/serde",
+			REGISTRY_INDEX_MS, false },
+		{ "GET /cargo-files/crates/serde/1.0.0/download", "",
+			"https://static.crates.io/crates/serde/1.0.0/download", REGISTRY_FOREVER,
+			false },
+		{ "GET /go/example.org/m/@v/list", "",
+			"https://go.example/proxy/example.org/m/@v/list", REGISTRY_INDEX_MS,
+			false },
+		{ "GET /go/example.org/m/@v/v1.0.0.zip", "",
+			"https://go.example/proxy/example.org/m/@v/v1.0.0.zip", REGISTRY_FOREVER,
+			false },
+		{ "GET /go/sumdb/sum.example/tile/8/0/001", "",
+			"https://go.example/proxy/sumdb/sum.example/tile/8/0/001", REGISTRY_FOREVER,
+			false },
+		{ "GET /go/sumdb/sum.example/latest", "",
+			"https://go.example/proxy/sumdb/sum.example/latest", REGISTRY_INDEX_MS,
+			false },
+		{ "GET http://deb.example/debian/pool/main/a/a_1.deb", "Host: deb.example\r\n",
+			"http://deb.example/debian/pool/main/a/a_1.deb", REGISTRY_FOREVER, false },
+		{ "GET http://DEB.example/debian/dists/x/InRelease", "Host: deb.example\r\n",
+			"http://deb.example/debian/dists/x/InRelease", REGISTRY_INDEX_MS, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct route r;
+
+		print_message("  %s\n", rows[i].line);
+		route(*state, ALL, rows[i].line, rows[i].extra, &r);
+		assert_int_equal(r.kind, ROUTE_REGISTRY);
+		assert_string_equal(r.url, rows[i].url);
+		assert_true(r.keep_ms == rows[i].keep_ms);
+		assert_int_equal(r.rewrites[0].from != NULL, rows[i].is_turned);
+		route_finish(&r);
+	}
+}
+
+static void
 everything_else_is_refused(void **state)
 {
 	static const struct {
@@ -137,6 +200,12 @@ everything_else_is_refused(void **state)
 		{ "GET /npm/left-pad", "Host: registry.example\r\n", 403, "registry.example" },
 		{ "CONNECT a(b:443", "Host: a(b:443\r\n", 403, "a?b:443" },
 		{ "DELETE /llm/openai/responses", "", 405, NULL },
+		{ "GET http://deb.example/other/x", "Host: deb.example\r\n", 403, "deb.example" },
+		{ "GET http://deb.example/debianx/x", "Host: deb.example\r\n", 403, "deb.example" },
+		{ "GET http://deb.example/debian/x", "Host: evil.example\r\n", 400, NULL },
+		{ "GET http://deb.example/debian/../x", "Host: deb.example\r\n", 400, NULL },
+		{ "POST http://deb.example/debian/x", "Host: deb.example\r\n", 405, NULL },
+		{ "GET /npm-files/x", "", 404, NULL },
 		{ "OPTIONS *", "", 405, NULL },
 		{ "GET /", "", 404, NULL },
 		{ "GET /unknown/x", "", 404, NULL },
@@ -303,6 +372,7 @@ main(void)
 #define T(name) cmocka_unit_test(name)
 	const struct CMUnitTest tests[] = {
 		T(open_routes_lead_to_their_upstream),
+		T(answers_that_never_change_are_known),
 		T(everything_else_is_refused),
 		T(a_step_has_only_its_rights),
 		T(a_tunnel_needs_both_lists),
