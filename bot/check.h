@@ -41,6 +41,9 @@ void check_report_finish(struct check_report *r);
 /* check_machine.c: room, the listening address, kernel, agents, and git. */
 void check_machine(struct check_report *r, const struct config *c);
 
+/* check_agent.c: which agents a box could start, and what the others lack. */
+void check_agents(struct check_report *r, const struct config *c);
+
 /* check_git.c */
 void check_git(struct check_report *r);
 

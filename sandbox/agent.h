@@ -105,6 +105,7 @@ enum agent_usage {
 struct agent_row {
 	const char *name;
 	const char *program;            /* NULL: whatever is configured */
+	const char *package;            /* where npm gets it */
 	const char *api;                /* kind of the model provider it needs */
 	bool needs_model;               /* it has no model of its own choice */
 	const struct agent_arg *wrap;   /* what stands before the program */

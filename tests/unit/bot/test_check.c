@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sandbox/agent.h"
 #include "tests/unit/bot/check_case.h"
 
 #include <stdarg.h>
@@ -14,7 +15,9 @@
 #include <getopt.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static void
 git_versions(void **state)
@@ -149,6 +152,90 @@ the_machine_is_asked_for_everything(void **state)
 	check_report_finish(&r);
 }
 
+/* Each agent that cannot run says what it lacks and what to do. */
+static void
+agents_say_what_they_lack(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *state;
+		const char *text;
+		const char *mend;
+	} rows[] = {
+		{ "agents.good", "ok", "/good, the default", NULL },
+		{ "agents.script", "failure", "run by no-such-thing, which is not found",
+			"no-such" },
+		{ "agents.far", "failure", "/elsewhere is not seen", "sandbox.tools" },
+		{ "agents.mute", "warning", "which model to use", "agents.mute.model" },
+		{ "agents.deaf", "warning", "talks to anthropic APIs, and o is one of kind openai",
+			"agents.deaf.provider" },
+		{ "agents.gone", "failure", "not found by a box",
+			"npm install --prefix /opt/agents @google/gemini-cli" },
+		{ "agents", "ok", "not installed: ", NULL },
+	};
+	auto_config struct config c = { 0 };
+	struct check_report r = { 0 };
+
+	(void)state;
+	auto_free char *tools = mem_fmt("%s/tools", scratch_dir);
+	auto_free char *far = mem_fmt("%s/tools/far", scratch_dir);
+	auto_free char *elsewhere = mem_fmt("%s/elsewhere", scratch_dir);
+	assert_int_equal(mkdir(tools, 0755), 0);
+	scratch_put("elsewhere", "#!/bin/sh\n", 0755);
+	scratch_put("tools/good", "#!/usr/bin/env sh\n", 0755);
+	scratch_put("tools/script", "#!/usr/bin/env no-such-thing\n", 0755);
+	assert_int_equal(symlink(elsewhere, far), 0);
+	auto_free char *text = mem_fmt(
+		"intake: poll\nagent: good\n"
+		"forges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n"
+		"models: { o: { url: \"http://127.0.0.1:1/v1\" } }\n"
+		"agents:\n"
+		"  good: { kind: codex, path: %s/tools/good }\n"
+		"  script: { kind: codex, path: %s/tools/script }\n"
+		"  far: { kind: codex, path: %s/tools/far }\n"
+		"  mute: { kind: pi, path: %s/tools/good }\n"
+		"  deaf: { kind: claude, path: %s/tools/good, provider: o }\n"
+		"  gone: { kind: gemini, path: /nothing/gemini }\n"
+		"sandbox: { tools: [%s/tools] }\n",
+		scratch_dir, scratch_dir, scratch_dir, scratch_dir, scratch_dir, scratch_dir);
+	check_case_parse(text, &c);
+	check_agents(&r, &c);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct check_item *item = check_case_find(&r, rows[i].name, rows[i].text);
+
+		if (!item)
+			fail_msg("%s: nothing of \"%s\"", rows[i].name, rows[i].text);
+		assert_string_equal(item->state, rows[i].state);
+		if (rows[i].mend)
+			assert_non_null(strstr(item->mend, rows[i].mend));
+	}
+	assert_int_equal(r.exit_code, 0); /* the default can run */
+	check_report_finish(&r);
+}
+
+/* config knows which API each kind needs, and may not ask sandbox. */
+static void
+kinds_are_the_same_for_config_and_sandbox(void **state)
+{
+	auto_config struct config c = { 0 };
+
+	(void)state;
+	check_case_parse("intake: poll\n"
+			 "forges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n"
+			 "models: { openai: { key_file: k }, anthropic: { key_file: k }, gemini: { "
+			 "key_file: k } }\n",
+		&c);
+	assert_int_equal(c.agents.n + 1, AGENT_ROWS_COUNT); /* command is none by itself */
+	for (size_t i = 0; i < AGENT_ROWS_COUNT; i++) {
+		const struct config_agent *a = config_agent_find(&c, AGENT_ROWS[i].name);
+
+		if (AGENT_ROWS[i].program)
+			assert_string_equal(a->provider, AGENT_ROWS[i].api);
+		else
+			assert_null(a);
+	}
+}
+
 /* Runs the subcommand with its standard output in out. */
 static int
 run(struct buf *out, char *const words[])
@@ -256,6 +343,8 @@ main(void)
 		SCRATCH_TEST(secrets_are_read_and_keys_parsed),
 		SCRATCH_TEST(addresses_for_deliveries),
 		SCRATCH_TEST(the_machine_is_asked_for_everything),
+		SCRATCH_TEST(agents_say_what_they_lack),
+		cmocka_unit_test(kinds_are_the_same_for_config_and_sandbox),
 		SCRATCH_TEST(documentation_needs_no_configuration),
 		SCRATCH_TEST(exits_say_what_is_wrong),
 		SCRATCH_TEST(json_is_one_object),

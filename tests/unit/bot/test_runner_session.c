@@ -121,6 +121,35 @@ nobody_else_gets_it(void **state)
 }
 
 static void
+an_old_one_is_forgotten(void **state)
+{
+	static const struct timespec old[2] = { { .tv_sec = 1600000000 },
+		{ .tv_sec = 1600000000 } };
+	struct runner_rig r;
+
+	(void)state;
+	start(&r, AGENT(REMEMBER, GO_ON));
+	run(&r, 1, NULL);
+	auto_free char *path = mem_fmt("%s/state/boxes/sessions", r.c.dir);
+	auto_dir DIR *d = opendir(path);
+	const struct dirent *de;
+	while ((de = readdir(d))) {
+		auto_free char *tar = mem_fmt("%s/tar", de->d_name);
+
+		if (de->d_name[0] == '.')
+			continue;
+		assert_int_equal(utimensat(dirfd(d), tar, old, 0), 0);
+		assert_int_equal(utimensat(dirfd(d), de->d_name, old, 0), 0);
+	}
+	run(&r, 2, BRANCH);
+	assert_wrote(&r, "fresh\n");
+	r.branch = "agent/3-more";
+	run(&r, 3, NULL);
+	assert_int_equal(count_sessions(&r), 2);
+	runner_rig_finish(&r);
+}
+
+static void
 work_that_stays_away_from_the_branch_leaves_none(void **state)
 {
 	struct runner_rig r;
@@ -255,6 +284,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_follow_up_goes_on),
 		cmocka_unit_test(nobody_else_gets_it),
+		cmocka_unit_test(an_old_one_is_forgotten),
 		cmocka_unit_test(work_that_stays_away_from_the_branch_leaves_none),
 		cmocka_unit_test(an_agent_that_refuses_starts_afresh),
 		cmocka_unit_test(a_failure_is_no_refusal),
