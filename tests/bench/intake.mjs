@@ -5,9 +5,10 @@
 import { createRequire } from 'node:module';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  asJson, build, firstLine, freePort, machine, median, nightshift, option, output, pssMiB, record,
-  scratch, start, table,
+  asJson, build, cpuUs, firstLine, freePort, machine, median, nightshift, option, output, pssMiB,
+  record, scratch, start, table,
 } from './lib/bench.mjs';
 
 const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
@@ -16,6 +17,7 @@ const secret = 'a-webhook-secret-of-the-bench';
 const rounds = option('rounds', 3);
 const seconds = option('seconds', 5);
 const connections = option('connections', 64);
+const restMs = 2500; // then what a server holds is what it keeps
 const dir = scratch();
 
 // A label that means nothing: every server reads it, none has to act on it.
@@ -116,16 +118,19 @@ async function round(server) {
       throw new Error(`${server.name} accepts a wrong signature`);
     }
     await load(server, secret, connections, 1);
-    server.idle = pssMiB(server.child.pid);
+    await sleep(restMs);
+    const idle = pssMiB(server.child.pid);
+    const before = cpuUs(server.child.pid);
     const running = load(server, secret, connections, seconds);
     const timer = setTimeout(() => (server.loaded = pssMiB(server.child.pid)), (seconds * 1000) / 2);
     const result = await running;
     clearTimeout(timer);
+    const cpu = (cpuUs(server.child.pid) - before) / result.requests;
     const bad = Object.keys(result.statuses).filter((status) => status < 200 || status > 299);
     if (bad.length > 0 || result.failed > 0) {
       throw new Error(`${server.name}: the run is void: ${JSON.stringify(result)}`);
     }
-    server.rounds.push({ ...result, idle: server.idle, loaded: server.loaded });
+    server.rounds.push({ ...result, idle, cpu, loaded: server.loaded });
   } finally {
     await server.stop();
   }
@@ -140,6 +145,7 @@ function report() {
       servers.slice(1).forEach((p) => record(name, mid(us, key), unit, p.name, mid(p, key)));
     beside('intake', 'rps', '1/s');
     beside('intake.p99', 'p99_ms', 'ms');
+    beside('intake.cpu', 'cpu', 'us');
     beside('intake.pss_idle', 'idle', 'MiB');
     beside('intake.pss_loaded', 'loaded', 'MiB');
     return;
@@ -147,10 +153,11 @@ function report() {
   console.log(`\nintake: ${connections} connections, a new one per request, ${payload().length} bytes,`);
   console.log(`signed; medians of ${rounds} interleaved rounds of ${seconds} s; ${machine()}\n`);
   table(
-    ['', 'req/s', 'p50 ms', 'p99 ms', 'PSS idle MiB', 'PSS loaded MiB', 'stores', 'nightshift is'],
+    ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU us/req', 'PSS idle MiB', 'PSS loaded MiB', 'stores',
+      'nightshift is'],
     servers.map((s) => [
       s.name, mid(s, 'rps').toFixed(0), mid(s, 'p50_ms').toFixed(2), mid(s, 'p99_ms').toFixed(2),
-      mid(s, 'idle').toFixed(1), mid(s, 'loaded').toFixed(1), s.stores ?? 'nothing',
+      mid(s, 'cpu').toFixed(0), mid(s, 'idle').toFixed(1), mid(s, 'loaded').toFixed(1), s.stores ?? 'nothing',
       s === us ? '' : `${(mid(us, 'rps') / mid(s, 'rps')).toFixed(2)}x`,
     ]),
   );

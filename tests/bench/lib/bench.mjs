@@ -68,8 +68,8 @@ export function output(argv) {
   });
 }
 
-/** Proportional set size in MiB of a process and all its descendants. */
-export function pssMiB(pid) {
+/** A process and all its descendants. */
+function family(pid) {
   const children = new Map();
   for (const name of readdirSync('/proc').filter((n) => /^\d+$/.test(n))) {
     try {
@@ -80,18 +80,35 @@ export function pssMiB(pid) {
       // it ended while we looked
     }
   }
-  let sum = 0;
-  for (const todo = [pid]; todo.length > 0; ) {
-    const one = todo.pop();
-    todo.push(...(children.get(one) ?? []));
-    try {
-      sum += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${one}/smaps_rollup`, 'latin1'))[1]);
-    } catch {
-      // likewise
-    }
-  }
-  return sum / 1024;
+  const all = [pid];
+  for (let i = 0; i < all.length; i++) all.push(...(children.get(all[i]) ?? []));
+  return all;
 }
+
+/** The sum over a process and all its descendants of what `read` gives. */
+function sum(pid, read) {
+  return family(pid).reduce((n, one) => {
+    try {
+      return n + read(one);
+    } catch {
+      return n; // likewise
+    }
+  }, 0);
+}
+
+const proc = (...path) => readFileSync(`/proc/${path.join('/')}`, 'latin1');
+
+/** Proportional set size in MiB of a process and all its descendants. */
+export const pssMiB = (pid) =>
+  sum(pid, (one) => Number(/^Pss:\s+(\d+)/m.exec(proc(one, 'smaps_rollup'))[1])) / 1024;
+
+const threadNs = (pid, thread) => Number(proc(pid, 'task', thread, 'schedstat').split(' ')[0]);
+
+/** Processor time in microseconds that a process and all its descendants have used. */
+export const cpuUs = (pid) =>
+  sum(pid, (one) =>
+    readdirSync(`/proc/${one}/task`).reduce((ns, thread) => ns + threadNs(one, thread), 0),
+  ) / 1000;
 
 export function median(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);
