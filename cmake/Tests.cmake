@@ -15,8 +15,8 @@
 # Labels: unit contract golden lint e2e docker fuzz. A test that cannot run fails; none skips.
 #
 # script/test gives ctest two jobs a core, since most tests wait for something most of their time.
-# What computes for long (lints, the image) yields to all others (nice) and counts as two (PROCESSORS),
-# and NS_LONG is what a first run cannot know: who is to start first.
+# What computes for long (lints, the image) yields to all others (nice) and counts as two
+# (PROCESSORS), and NS_LONG is what a first run cannot know: who is to start first.
 
 enable_testing()
 find_package(PkgConfig REQUIRED)
