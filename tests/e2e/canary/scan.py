@@ -11,8 +11,9 @@ Usage: scan.py NEEDLES.json PLACE...    with PLACE one of
   name=sqlite:FILE each cell of each table, unpacked when it is zstd
   name=git:DIR     each object of a repository
 
-NEEDLES.json: {"name": "value"}, or {"name": {"hex": "..."}} for bytes. Prints a JSON list of {place, needle, form, at}, one for each
-needle, form and source; nothing is found: []. A place that cannot be read is an error, not a pass.
+NEEDLES.json: {"name": "value"}, or {"name": {"hex": "..."}} for bytes. Prints a JSON list of
+{place, needle, form, at}, one for each needle, form and source; nothing is found: []. A place that
+cannot be read is an error, not a pass.
 """
 
 import base64
