@@ -108,11 +108,12 @@ a_secret_is_not_in_the_transcript(void **state)
 	r.settings.gate_test =
 		mem_str("printf key=correct-horse-; sleep 0.2; echo battery-staple.; "
 			"printf correct-horse-battery- >s; echo staple | cat s - | base64");
+	runner_rig_harvest_file(&r, "NOTES", "mended\n");
 	runner_rig_start(&r, 7, 1);
 	runner_rig_until_done(&r);
 	assert_non_null(strstr(r.text, "\nkey=[redacted].\n[redacted]"));
 	assert_null(strstr(r.text, "Y29ycmVjdC1ob3JzZS1i"));
-	assert_null(strstr(r.cast, "battery-staple."));
+	assert_non_null(strstr(r.cast, "key=[redacted]."));
 	assert_null(strstr(r.cast, "Y29ycmVjdC1ob3JzZS1i"));
 	runner_rig_finish(&r);
 }
