@@ -66,6 +66,12 @@
 #define LIMIT_GIT_OUTPUT_BYTES     KIB(64)
 #define LIMIT_MODULES              32 /* submodules of one checkout, those of submodules too */
 #define LIMIT_MODULE_DEPTH         3
+#define LIMIT_LFS_FILES            10000 /* of one checkout; more are left as pointers */
+#define LIMIT_LFS_OBJECTS          1000  /* fetched for one checkout */
+#define LIMIT_LFS_OBJECT_BYTES     (1024L * MIB(1))
+#define LIMIT_LFS_BYTES            (4096L * MIB(1))  /* of these together */
+#define LIMIT_LFS_CACHE_BYTES      (16384L * MIB(1)) /* of a repository, kept for later tasks */
+#define LIMIT_LFS_MS               600000            /* for one object */
 
 /* Transcript. */
 #define LIMIT_TRANSCRIPT_BYTES MIB(8)

@@ -166,6 +166,21 @@ char *extra_unwanted(const struct work *w, const struct settings_entry *settings
 void extra_begin(struct work *w, const struct settings_entry *settings, work_step *then);
 void extra_destroy(struct extra *x);
 
+/* Objects of Git LFS (courier_git_lfs.c). Takes the list (struct repo_lfs) and fetches them into
+ * the directory. done: e is not NULL if it did not work this time; else lost says how many could
+ * not be had, and why (the first). */
+struct lfs;
+struct lfs_end {
+	const struct err *e;
+	size_t lost;
+	const char *why;
+};
+typedef void lfs_done(struct work *w, const struct lfs_end *end);
+struct lfs *lfs_begin(
+	struct work *w, struct row_list *take_objects, const char *dir, lfs_done *done);
+void lfs_destroy(struct lfs *l);
+struct lfs *extra_lfs(const struct work *w); /* of the work that has one under way */
+
 /* What was read of .agent.yml, by commit (courier_git_cache.c): NULL if unknown. */
 struct settings_cache;
 struct settings_entry {

@@ -224,13 +224,20 @@ make_pipe(int *rd, int *wr, struct err *e)
 	return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? err_sys(e, "pipe") : 0;
 }
 
+/* Those that write trees. */
+static bool
+is_large(const struct git_job *job)
+{
+	return job->kind == GIT_JOB_CHECKOUT || job->kind == GIT_JOB_EXTRA;
+}
+
 static int
 start_job(struct child *c, const int stdio[3], int *pidfd, struct err *e)
 {
 	static const char *const env[] = { "LC_ALL=C", "TZ=UTC", NULL };
 	const char *const argv[] = { c->all->exe, "--role", GIT_CHILD_ROLE, NULL };
 	auto_buf struct buf packed = BUF_INIT(2 * LIMIT_TRANSCRIPT_BYTES + MIB(2));
-	bool is_checkout = c->order.job.kind == GIT_JOB_CHECKOUT;
+	bool large = is_large(&c->order.job);
 	auto_fd int in = -1;
 	int rc = row_pack(GIT_JOB_ROWS, &c->order.job, &packed, e);
 
@@ -244,10 +251,10 @@ start_job(struct child *c, const int stdio[3], int *pidfd, struct err *e)
 		.stdio = { in, stdio[1], stdio[2] },
 		.new_session = true,
 		.die_with_parent = true,
-		.data_bytes_max = MEMORY_OF(
-			is_checkout ? LIMIT_GIT_MEMORY_BYTES : LIMIT_HARVEST_MEMORY_BYTES),
-		.file_bytes_max = is_checkout ? LIMIT_FETCH_BYTES : FILE_BYTES_MAX,
-		.cpu_s_max = (is_checkout ? LIMIT_CHECKOUT_MS : LIMIT_HARVEST_MS) / 1000,
+		.data_bytes_max =
+			MEMORY_OF(large ? LIMIT_GIT_MEMORY_BYTES : LIMIT_HARVEST_MEMORY_BYTES),
+		.file_bytes_max = large ? LIMIT_FETCH_BYTES : FILE_BYTES_MAX,
+		.cpu_s_max = (large ? LIMIT_CHECKOUT_MS : LIMIT_HARVEST_MS) / 1000,
 	};
 	if (c->order.fd >= 0)
 		s.fds[s.n_fds++] = c->order.fd;
@@ -272,9 +279,9 @@ start_child(struct child *c, struct err *e)
 				: start_job(c, stdio, &pidfd, e);
 	if (rc < 0)
 		return rc;
-	int64_t wall_ms = is_command                              ? command->wall_ms
-			  : c->order.job.kind == GIT_JOB_CHECKOUT ? LIMIT_CHECKOUT_MS
-								  : LIMIT_HARVEST_MS;
+	int64_t wall_ms = is_command                ? command->wall_ms
+			  : is_large(&c->order.job) ? LIMIT_CHECKOUT_MS
+						    : LIMIT_HARVEST_MS;
 	order_finish(&c->order); /* the token is the child's now */
 	c->watch = loop_child_add(c->all->loop, c->pid, pidfd, on_end, c);
 	c->timer = loop_timer_add(c->all->loop, wall_ms, on_deadline, c);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * courier_git_extra - PREPARE's second half: submodules, where .agent.yml asks for them.
+ * courier_git_extra - PREPARE's second half: submodules and objects of Git LFS, where .agent.yml
+ * asks for them.
  *
- * For each: its address becomes a repository on the same forge, or a note -> a token for that one
- * repository -> fetch of the one commit -> child that makes its checkout and reads which submodules
- * it has in turn. Last, a child makes a layer of them all. What the forge refuses is said and left
- * out; what did not work this time ends the work, and it is tried again.
+ * For each submodule: its address becomes a repository on the same forge, or a note -> a token for
+ * that one repository -> fetch of the one commit -> child that makes its checkout and reads which
+ * submodules it has in turn. Then the objects (courier_git_lfs.c). Last, a child makes a layer of
+ * all. What the forge refuses is said and left out; what did not work this time ends the work, and
+ * it is tried again.
  *
  * All of it happens in the lane of the outermost repository, in mirrors that are only its own.
  */
@@ -15,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "repo/extra.h"
+#include "repo/lfs.h"
 #include "repo/modules.h"
 
 #include <inttypes.h>
@@ -32,13 +35,24 @@ struct extra {
 	char what[3];
 	work_step *then;
 	char *modules_dir;
+	char *lfs_dir;
 	char *name;
 	struct module v[LIMIT_MODULES]; /* parents first */
 	size_t n;
 	size_t next;
+	struct row_list objects; /* struct repo_lfs: to fetch */
+	size_t objects_n;
+	struct lfs *lfs;
 	struct buf notes;
 	bool is_partial;
+	bool wants_lfs;
 };
+
+struct lfs *
+extra_lfs(const struct work *w)
+{
+	return w->extra->lfs;
+}
 
 void
 extra_destroy(struct extra *x)
@@ -49,7 +63,10 @@ extra_destroy(struct extra *x)
 		row_finish(REPO_EXTRA_MODULE_ROWS, &x->v[i].m);
 		free(x->v[i].repo);
 	}
+	lfs_destroy(x->lfs);
+	repo_lfs_finish(&x->objects);
 	free(x->modules_dir);
+	free(x->lfs_dir);
 	free(x->name);
 	buf_finish(&x->notes);
 	free(x);
@@ -72,6 +89,8 @@ wanted(const struct work *w, const struct settings_entry *settings, char what[3]
 
 	if (settings->submodules && repo_extra_wanted(trees, w->sha, REPO_EXTRA_MODULES))
 		what[n++] = REPO_EXTRA_MODULES;
+	if (settings->lfs && repo_extra_wanted(trees, w->sha, REPO_EXTRA_LFS))
+		what[n++] = REPO_EXTRA_LFS;
 	what[n] = '\0';
 }
 
@@ -110,6 +129,15 @@ note(struct extra *x, const char *path, const char *why)
 {
 	(void)buf_addf(&x->notes, "%sThe submodule %s was not checked out: %s.",
 		x->notes.len > 0 ? "\n" : "", path, why);
+}
+
+static void
+note_lfs(struct extra *x, size_t lost, const char *why)
+{
+	if (lost == 0)
+		return;
+	(void)buf_addf(&x->notes, "%s%zu of %zu objects of Git LFS were left as pointers: %s.",
+		x->notes.len > 0 ? "\n" : "", lost, x->objects_n, why);
 }
 
 /* ---- The list ---- */
@@ -242,8 +270,12 @@ on_checked_out(void *ctx, struct child_end *end)
 		return;
 	}
 	const struct repo_module *found = w->done.modules.v;
+	const struct module *m = &x->v[x->next];
 	for (size_t i = 0; i < w->done.modules.n; i++)
-		add(w, &x->v[x->next], &found[i]);
+		add(w, m, &found[i]);
+	if (x->wants_lfs && repo_extra_wanted(m->m.trees, m->m.sha, REPO_EXTRA_LFS))
+		(void)buf_addf(&x->notes, "%sGit LFS files in the submodule %s are pointers.",
+			x->notes.len > 0 ? "\n" : "", m->m.path);
 	go_on(w);
 }
 
@@ -346,6 +378,7 @@ make(struct work *w)
 		.trees = trees_of(w),
 		.sha = mem_str(w->sha),
 		.modules_dir = mem_str(x->modules_dir),
+		.lfs_dir = strchr(x->what, REPO_EXTRA_LFS) ? mem_str(x->lfs_dir) : NULL,
 		.is_partial = x->is_partial,
 		.notes = mem_str(buf_str(&x->notes)),
 	};
@@ -361,11 +394,29 @@ make(struct work *w)
 }
 
 static void
+on_lfs(struct work *w, const struct lfs_end *end)
+{
+	struct extra *x = w->extra;
+
+	if (end->e) {
+		work_fail(w, end->e);
+		return;
+	}
+	note_lfs(x, end->lost, end->why);
+	x->is_partial |= end->lost > 0;
+	make(w);
+}
+
+static void
 next(struct work *w)
 {
 	struct extra *x = w->extra;
 	const struct module *m = &x->v[x->next];
 
+	if (x->next == x->n && x->objects.n > 0) {
+		x->lfs = lfs_begin(w, &x->objects, x->lfs_dir, on_lfs);
+		return;
+	}
 	if (x->next == x->n) {
 		make(w);
 		return;
@@ -390,7 +441,14 @@ extra_begin(struct work *w, const struct settings_entry *settings, work_step *th
 	x->modules_dir = repo_modules_path(
 		work_config(w)->state_dir, w->ask.prepare.forge, w->ask.prepare.repo_id);
 	buf_init(&x->notes, LIMIT_SUMMARY_BYTES - KIB(1));
+	x->lfs_dir = repo_lfs_dir(
+		work_config(w)->state_dir, w->ask.prepare.forge, w->ask.prepare.repo_id);
+	x->objects = w->done.lfs;
+	x->objects_n = x->objects.n + (size_t)w->done.lfs_left;
+	w->done.lfs = (struct row_list){ 0 };
+	note_lfs(x, (size_t)w->done.lfs_left, "they are larger than the bot takes");
 	wanted(w, settings, x->what);
+	x->wants_lfs = settings->lfs;
 	w->extra = x;
 	w->done.modules = (struct row_list){ 0 };
 	const struct repo_module *v = found.v;

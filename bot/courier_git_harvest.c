@@ -161,6 +161,8 @@ harvest(struct work *w)
 		.email = mem_str(c->commit_email),
 		.date_s = h->date_ms / 1000,
 	};
+	if (h->lfs)
+		order.job.lfs_dir = repo_lfs_dir(c->state_dir, h->forge, h->repo_id);
 	strs_copy(&order.job.protect, &h->protect);
 	work_child(w, &order, on_harvested);
 }

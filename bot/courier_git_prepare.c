@@ -184,6 +184,8 @@ check_out(struct work *w)
 		.trees = trees_of(w),
 		.sha = mem_str(w->sha),
 		.settings_sha = mem_str(w->remote.default_sha),
+		.lfs_dir = repo_lfs_dir(
+			work_config(w)->state_dir, w->ask.prepare.forge, w->ask.prepare.repo_id),
 	};
 	work_child(w, &order, on_checked_out);
 }

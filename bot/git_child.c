@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "repo/extra.h"
+#include "repo/lfs.h"
 #include "repo/modules.h"
 #include "repo/repo.h"
 
@@ -88,6 +89,7 @@ confine(const struct git_job *job, struct err *e)
 	add_path(&reads, job->objects);
 	/* Written to as well, as far as the kernel is asked: links out of it count as writes. */
 	add_path(&writes, job->modules_dir);
+	add_path(job->kind == GIT_JOB_EXTRA ? &writes : &reads, job->lfs_dir);
 	add_path(&writes, job->trees);
 	add_path(&writes, job->dir);
 	int rc = make_dirs(job, e);
@@ -96,8 +98,13 @@ confine(const struct git_job *job, struct err *e)
 
 /* ---- Jobs ---- */
 
+struct wants {
+	bool modules;
+	bool lfs;
+};
+
 static int
-read_settings(const struct git_job *job, struct result *r, bool *wants_modules, struct err *e)
+read_settings(const struct git_job *job, struct result *r, struct wants *wants, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(LIMIT_AGENT_YML_BYTES);
 	struct agent_settings settings = { 0 };
@@ -118,8 +125,20 @@ read_settings(const struct git_job *job, struct result *r, bool *wants_modules, 
 	}
 	if (rc == 0)
 		rc = row_pack(AGENT_SETTINGS_ROWS, &settings, &r->settings, e);
-	*wants_modules = settings.submodules;
+	*wants = (struct wants){ settings.submodules, settings.lfs };
 	agent_settings_finish(&settings);
+	return rc;
+}
+
+static int
+list_lfs(const struct git_job *job, struct result *r, struct err *e)
+{
+	size_t left = 0;
+	int rc = repo_lfs_scan(job->trees, job->sha, e);
+
+	if (rc == 0)
+		rc = repo_lfs_missing(job->trees, job->sha, job->lfs_dir, &r->done.lfs, &left, e);
+	r->done.lfs_left = (int64_t)left;
 	return rc;
 }
 
@@ -127,16 +146,18 @@ static int
 job_checkout(const struct git_job *job, struct result *r, struct err *e)
 {
 	struct repo_checkout c = { .mirror = job->mirror, .trees = job->trees, .sha = job->sha };
-	bool wants_modules = !job->settings_sha;
+	struct wants wants = { .modules = !job->settings_sha };
 	int rc = repo_checkout_make(&c, e);
 
 	if (rc == 0)
 		rc = repo_checkout_evict(job->trees, LIMIT_CHECKOUTS, EVICT_AGE_MS, e);
 	if (rc >= 0)
-		rc = job->settings_sha ? read_settings(job, r, &wants_modules, e) : 0;
-	return rc == 0 && wants_modules
-		       ? repo_modules_read(job->mirror, job->sha, &r->done.modules, e)
-		       : rc;
+		rc = job->settings_sha ? read_settings(job, r, &wants, e) : 0;
+	if (rc == 0 && wants.modules)
+		rc = repo_modules_read(job->mirror, job->sha, &r->done.modules, e);
+	if (rc == 0 && wants.lfs && repo_extra_wanted(job->trees, job->sha, REPO_EXTRA_LFS))
+		rc = list_lfs(job, r, e);
+	return rc;
 }
 
 static int
@@ -147,6 +168,7 @@ job_extra(const struct git_job *job, struct result *r, struct err *e)
 		.sha = job->sha,
 		.name = job->extra,
 		.modules = &job->modules,
+		.lfs_dir = job->lfs_dir,
 		.notes = job->notes,
 		.is_partial = job->is_partial,
 	};
@@ -168,6 +190,7 @@ job_harvest(const struct git_job *job, struct result *r, struct err *e)
 		.author = { job->author, job->email, job->date_s },
 		.protect = &job->protect,
 		.delta_dir = job->delta_dir,
+		.lfs_dir = job->lfs_dir,
 	};
 	struct repo_harvested got = { 0 };
 	int rc = repo_harvest(&h, BUNDLE_FD, &got, e);

@@ -15,10 +15,11 @@
 #define GIT_CHILD_ROLE "git-child"
 
 enum git_job_kind {
-	/* A frozen checkout of `sha`, and .agent.yml of `settings_sha`; the submodules if that one
-	 * wants them, or if there is no settings_sha: then it is a submodule itself. */
+	/* A frozen checkout of `sha`, and .agent.yml of `settings_sha`; which submodules and
+	 * objects of Git LFS are to be fetched, if that one wants them. Without settings_sha it is
+	 * a submodule itself, whose own are always listed. */
 	GIT_JOB_CHECKOUT,
-	GIT_JOB_EXTRA, /* the layer `extra` of a checkout: submodules */
+	GIT_JOB_EXTRA, /* the layer `extra` of a checkout: these */
 	GIT_JOB_HARVEST,
 	GIT_JOB_SEAL,  /* the harvested commit with a signature */
 	GIT_JOB_LOGS,  /* the commit of a transcript */
@@ -47,6 +48,7 @@ struct git_job {
 	char *cast;
 	char *text;
 	char *modules_dir; /* where the checkouts of submodules are */
+	char *lfs_dir;     /* and objects of Git LFS; NULL: not wanted */
 	char *extra;
 	struct row_list modules; /* struct repo_extra_module */
 	char *notes;
@@ -65,6 +67,8 @@ struct git_done {
 	char *notes;
 	char *settings_text;
 	struct row_list modules; /* struct repo_module */
+	struct row_list lfs;     /* struct repo_lfs */
+	int64_t lfs_left;        /* files over the limits */
 };
 extern const struct row GIT_DONE_ROWS[];
 

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "repo/extra.h"
+#include "repo/lfs.h"
 #include "repo/modules.h"
 
 #include <string.h>
@@ -31,6 +32,7 @@ const struct row GIT_JOB_ROWS[] = {
 	ROW_S(struct git_job, cast, "cast", LIMIT_TRANSCRIPT_BYTES),
 	ROW_S(struct git_job, text, "text", LIMIT_TRANSCRIPT_BYTES),
 	ROW_S(struct git_job, modules_dir, "modules_dir", LIMIT_PATH_BYTES),
+	ROW_S(struct git_job, lfs_dir, "lfs_dir", LIMIT_PATH_BYTES),
 	ROW_S(struct git_job, extra, "extra", LIMIT_NAME_BYTES),
 	ROW_L(struct git_job, modules, "modules", LIMIT_MODULES, REPO_EXTRA_MODULE_ROWS,
 		struct repo_extra_module),
@@ -51,6 +53,8 @@ const struct row GIT_DONE_ROWS[] = {
 	ROW_S(struct git_done, settings_text, "settings_text", LIMIT_SUMMARY_BYTES),
 	ROW_L(struct git_done, modules, "modules", LIMIT_MODULES, REPO_MODULE_ROWS,
 		struct repo_module),
+	ROW_L(struct git_done, lfs, "lfs", LIMIT_LFS_OBJECTS, REPO_LFS_ROWS, struct repo_lfs),
+	ROW_I(struct git_done, lfs_left, "lfs_left"),
 	ROW_DONE,
 };
 

@@ -218,6 +218,7 @@ attempt_begin_harvest(struct attempt *a)
 		.trailers = trailers.data,
 		.date_ms = a->task.created_ms,
 		.protect = a->settings.protect,
+		.lfs = a->settings.lfs,
 	};
 	ask_courier(a,
 		&(struct msg_out){ .type = WIRE_HARVEST, .obj = &ask, .fds = &fd, .n_fds = 1 },

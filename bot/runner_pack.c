@@ -19,27 +19,45 @@
 	" printf 'submodule %s\\n' \"$2\"\n"                                                       \
 	"}\n"
 
+/* What git-lfs would do with the file $1 that it keeps: its content becomes a pointer, a pointer
+ * stays one, nothing stays nothing. So a file that was only touched is unchanged, one that was
+ * moved is the same pointer in another place, and no content is ever in a bundle. */
+#define VERSION "version https://git-lfs.github.com/spec/v1"
+#define CLEAN                                                                                      \
+	"tmp=${TMPDIR:-/tmp}\n"                                                                    \
+	"cat >\"$tmp/clean\" <<'END'\n"                                                            \
+	"size=$(stat -c %s \"./$1\")\n"                                                            \
+	"if [ $size -lt 1024 ] && head -c 42 \"./$1\" | grep -qx '" VERSION "'; then\n"            \
+	" cat \"./$1\"\n"                                                                          \
+	"elif [ $size -gt 0 ]; then\n"                                                             \
+	" printf '" VERSION "\\noid sha256:%.64s\\nsize %s\\n' \"$(sha256sum <\"./$1\")\" $size\n" \
+	"fi\n"                                                                                     \
+	"END\n"                                                                                    \
+	"export GIT_CONFIG_COUNT=2\n"                                                              \
+	"export GIT_CONFIG_KEY_0=filter.lfs.clean \"GIT_CONFIG_VALUE_0=sh '$tmp/clean' %f\"\n"     \
+	"export GIT_CONFIG_KEY_1=filter.lfs.required GIT_CONFIG_VALUE_1=true\n"
+
 /* nightshift-modules is written by the layer that has the submodules (repo/extra.c). */
 const char RUNNER_PACK[] =
-	"set -e\n" CHANGED "find . -mindepth 2 -name .git -prune -exec rm -rf -- {} +\n"
+	"set -e\n" CHANGED CLEAN "find . -mindepth 2 -name .git -prune -exec rm -rf -- {} +\n"
 	"git add --all\n"
 	"for path in $LEAVE; do\n"
 	" git diff --cached --quiet \"$BASE\" -- \"$path\" && continue\n"
 	" git reset --quiet \"$BASE\" -- \"$path\"\n"
 	" echo \"" PACK_LEFT "$path\" >&2\n"
 	"done\n"
-	": >/tmp/message\n"
+	": >\"$tmp/message\"\n"
 	"if git cat-file -e \"$BASE:.gitmodules\" 2>/dev/null; then\n"
 	" git diff-index --cached \"$BASE\" |\n"
-	"  sed -n 's/^:160000 [^\t]*\t/submodule /p' >>/tmp/message\n"
+	"  sed -n 's/^:160000 [^\t]*\t/submodule /p' >>\"$tmp/message\"\n"
 	" git ls-tree -r -z \"$BASE\" | grep -z '^160000 ' |\n"
 	"  git update-index -z --index-info\n"
 	"fi\n"
 	"list=$GIT_DIR/nightshift-modules\n"
 	"[ ! -f \"$list\" ] || while IFS='\t' read -r dir path; do\n"
-	" changed \"$dir\" \"$path\" >>/tmp/message\n"
+	" changed \"$dir\" \"$path\" >>\"$tmp/message\"\n"
 	"done <\"$list\"\n"
 	"tree=$(git write-tree)\n"
-	"commit=$(git commit-tree \"$tree\" -p \"$BASE\" </tmp/message)\n"
+	"commit=$(git commit-tree \"$tree\" -p \"$BASE\" <\"$tmp/message\")\n"
 	"git update-ref refs/heads/changes \"$commit\"\n"
 	"git bundle create --quiet - refs/heads/changes \"^$BASE\"\n";

@@ -222,6 +222,7 @@ struct wire_harvest {
 	char *trailers; /* "Key: value" lines or NULL */
 	int64_t date_ms;
 	struct strs protect; /* globs */
+	bool lfs;            /* the box had contents of Git LFS */
 };
 struct wire_harvested {
 	int64_t code; /* ERR_DENIED: refused, text names path and rule */

@@ -136,6 +136,7 @@ const struct row WIRE_HARVEST_ROWS[] = {
 	ROW_S(struct wire_harvest, message, "message", LIMIT_COMMENT_BYTES),
 	ROW_S(struct wire_harvest, trailers, "trailers", LIMIT_SUMMARY_BYTES),
 	ROW_I(struct wire_harvest, date_ms, "date_ms"),
+	ROW_B(struct wire_harvest, lfs, "lfs"),
 	ROW_SS(struct wire_harvest, protect, "protect", LIMIT_PATH_BYTES, LIMIT_GLOBS),
 	ROW_DONE,
 };

@@ -393,7 +393,12 @@ static const struct setting REPOSITORY[] = {
 	{ .path = "lfs",
 		.type = SETTING_BOOL,
 		.def = "false",
-		.help = "Fetch Git LFS objects from the same host." },
+		.help = "Fetch Git LFS objects, at most 1 GiB each and 4 GiB for one task. Of the "
+			"protocol: the batch API, basic downloads from the forge's own host "
+			"(github.com keeps them on another, so they stay pointers there), SHA-256 "
+			"pointers without extensions; no locks, no uploads, not in submodules. "
+			"Files "
+			"that an agent adds or changes there are not committed." },
 	{ .type = SETTING_END },
 };
 

@@ -29,6 +29,8 @@ bool checkout_reuse(const struct repo_checkout *c, const char *tree, const char 
  * the given path. -1: errno says why; the tree may be half made. */
 int checkout_link(const char *from_tree, const char *tree, const char *index);
 
+int checkout_copy_index(const char *from, const char *to);
+
 /* One file, of two directories. */
 int checkout_link_file(int from, int to, const char *path);
 

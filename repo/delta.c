@@ -9,6 +9,7 @@
  */
 #include "repo/delta.h"
 
+#include "repo/lfs.h"
 #include "repo/walk.h"
 
 #include "base/fs.h"
@@ -25,7 +26,7 @@
 #include <sys/sysmacros.h>
 
 struct delta {
-	git_repository *repo;
+	const struct delta_order *order;
 	int dir;
 	struct strs dirs; /* made so far, in order */
 	struct timespec times[2];
@@ -83,13 +84,35 @@ write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
+/* A file of Git LFS that was moved has its content, as in the checkout; whatever is wrong with the
+ * object, there is the pointer. */
+static bool
+copy_object(const struct delta *d, const char *data, size_t len, int to)
+{
+	struct repo_lfs pointer = { 0 };
+	struct stat st;
+	ssize_t n = 1;
+
+	if (!d->order->lfs_dir || !repo_lfs_pointer(data, len, &pointer))
+		return false;
+	auto_free char *path = repo_lfs_path(d->order->lfs_dir, pointer.oid);
+	auto_fd int from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is_whole = from >= 0 && fstat(from, &st) == 0 && st.st_size == pointer.size;
+	row_finish(REPO_LFS_ROWS, &pointer);
+	while (is_whole && n > 0)
+		n = copy_file_range(from, NULL, to, NULL, (size_t)1 << 30, 0);
+	if (is_whole && n < 0 && (ftruncate(to, 0) < 0 || lseek(to, 0, SEEK_SET) < 0))
+		return false;
+	return is_whole && n == 0;
+}
+
 static int
 write_file(const struct delta *d, int parent, const char *name, const git_tree_entry *entry,
 	struct err *e)
 {
 	bool is_run = git_tree_entry_filemode(entry) == GIT_FILEMODE_BLOB_EXECUTABLE;
 	auto_git(git_blob) *blob = NULL;
-	int rc = git_blob_lookup(&blob, d->repo, git_tree_entry_id(entry));
+	int rc = git_blob_lookup(&blob, d->order->repo, git_tree_entry_id(entry));
 
 	if (rc < 0)
 		return git_err(e, rc, name);
@@ -104,6 +127,8 @@ write_file(const struct delta *d, int parent, const char *name, const git_tree_e
 		is_run ? 0755 : 0644);
 	if (fd < 0)
 		return err_sys(e, "create %s", name);
+	if (copy_object(d, data, len, fd))
+		return 0;
 	return write_all(fd, data, len) < 0 ? err_sys(e, "write %s", name) : 0;
 }
 
@@ -142,29 +167,29 @@ touch_dirs(const struct delta *d, struct err *e)
 }
 
 int
-delta_write(git_repository *repo, const git_tree *base, const git_tree *head, const char *dir,
-	int64_t date_s, struct err *e)
+delta_write(const struct delta_order *o, struct err *e)
 {
 	mode_t mask = umask(022); /* boxes of another user read it */
-	int rc = fs_remove_tree(dir, e);
+	int rc = fs_remove_tree(o->dir, e);
 
 	if (rc == 0)
-		rc = fs_mkdirs(dir, 0755, e);
-	auto_fd int fd = rc < 0 ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		rc = fs_mkdirs(o->dir, 0755, e);
+	auto_fd int fd =
+		rc < 0 ? -1 : open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (rc == 0 && fd < 0)
-		rc = err_sys(e, "open %s", dir);
+		rc = err_sys(e, "open %s", o->dir);
 	struct delta d = {
-		.repo = repo,
+		.order = o,
 		.dir = fd,
-		.times = { { .tv_sec = date_s }, { .tv_sec = date_s } },
+		.times = { { .tv_sec = o->date_s }, { .tv_sec = o->date_s } },
 	};
 	if (rc == 0)
-		rc = walk_trees(repo, base, head, on_change, &d, e);
+		rc = walk_trees(o->repo, o->base, o->head, on_change, &d, e);
 	if (rc == 0)
 		rc = touch_dirs(&d, e);
 	strs_finish(&d.dirs);
 	(void)umask(mask);
 	if (rc < 0)
-		(void)fs_remove_tree(dir, NULL); /* the first error is the one to tell */
+		(void)fs_remove_tree(o->dir, NULL); /* the first error is the one to tell */
 	return rc;
 }

@@ -9,8 +9,16 @@
 
 #include <stdint.h>
 
-/* Writes the directory anew; head must have been checked. All times are date_s. */
-int delta_write(git_repository *repo, const git_tree *base, const git_tree *head, const char *dir,
-	int64_t date_s, struct err *e);
+struct delta_order {
+	git_repository *repo;
+	const git_tree *base;
+	const git_tree *head;
+	const char *dir;
+	const char *lfs_dir; /* objects of Git LFS that take their pointers' place, or NULL */
+	int64_t date_s;      /* of all files */
+};
+
+/* Writes the directory anew; head must have been checked. */
+int delta_write(const struct delta_order *o, struct err *e);
 
 #endif

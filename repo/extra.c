@@ -11,6 +11,7 @@
 #include "repo/extra.h"
 
 #include "repo/checkout.h"
+#include "repo/extra_lfs.h"
 #include "repo/git.h"
 
 #include "base/clock.h"
@@ -340,6 +341,8 @@ fill(const struct repo_extra *x, const char *tmp, struct err *e)
 		return rc;
 	const struct timespec times[2] = { st.st_mtim, st.st_mtim };
 	rc = add_modules(x, tree, times, e);
+	if (rc == 0 && x->lfs_dir)
+		rc = extra_lfs_add(x, tree, e);
 	if (rc == 0)
 		rc = put(tmp, "notes", x->notes ? x->notes : "", e);
 	if (rc == 0 && x->is_partial)

@@ -8,6 +8,7 @@
  *
  *	<trees>/<sha>/tree              the checkout
  *	<trees>/<sha>/has               which extras the commit could have: letters of REPO_EXTRA_*
+ *	<trees>/<sha>/lfs               its files that Git LFS keeps (lfs.h)
  *	<trees>/<sha>/extra.<what>.<n>  a layer: tree/, notes
  *
  * A layer never changes once it is there; a newer one has a higher number.
@@ -42,6 +43,7 @@ struct repo_extra {
 	const char *sha;
 	const char *name;               /* from repo_extra_name */
 	const struct row_list *modules; /* struct repo_extra_module, parents first */
+	const char *lfs_dir;            /* objects of Git LFS; NULL: none are wanted */
 	const char *notes;              /* what could not be had, or NULL */
 	bool is_partial;                /* and might be had another day */
 };

@@ -12,6 +12,7 @@
 #include "repo/bundle.h"
 #include "repo/commit.h"
 #include "repo/delta.h"
+#include "repo/lfs_settle.h"
 #include "repo/path.h"
 #include "repo/walk.h"
 
@@ -40,8 +41,16 @@ struct check {
 	git_repository *repo;
 	git_odb *odb;
 	struct strs protect;
+	struct lfs_settle *lfs;
 	int64_t files;
 	int64_t bytes;
+};
+
+struct trees {
+	git_commit *base_commit;
+	git_tree *base;
+	git_tree *head;
+	char *message; /* of the box */
 };
 
 /* ---- One change ---- */
@@ -127,26 +136,28 @@ on_change(void *ctx, const struct walk_change *c, struct err *e)
 	if (!c->head && git_tree_entry_filemode_raw(c->base) == GIT_FILEMODE_TREE)
 		return 0;
 	int rc = check_change(k, c, e);
+	if (rc == 0)
+		rc = lfs_settle_look(k->lfs, c, e);
 	return rc < 0 ? err_wrap(e, rc, "%.200s", c->path) : 0;
 }
 
 static int
-check_trees(git_repository *repo, const git_tree *base, const git_tree *head,
-	const struct strs *protect, struct repo_harvested *out, struct err *e)
+check_trees(git_repository *repo, const struct trees *t, const struct strs *protect,
+	struct lfs_settle *lfs, struct repo_harvested *out, struct err *e)
 {
 	auto_git(git_odb) *odb = NULL;
 	int rc = git_repository_odb(&odb, repo);
 
 	if (rc < 0)
 		return git_err(e, rc, "objects");
-	struct check k = { .repo = repo, .odb = odb };
+	struct check k = { .repo = repo, .odb = odb, .lfs = lfs };
 	for (size_t i = 0; REPO_PROTECT[i]; i++)
 		strs_add(&k.protect, REPO_PROTECT[i]);
 	for (size_t i = 0; protect && i < protect->n; i++)
 		strs_add(&k.protect, protect->v[i]);
-	rc = walk_trees(repo, base, head, on_change, &k, e);
+	rc = walk_trees(repo, t->base, t->head, on_change, &k, e);
 	strs_finish(&k.protect);
-	out->files = k.files;
+	out->files = k.files - (int64_t)lfs->left.n;
 	return rc;
 }
 
@@ -178,10 +189,9 @@ count_lines(git_repository *repo, const git_tree *base, const git_tree *head,
 
 /* The box says in its commit's message which submodules the agent changed; only those that are
  * some are believed. */
-static char *
-notes_of(const git_tree *base, const char *message)
+static void
+notes_of(const git_tree *base, const char *message, struct buf *notes)
 {
-	auto_buf struct buf notes = BUF_INIT(LIMIT_SUMMARY_BYTES / 2);
 	auto_free char *text = mem_str(message);
 	char *rest = text;
 	int left = NOTES_MAX;
@@ -194,22 +204,14 @@ notes_of(const git_tree *base, const char *message)
 			git_tree_entry_bypath(&entry, base, path) < 0 || !is_submodule(entry))
 			continue;
 		left--;
-		(void)buf_adds(&notes, notes.len > 0 ? "\n" : "");
-		(void)buf_adds(&notes, "What was changed inside the submodule ");
-		(void)path_quote(&notes, path);
-		(void)buf_adds(&notes, " is not in the commit.");
+		(void)buf_adds(notes, notes->len > 0 ? "\n" : "");
+		(void)buf_adds(notes, "What was changed inside the submodule ");
+		(void)path_quote(notes, path);
+		(void)buf_adds(notes, " is not in the commit.");
 	}
-	return notes.len > 0 ? mem_str(buf_str(&notes)) : NULL;
 }
 
 /* ---- The whole ---- */
-
-struct trees {
-	git_commit *base_commit;
-	git_tree *base;
-	git_tree *head;
-	char *message; /* of the box */
-};
 
 static void
 finish_trees(struct trees *t)
@@ -281,6 +283,31 @@ write_commit(git_repository *repo, const struct repo_harvest *h, const struct tr
 	return rc;
 }
 
+static bool
+is_unchanged(const struct trees *t)
+{
+	return git_oid_equal(git_tree_id(t->base), git_tree_id(t->head));
+}
+
+/* Checks the trees; then the head is what may be committed. */
+static int
+settle(git_repository *repo, const struct repo_harvest *h, struct trees *t,
+	struct repo_harvested *out, struct err *e)
+{
+	auto_buf struct buf notes = BUF_INIT(LIMIT_SUMMARY_BYTES / 2);
+	auto_cleanup(lfs_settle_finish) struct lfs_settle lfs = { 0 };
+	int rc = lfs_settle_init(&lfs, repo, h->objects, e);
+
+	notes_of(t->base, t->message, &notes);
+	if (rc == 0 && !is_unchanged(t))
+		rc = check_trees(repo, t, h->protect, &lfs, out, e);
+	if (rc == 0 && lfs.left.n > 0)
+		rc = lfs_settle_tree(&lfs, t->base, &t->head, e);
+	lfs_settle_notes(&lfs, &notes);
+	out->notes = notes.len > 0 ? mem_str(buf_str(&notes)) : NULL;
+	return rc;
+}
+
 static int
 take(git_repository *repo, const struct repo_harvest *h, int fd, struct repo_harvested *out,
 	struct err *e)
@@ -289,16 +316,19 @@ take(git_repository *repo, const struct repo_harvest *h, int fd, struct repo_har
 	auto_free char *mirror_objects = mem_fmt("%s/objects", h->mirror);
 	int rc = open_trees(repo, h, fd, &t, e);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = settle(repo, h, &t, out, e);
+	if (rc < 0 || is_unchanged(&t))
 		return rc;
-	out->notes = notes_of(t.base, t.message);
-	if (git_oid_equal(git_tree_id(t.base), git_tree_id(t.head)))
-		return 0;
-	rc = check_trees(repo, t.base, t.head, h->protect, out, e);
+	const struct delta_order order = { .repo = repo,
+		.base = t.base,
+		.head = t.head,
+		.dir = h->delta_dir,
+		.lfs_dir = h->lfs_dir,
+		.date_s = h->author.date_s };
+	rc = count_lines(repo, t.base, t.head, out, e);
 	if (rc == 0)
-		rc = count_lines(repo, t.base, t.head, out, e);
-	if (rc == 0)
-		rc = delta_write(repo, t.base, t.head, h->delta_dir, h->author.date_s, e);
+		rc = delta_write(&order, e);
 	if (rc == 0)
 		rc = write_commit(repo, h, &t, out, e);
 	/* From here on it may be pushed, which needs the history behind the base. */

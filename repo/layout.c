@@ -5,6 +5,7 @@
  * mirrors/<forge>/<repo id>.git              all that was fetched; never shown to a box
  * mirrors/<forge>/<repo id>.trees/<sha>/tree a frozen checkout with its .git
  * mirrors/<forge>/<repo id>.modules/<hash>.* the same two of each of its submodules
+ * mirrors/<forge>/<repo id>.lfs/             its objects of Git LFS
  * quarantine/<task>/repo.git                 what came out of the boxes of a task
  * quarantine/<task>/delta.<attempt>          the harvested tree as a layer over the checkout
  */
@@ -36,6 +37,13 @@ repo_modules_path(const char *state_dir, const char *forge, int64_t repo_id)
 {
 	assert(forge[0] != '.' && !strchr(forge, '/'));
 	return mem_fmt("%s/mirrors/%s/%" PRId64 ".modules", state_dir, forge, repo_id);
+}
+
+char *
+repo_lfs_dir(const char *state_dir, const char *forge, int64_t repo_id)
+{
+	assert(forge[0] != '.' && !strchr(forge, '/'));
+	return mem_fmt("%s/mirrors/%s/%" PRId64 ".lfs", state_dir, forge, repo_id);
 }
 
 char *

@@ -41,6 +41,7 @@ char *repo_trees_path(const char *state_dir, const char *forge, int64_t repo_id)
 char *repo_modules_path(const char *state_dir, const char *forge, int64_t repo_id);
 char *repo_module_path(const char *modules, const char *repo, const char *suffix);
 
+char *repo_lfs_dir(const char *state_dir, const char *forge, int64_t repo_id);
 char *repo_quarantine_dir(const char *state_dir, int64_t task); /* of the two below */
 char *repo_quarantine_path(const char *state_dir, int64_t task);
 char *repo_delta_path(const char *state_dir, int64_t task, int64_t attempt);
@@ -201,6 +202,7 @@ struct repo_harvest {
 	struct repo_author author;
 	const struct strs *protect; /* added to REPO_PROTECT; "!glob" takes out */
 	const char *delta_dir;      /* written anew */
+	const char *lfs_dir;        /* objects of Git LFS that the box had, or NULL */
 };
 
 struct repo_harvested {

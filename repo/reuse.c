@@ -108,8 +108,8 @@ link_files(int from, int to, git_index *index)
 	return 0;
 }
 
-static int
-copy_index(const char *from, const char *to)
+int
+checkout_copy_index(const char *from, const char *to)
 {
 	auto_fd int in = open(from, O_RDONLY | O_CLOEXEC);
 	auto_fd int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -130,7 +130,7 @@ checkout_link(const char *from_tree, const char *tree, const char *index)
 
 	if (from < 0 || to < 0 || git_index_open(&files, from_index) < 0)
 		return -1;
-	return link_files(from, to, files) < 0 ? -1 : copy_index(from_index, index);
+	return link_files(from, to, files) < 0 ? -1 : checkout_copy_index(from_index, index);
 }
 
 bool

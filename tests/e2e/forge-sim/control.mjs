@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The test's hand: /_sim/* takes JSON and does what people do at a forge, sets faults, and tells
 // what happened. It is never logged as traffic and never spoiled by the fault script.
+import { putObject } from './lfs.mjs';
 import { fullNameOf } from './state.mjs';
 
 const WAIT_MAX_MS = 120_000;
@@ -24,6 +25,7 @@ export function controlHandler(sim) {
         clone_url: `${sim.base}/${fullNameOf(made)}.git`,
       };
     },
+    'POST lfs': (b) => putObject(repo(b), b),
     'POST members': (b) => ({ id: state.setMember(repo(b), b.login, b.permission).id }),
     'POST labels': (b) => ({ id: state.createLabel(repo(b), b).id }),
     'POST issues': (b) => numbered(state.openIssue(repo(b), { ...b, actor: actor(b.as) })),

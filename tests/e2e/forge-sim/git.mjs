@@ -12,10 +12,9 @@ import { can, fullNameOf } from './state.mjs';
 const PATH = /^\/([^/]+)\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/;
 
 export function gitHandler(sim) {
-  const realm = sim.dialect === 'github' ? 'GitHub' : 'Gitea';
   return {
     test: (path) => PATH.test(path),
-    run: (ctx) => serve(sim, ctx, realm),
+    run: (ctx) => serve(sim, ctx),
     error: (ctx, e) => ({
       status: e.status,
       headers: { 'content-type': 'text/plain', ...e.headers },
@@ -29,7 +28,11 @@ export function gitHandler(sim) {
   };
 }
 
-function door(sim, ctx, repo, isPush, realm) {
+const realmOf = (sim) => (sim.dialect === 'github' ? 'GitHub' : 'Gitea');
+
+// Who may read or push; throws what the forge would say.
+export function gitDoor(sim, ctx, repo, isPush = false) {
+  const realm = realmOf(sim);
   const challenge = { headers: { 'www-authenticate': `Basic realm="${realm}"` } };
   const { who } = ctx;
   if (who.kind === 'bad') throw new HttpError(401, 'Invalid username or password.', challenge);
@@ -48,11 +51,11 @@ function door(sim, ctx, repo, isPush, realm) {
   if (!mayPush) throw new HttpError(403, `Permission to ${fullNameOf(repo)}.git denied.`);
 }
 
-async function serve(sim, ctx, realm) {
+async function serve(sim, ctx) {
   const [, owner, name, service] = PATH.exec(ctx.pathname);
   const repo = sim.state.findRepo(`${owner}/${name}`);
   const isPush = service === 'git-receive-pack' || ctx.query.get('service') === 'git-receive-pack';
-  door(sim, ctx, repo, isPush, realm);
+  gitDoor(sim, ctx, repo, isPush);
   if (service !== 'git-receive-pack') return backend(sim, ctx, repo, service);
   return sim.state.locked(repo, async () => {
     const reply = await backend(sim, ctx, repo, service);

@@ -12,6 +12,7 @@ import { gitHandler } from './git.mjs';
 import * as gitea from './gitea.mjs';
 import * as github from './github.mjs';
 import { Hooks } from './hooks.mjs';
+import { lfsHandler } from './lfs.mjs';
 import { pagesHandler } from './pages.mjs';
 import { Server } from './server.mjs';
 import { State } from './state.mjs';
@@ -116,7 +117,8 @@ async function main() {
   sim.hooks = new Hooks({ sim, deliveries: (name, data) => make(sim, api.shape, name, data) });
   sim.hooks.configure({ url: o.hook, secret: o.secret });
   sim.state.on((name, data) => sim.hooks.happened(name, data));
-  const server = new Server(sim, [gitHandler(sim), api, pagesHandler(sim)], controlHandler(sim));
+  const handlers = [gitHandler(sim), lfsHandler(sim), api, pagesHandler(sim)];
+  const server = new Server(sim, handlers, controlHandler(sim));
   const [host, port] = o.listen.split(':');
   const address = await server.listen(host, Number(port));
   sim.base = `http://${host}:${address.port}`;

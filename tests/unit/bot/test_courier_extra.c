@@ -4,6 +4,7 @@
  * is said of those that could not be had.
  */
 #include "base/clean.h"
+#include "base/crypto.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -254,6 +255,144 @@ a_chain_of_submodules_ends(void **state)
 	git_rig_end(r);
 }
 
+/* ---- Git LFS ---- */
+
+/* A pointer in the work tree, and its object at the forge: `stored` NULL leaves it out. */
+static void
+add_pointer(struct git_rig *r, const char *path, const char *content, const char *stored)
+{
+	char hex[2 * CRYPTO_SHA256_BYTES + 1];
+	auto_free char *root = mem_fmt("%s/forge/lfs", r->s->dir);
+
+	crypto_sha256_hex(content, strlen(content), hex);
+	auto_free char *pointer =
+		mem_fmt("version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %zu\n",
+			hex, strlen(content));
+	auto_free char *add = mem_fmt("add %s", path);
+	scene_write(r->s->work, path, pointer);
+	scene_git(r->s->work, add, NULL);
+	if (stored)
+		scene_write(root, hex, stored);
+}
+
+static void
+use_lfs(struct git_rig *r)
+{
+	scene_write(r->s->work, ".gitattributes", "*.bin filter=lfs -text\n");
+	scene_git(r->s->work, "add .gitattributes", NULL);
+}
+
+static void
+objects_come_along(void **state)
+{
+	struct git_rig *r = *state;
+
+	use_lfs(r);
+	for (int i = 0; i < 7; i++) {
+		auto_free char *path = mem_fmt("art/%d.bin", i);
+		auto_free char *content = mem_fmt("this is the picture number %d", i);
+
+		add_pointer(r, path, content, content);
+	}
+	push_widget(r, "lfs: true\n");
+	git_rig_start(r, "");
+	prepare(r);
+	assert_null(r->prepared.notes);
+	assert_file(r, "art/0.bin", "this is the picture number 0");
+	assert_file(r, "art/6.bin", "this is the picture number 6");
+	int64_t requests = r->b.shared->requests;
+	prepare(r);
+	assert_int_equal(r->b.shared->requests, requests + 1);
+	/* Of another commit only what is new is fetched. */
+	add_pointer(r, "new.bin", "new", "new");
+	push_widget(r, "lfs: true\n");
+	requests = r->b.shared->requests;
+	prepare(r);
+	assert_file(r, "art/6.bin", "this is the picture number 6");
+	assert_file(r, "new.bin", "new");
+	/* ls-refs; refs, ls-refs and pack of the fetch; batch, object. */
+	assert_int_equal(r->b.shared->requests, requests + 6);
+	git_rig_end(r);
+}
+
+static void
+objects_that_cannot_be_had_are_counted(void **state)
+{
+	struct git_rig *r = *state;
+
+	use_lfs(r);
+	add_pointer(r, "good.bin", "good", "good");
+	add_pointer(r, "absent.bin", "absent", NULL);
+	push_widget(r, "lfs: true\n");
+	git_rig_start(r, "");
+	prepare(r);
+	assert_file(r, "good.bin", "good");
+	assert_false(scene_exists(r->prepared.extra_dir, "absent.bin"));
+	assert_string_equal(r->prepared.notes, "1 of 2 objects of Git LFS were left as pointers: "
+					       "the forge does not have them.");
+	git_rig_end(r);
+}
+
+static void
+objects_are_what_their_pointers_say(void **state)
+{
+	struct git_rig *r = *state;
+
+	use_lfs(r);
+	add_pointer(r, "other.bin", "good", "evil");
+	add_pointer(r, "longer.bin", "short", "very much longer");
+	add_pointer(r, "shorter.bin", "very much longer", "short");
+	push_widget(r, "lfs: true\n");
+	git_rig_start(r, "");
+	prepare(r);
+	assert_false(scene_exists(r->prepared.extra_dir, "other.bin"));
+	assert_false(scene_exists(r->prepared.extra_dir, "longer.bin"));
+	assert_false(scene_exists(r->prepared.extra_dir, "shorter.bin"));
+	assert_string_equal(r->prepared.notes, "3 of 3 objects of Git LFS were left as pointers: "
+					       "the forge gives out something else than the "
+					       "pointers say.");
+	git_rig_end(r);
+}
+
+static void
+another_host_is_not_asked(void **state)
+{
+	struct git_rig *r = *state;
+
+	use_lfs(r);
+	add_pointer(r, "good.bin", "good", "good");
+	push_widget(r, "lfs: true\n");
+	(void)snprintf(
+		r->b.shared->lfs_places, sizeof(r->b.shared->lfs_places), "http://127.0.0.2:1");
+	git_rig_start(r, "");
+	prepare(r);
+	assert_false(scene_exists(r->prepared.extra_dir, "good.bin"));
+	assert_string_equal(r->prepared.notes,
+		"1 of 1 objects of Git LFS were left as pointers: the forge keeps them on another "
+		"host, and the bot asks none.");
+	git_rig_end(r);
+}
+
+/* A forge that is not there for a moment is no reason to work without the objects. */
+static void
+a_forge_without_time_is_asked_again(void **state)
+{
+	struct git_rig *r = *state;
+
+	use_lfs(r);
+	add_pointer(r, "good.bin", "good", "good");
+	push_widget(r, "lfs: true\n");
+	(void)snprintf(r->b.shared->lfs_places, sizeof(r->b.shared->lfs_places), "%s", r->b.url);
+	r->b.shared->is_busy = 1;
+	git_rig_start(r, "");
+	git_rig_prepare(r, NULL);
+	git_rig_assert_code(r->prepared.code, r->prepared.text, ERR_BUSY);
+	r->b.shared->is_busy = 0;
+	prepare(r);
+	assert_file(r, "good.bin", "good");
+	git_rig_end(r);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, git_rig_setup, git_rig_teardown)
 
 int
@@ -265,6 +404,11 @@ main(int argc, char **argv)
 		TEST(the_default_branch_decides),
 		TEST(what_cannot_be_had_is_said),
 		TEST(a_chain_of_submodules_ends),
+		TEST(objects_come_along),
+		TEST(objects_that_cannot_be_had_are_counted),
+		TEST(objects_are_what_their_pointers_say),
+		TEST(another_host_is_not_asked),
+		TEST(a_forge_without_time_is_asked_again),
 	};
 
 	/* The role starts its own program again, which is this one. */

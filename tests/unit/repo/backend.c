@@ -6,6 +6,8 @@
  */
 #include "tests/unit/repo/backend.h"
 
+#include "tests/unit/repo/backend_lfs.h"
+
 #include "base/buf.h"
 #include "base/clean.h"
 #include "base/http1.h"
@@ -248,6 +250,24 @@ relay(int fd, const struct request *r, const char *root, struct backend_shared *
 		stall(fd, sh);
 }
 
+static bool
+serve_lfs(int fd, const struct request *r, const char *root, const struct backend_shared *sh)
+{
+	const struct http1_header *host = http1_header_get(&r->head, "host");
+	auto_free char *here =
+		mem_fmt("http://%.*s", host ? (int)host->value_len : 0, host ? host->value : "");
+	auto_free char *target = mem_strn(r->head.target, r->head.target_len);
+	auto_buf struct buf out = BUF_INIT(MIB(20));
+
+	if (!backend_lfs(target, &r->body, root, sh->lfs_places[0] ? sh->lfs_places : here, &out))
+		return false;
+	if (sh->is_busy)
+		answer(fd, "503 Service Unavailable", "");
+	else
+		send_all(fd, buf_str(&out), out.len);
+	return true;
+}
+
 static _Noreturn void
 serve(int fd, const char *root, struct backend_shared *sh)
 {
@@ -263,7 +283,7 @@ serve(int fd, const char *root, struct backend_shared *sh)
 	} else if (!is_let_in(&r, sh)) {
 		(void)__atomic_add_fetch(&sh->refused, 1, __ATOMIC_SEQ_CST);
 		answer(fd, "401 Unauthorized", "WWW-Authenticate: Basic realm=\"x\"\r\n");
-	} else {
+	} else if (!serve_lfs(fd, &r, root, sh)) {
 		relay(fd, &r, root, sh);
 	}
 	_exit(0);

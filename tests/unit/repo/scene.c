@@ -199,6 +199,30 @@ scene_checkout(struct scene *s)
 	return repo_checkout_path(s->trees, s->base);
 }
 
+char *
+scene_overlay(struct scene *s, const char *checkout, const char *layer)
+{
+	auto_free char *box = mem_fmt("%s/box", s->dir);
+	auto_free char *from = mem_fmt("%s/.", layer);
+	const char *base[] = { "/bin/cp", "-a", checkout, box, NULL };
+	const char *over[] = { "/bin/cp", "-a", "--remove-destination", from, box, NULL };
+
+	assert_int_equal(fs_remove_tree(box, NULL), 0);
+	assert_int_equal(scene_run("/", base, NULL, NULL, 0, NULL), 0);
+	assert_int_equal(scene_run("/", over, NULL, NULL, 0, NULL), 0);
+	return steal_ptr(&box);
+}
+
+void
+scene_assert_git(const char *dir, const char *args, const char *want)
+{
+	auto_buf struct buf out = BUF_INIT(KIB(64));
+
+	scene_git(dir, args, &out);
+	if (strcmp(buf_str(&out), want) != 0)
+		fail_msg("git %s: %s", args, buf_str(&out));
+}
+
 struct repo_harvest
 scene_harvest(struct scene *s)
 {
@@ -219,6 +243,33 @@ scene_harvest(struct scene *s)
 		.author = { "nightshift", "bot@example.com", 1795338000 },
 		.delta_dir = delta,
 	};
+}
+
+char *
+scene_agent(struct scene *s)
+{
+	auto_free char *dir = scene_checkout(s);
+	char *copy = mem_fmt("%s/agent", s->dir);
+	const char *cp[] = { "/bin/cp", "-a", dir, copy, NULL };
+
+	assert_int_equal(scene_run("/", cp, NULL, NULL, 0, NULL), 0);
+	return copy;
+}
+
+void
+scene_agent_commit(const char *dir)
+{
+	scene_git(dir, "add -A", NULL);
+	scene_git(dir, "commit -q --allow-empty -m agent", NULL);
+}
+
+int
+scene_take(struct scene *s, const char *dir, struct repo_harvested *out, struct err *e)
+{
+	struct repo_harvest h = scene_harvest(s);
+	auto_fd int fd = scene_bundle(s, dir, "HEAD");
+
+	return repo_harvest(&h, fd, out, e);
 }
 
 int

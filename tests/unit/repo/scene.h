@@ -55,7 +55,19 @@ int scene_raw_bundle(struct scene *s, const char *objects, const char *tip);
 /* Makes the frozen checkout of base; the path is the caller's. */
 char *scene_checkout(struct scene *s);
 
+/* Checkout and layer in one directory, <dir>/box, as an overlay shows them; the caller's. */
+char *scene_overlay(struct scene *s, const char *checkout, const char *layer);
+
+/* git prints this. */
+void scene_assert_git(const char *dir, const char *args, const char *want);
+
 /* A harvest of base as task 1, attempt 1; borrowed until the next call. */
 struct repo_harvest scene_harvest(struct scene *s);
+
+/* What an agent works in: a copy of the checkout; its path is the caller's. Then its commit, and
+ * the harvest of that. */
+char *scene_agent(struct scene *s);
+void scene_agent_commit(const char *dir);
+int scene_take(struct scene *s, const char *dir, struct repo_harvested *out, struct err *e);
 
 #endif

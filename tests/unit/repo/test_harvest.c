@@ -22,33 +22,6 @@
 
 /* The agent works in a copy of the checkout, as in an overlay over it. */
 static char *
-agent_copy(struct scene *s)
-{
-	auto_free char *dir = scene_checkout(s);
-	char *copy = mem_fmt("%s/agent", s->dir);
-	const char *cp[] = { "/bin/cp", "-a", dir, copy, NULL };
-
-	assert_int_equal(scene_run("/", cp, NULL, NULL, 0, NULL), 0);
-	return copy;
-}
-
-static void
-agent_commit(const char *dir)
-{
-	scene_git(dir, "add -A", NULL);
-	scene_git(dir, "commit -q --allow-empty -m agent", NULL);
-}
-
-static int
-harvest(struct scene *s, const char *dir, struct repo_harvested *out, struct err *e)
-{
-	struct repo_harvest h = scene_harvest(s);
-	auto_fd int fd = scene_bundle(s, dir, "HEAD");
-
-	return repo_harvest(&h, fd, out, e);
-}
-
-static char *
 ask(const char *git_dir, const char *args)
 {
 	struct buf out = BUF_INIT(MIB(4));
@@ -61,7 +34,7 @@ static void
 changes_become_our_commit(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	struct repo_harvested got = { 0 };
 	struct err e = { 0 };
 
@@ -69,8 +42,8 @@ changes_become_our_commit(void **state)
 	scene_write(dir, "new/file.txt", "one\ntwo\n");
 	auto_free char *readme = mem_fmt("%s/README.md", dir);
 	assert_int_equal(unlink(readme), 0);
-	agent_commit(dir);
-	if (harvest(s, dir, &got, &e) < 0)
+	scene_agent_commit(dir);
+	if (scene_take(s, dir, &got, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(got.files, 3);
 	assert_int_equal(got.insertions, 3);
@@ -95,23 +68,23 @@ static void
 the_same_input_gives_the_same_commit(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	struct repo_harvested first = { 0 };
 	struct repo_harvested second = { 0 };
 	struct repo_harvested third = { 0 };
 	struct err e = { 0 };
 
 	scene_write(dir, "src/widget.c", "int widget = 1;\n");
-	agent_commit(dir);
-	assert_int_equal(harvest(s, dir, &first, &e), 0);
-	assert_int_equal(harvest(s, dir, &second, &e), 0);
+	scene_agent_commit(dir);
+	assert_int_equal(scene_take(s, dir, &first, &e), 0);
+	assert_int_equal(scene_take(s, dir, &second, &e), 0);
 	assert_string_equal(first.sha, second.sha);
 	/* Another quarantine, and an agent that made two commits of another date of it. */
 	struct repo_harvest h = scene_harvest(s);
 	assert_int_equal(fs_remove_tree(h.quarantine, &e), 0);
 	scene_git(dir, "commit -q --allow-empty --amend -m other --date=1700000000", NULL);
 	scene_git(dir, "commit -q --allow-empty -m more", NULL);
-	assert_int_equal(harvest(s, dir, &third, &e), 0);
+	assert_int_equal(scene_take(s, dir, &third, &e), 0);
 	assert_string_equal(first.sha, third.sha);
 	repo_harvested_finish(&first);
 	repo_harvested_finish(&second);
@@ -122,12 +95,12 @@ static void
 no_change_is_no_commit(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	struct repo_harvested got = { 0 };
 	struct err e = { 0 };
 
-	agent_commit(dir);
-	assert_int_equal(harvest(s, dir, &got, &e), 0);
+	scene_agent_commit(dir);
+	assert_int_equal(scene_take(s, dir, &got, &e), 0);
 	assert_null(got.sha);
 	assert_int_equal(got.files, 0);
 	repo_harvested_finish(&got);
@@ -137,7 +110,7 @@ static void
 the_layer_makes_the_harvested_tree(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	struct repo_harvested got = { 0 };
 	struct repo_harvest h = scene_harvest(s);
 	struct err e = { 0 };
@@ -158,8 +131,8 @@ the_layer_makes_the_harvested_tree(void **state)
 	scene_write(dir, "README.md/inner", "now a directory\n");
 	auto_free char *old_link = mem_fmt("%s/link", dir);
 	assert_int_equal(unlink(old_link), 0);
-	agent_commit(dir);
-	if (harvest(s, dir, &got, &e) < 0)
+	scene_agent_commit(dir);
+	if (scene_take(s, dir, &got, &e) < 0)
 		fail_msg("%s", e.text);
 	auto_free char *d_run = mem_fmt("%s/run.sh", h.delta_dir);
 	auto_free char *d_gone = mem_fmt("%s/link", h.delta_dir);
@@ -185,7 +158,7 @@ static void
 a_directory_that_goes_is_one_whiteout(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	auto_free char *src = mem_fmt("%s/src", dir);
 	auto_free char *link = mem_fmt("%s/link", dir);
 	struct repo_harvest h = scene_harvest(s);
@@ -195,8 +168,8 @@ a_directory_that_goes_is_one_whiteout(void **state)
 
 	assert_int_equal(fs_remove_tree(src, &e), 0);
 	assert_int_equal(unlink(link), 0);
-	agent_commit(dir);
-	assert_int_equal(harvest(s, dir, &got, &e), 0);
+	scene_agent_commit(dir);
+	assert_int_equal(scene_take(s, dir, &got, &e), 0);
 	assert_int_equal(got.files, 3);
 	auto_free char *d_src = mem_fmt("%s/src", h.delta_dir);
 	assert_int_equal(lstat(d_src, &st), 0);
@@ -210,7 +183,7 @@ static void
 mounted_over_the_checkout_it_is_the_commit(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	auto_free char *base = repo_checkout_path(s->trees, s->base);
 	struct repo_harvest h = scene_harvest(s);
 	struct repo_harvested got = { 0 };
@@ -226,8 +199,8 @@ mounted_over_the_checkout_it_is_the_commit(void **state)
 	scene_write(dir, "a/b/c", "new\n");
 	auto_free char *link = mem_fmt("%s/link", dir);
 	assert_int_equal(unlink(link), 0);
-	agent_commit(dir);
-	if (harvest(s, dir, &got, &e) < 0)
+	scene_agent_commit(dir);
+	if (scene_take(s, dir, &got, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(mkdir(at, 0755), 0);
 	auto_free char *layers = mem_fmt("lowerdir=%s:%s", h.delta_dir, base);
@@ -250,7 +223,7 @@ protected_paths_need_a_human(void **state)
 	struct scene *s = *state;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		auto_free char *dir = agent_copy(s);
+		auto_free char *dir = scene_agent(s);
 		struct repo_harvest h = scene_harvest(s);
 		struct strs protect = { 0 };
 		struct repo_harvested got = { 0 };
@@ -259,7 +232,7 @@ protected_paths_need_a_human(void **state)
 		strs_add(&protect, "deploy/**");
 		h.protect = &protect;
 		scene_write(dir, names[i], "mine\n");
-		agent_commit(dir);
+		scene_agent_commit(dir);
 		auto_fd int fd = scene_bundle(s, dir, "HEAD");
 		assert_int_equal(repo_harvest(&h, fd, &got, &e), ERR_DENIED);
 		auto_free char *want = mem_fmt("%s: protected path", names[i]);
@@ -274,7 +247,7 @@ static void
 a_repository_may_open_what_is_protected_by_default(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	struct repo_harvest h = scene_harvest(s);
 	auto_strs struct strs protect = { 0 };
 	struct repo_harvested got = { 0 };
@@ -283,38 +256,9 @@ a_repository_may_open_what_is_protected_by_default(void **state)
 	strs_add(&protect, "!.github/workflows/**");
 	h.protect = &protect;
 	scene_write(dir, ".github/workflows/ci.yml", "mine\n");
-	agent_commit(dir);
+	scene_agent_commit(dir);
 	auto_fd int fd = scene_bundle(s, dir, "HEAD");
 	assert_int_equal(repo_harvest(&h, fd, &got, &e), 0);
-	repo_harvested_finish(&got);
-}
-
-/* The message of the box's commit is its word: only what it says of submodules that are there. */
-static void
-changes_inside_submodules_are_told(void **state)
-{
-	struct scene *s = *state;
-	struct repo_harvested got = { 0 };
-	struct err e = { 0 };
-	static const char message[] =
-		"submodule x\nsubmodule README.md\nsubmodule ../y\nsubmodule \nsubmodule /x\nx\n";
-
-	scene_write(s->work, ".gitmodules", "[submodule \"x\"]\n\tpath = x\n\turl = ../x\n");
-	auto_free char *link = mem_fmt("update-index --add --cacheinfo 160000,%s,x", s->base);
-	scene_git(s->work, "add .gitmodules", NULL);
-	scene_git(s->work, link, NULL);
-	scene_git(s->work, "commit -q -m more", NULL);
-	auto_buf struct buf out = BUF_INIT(KIB(1));
-	scene_git(s->work, "rev-parse HEAD", &out);
-	memcpy(s->base, buf_str(&out), sizeof(s->base));
-	scene_mirror(s);
-	auto_free char *dir = agent_copy(s);
-	scene_write(dir, "new.txt", "x\n");
-	scene_git(dir, "add -A", NULL);
-	scene_git_in(dir, "commit -q -F -", message, strlen(message), NULL);
-	assert_int_equal(harvest(s, dir, &got, &e), 0);
-	assert_string_equal(
-		got.notes, "What was changed inside the submodule x is not in the commit.");
 	repo_harvested_finish(&got);
 }
 
@@ -323,7 +267,7 @@ static void
 a_seal_adds_a_signature_and_nothing_else(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	struct repo_harvest h = scene_harvest(s);
 	struct repo_harvested got = { 0 };
 	char *sealed = NULL;
@@ -333,8 +277,8 @@ a_seal_adds_a_signature_and_nothing_else(void **state)
 		"-----BEGIN SSH SIGNATURE-----\nQUJD\n-----END SSH SIGNATURE-----\n";
 
 	scene_write(dir, "src/widget.c", "int widget = 1;\n");
-	agent_commit(dir);
-	assert_int_equal(harvest(s, dir, &got, &e), 0);
+	scene_agent_commit(dir);
+	assert_int_equal(scene_take(s, dir, &got, &e), 0);
 	auto_free char *cat = mem_fmt("cat-file commit %s", got.sha);
 	auto_free char *plain = ask(h.quarantine, cat);
 	assert_int_equal(strncmp(got.payload, plain, strlen(plain)), 0);
@@ -383,19 +327,19 @@ odd_names_of_the_repository_itself_may_stay(void **state)
 		scene_write(s->work, odd[i], "odd\n");
 	scene_commit(s, "odd", s->base);
 	scene_mirror(s);
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	scene_write(dir, "README.md", "changed beside them\n");
 	scene_write(dir, "x/more", "changed beside them\n");
 	scene_write(dir, odd[0], "and one of them\n");
-	agent_commit(dir);
-	if (harvest(s, dir, &got, &e) < 0)
+	scene_agent_commit(dir);
+	if (scene_take(s, dir, &got, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(got.files, 3);
 	repo_harvested_finish(&got);
 	/* But no new one. */
 	scene_write(dir, "other\\slash", "odd\n");
-	agent_commit(dir);
-	assert_int_equal(harvest(s, dir, &got, &e), ERR_DENIED);
+	scene_agent_commit(dir);
+	assert_int_equal(scene_take(s, dir, &got, &e), ERR_DENIED);
 }
 
 static void
@@ -424,7 +368,7 @@ static void
 what_the_agent_plants_runs_nothing(void **state)
 {
 	struct scene *s = *state;
-	auto_free char *dir = agent_copy(s);
+	auto_free char *dir = scene_agent(s);
 	auto_free char *mark = mem_fmt("%s/ran", s->dir);
 	auto_free char *script = mem_fmt("#!/bin/sh\ntouch %s\n", mark);
 	auto_free char *program = mem_fmt("%s/program", s->dir);
@@ -440,7 +384,7 @@ what_the_agent_plants_runs_nothing(void **state)
 	struct err e = { 0 };
 
 	scene_write(dir, "src/widget.c", "int widget = 1;\n");
-	agent_commit(dir);
+	scene_agent_commit(dir);
 	auto_fd int fd = scene_bundle(s, dir, "HEAD");
 	scene_write(s->dir, "program", script);
 	assert_int_equal(chmod(program, 0755), 0);
@@ -470,7 +414,6 @@ main(void)
 		TEST(mounted_over_the_checkout_it_is_the_commit),
 		TEST(protected_paths_need_a_human),
 		TEST(a_repository_may_open_what_is_protected_by_default),
-		TEST(changes_inside_submodules_are_told),
 		TEST(a_seal_adds_a_signature_and_nothing_else),
 		TEST(a_transcript_becomes_the_same_commit_each_time),
 		TEST(odd_names_of_the_repository_itself_may_stay),

@@ -319,31 +319,6 @@ add_extra(struct row_list *list, const char *path, const char *git_dir, const ch
 	m->sha = mem_str(sha);
 }
 
-/* Checkout and layer in one directory, as an overlay shows them. */
-static char *
-overlay(struct scene *s, const char *checkout, const char *layer)
-{
-	auto_free char *box = mem_fmt("%s/box", s->dir);
-	auto_free char *from = mem_fmt("%s/.", layer);
-	const char *base[] = { "/bin/cp", "-a", checkout, box, NULL };
-	const char *over[] = { "/bin/cp", "-a", "--remove-destination", from, box, NULL };
-
-	assert_int_equal(fs_remove_tree(box, NULL), 0);
-	assert_int_equal(scene_run("/", base, NULL, NULL, 0, NULL), 0);
-	assert_int_equal(scene_run("/", over, NULL, NULL, 0, NULL), 0);
-	return steal_ptr(&box);
-}
-
-static void
-assert_git(const char *dir, const char *args, const char *want)
-{
-	auto_buf struct buf out = BUF_INIT(KIB(64));
-
-	scene_git(dir, args, &out);
-	if (strcmp(buf_str(&out), want) != 0)
-		fail_msg("git %s: %s", args, buf_str(&out));
-}
-
 static void
 a_box_sees_what_submodule_update_leaves(void **state)
 {
@@ -366,25 +341,25 @@ a_box_sees_what_submodule_update_leaves(void **state)
 	assert_true(repo_extra_wanted(s->trees, s->base, REPO_EXTRA_MODULES));
 	assert_false(repo_extra_wanted(s->trees, s->base, REPO_EXTRA_LFS));
 	auto_free char *name = repo_extra_name(s->trees, s->base, "s");
-	struct repo_extra x = { s->trees, s->base, name, &modules, "one note", false };
+	struct repo_extra x = { s->trees, s->base, name, &modules, NULL, "one note", false };
 	if (repo_extra_make(&x, &e) < 0)
 		fail_msg("%s", e.text);
 	auto_free char *layer = repo_extra_path(s->trees, s->base, name);
-	auto_free char *box = overlay(s, checkout, layer);
+	auto_free char *box = scene_overlay(s, checkout, layer);
 	auto_free char *in_lib = mem_fmt("%s/vendor/lib", box);
 	auto_free char *in_inner = mem_fmt("%s/vendor/lib/src/inner", box);
-	assert_git(box, "status --porcelain", "");
+	scene_assert_git(box, "status --porcelain", "");
 	auto_free char *ready = mem_fmt(" %s vendor/lib (%.7s)", lib, lib);
-	assert_git(box, "submodule status", ready);
-	assert_git(box, "submodule update --init --recursive", "");
-	assert_git(in_lib, "rev-parse HEAD", lib);
-	assert_git(in_lib, "status --porcelain", "");
-	assert_git(in_lib, "fsck --strict", "");
-	assert_git(in_inner, "rev-parse HEAD", inner);
-	assert_git(in_inner, "status --porcelain", "");
-	assert_git(in_lib, "config submodule.in.url", FORGE "/acme/in.git");
+	scene_assert_git(box, "submodule status", ready);
+	scene_assert_git(box, "submodule update --init --recursive", "");
+	scene_assert_git(in_lib, "rev-parse HEAD", lib);
+	scene_assert_git(in_lib, "status --porcelain", "");
+	scene_assert_git(in_lib, "fsck --strict", "");
+	scene_assert_git(in_inner, "rev-parse HEAD", inner);
+	scene_assert_git(in_inner, "status --porcelain", "");
+	scene_assert_git(in_lib, "config submodule.in.url", FORGE "/acme/in.git");
 	scene_write(box, "vendor/lib/file.txt", "changed\n");
-	assert_git(box, "status --porcelain", " M vendor/lib");
+	scene_assert_git(box, "status --porcelain", " M vendor/lib");
 	/* The same files, not other ones. */
 	auto_free char *mine = mem_fmt("%s/vendor/lib/src/deep/x.c", layer);
 	struct stat st;
@@ -401,7 +376,7 @@ a_layer_is_found_again(void **state)
 	auto_free char *notes = NULL;
 	struct err e = { 0 };
 
-	struct repo_extra x = { s->trees, s->base, "extra.s.0", &none, NULL, false };
+	struct repo_extra x = { s->trees, s->base, "extra.s.0", &none, NULL, NULL, false };
 	assert_int_equal(repo_extra_make(&x, &e), ERR_MISSING); /* no checkout */
 	free(scene_checkout(s));
 	assert_null(repo_extra_find(s->trees, s->base, "s", &notes));
