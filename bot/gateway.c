@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/gateway_conn.h"
 #include "bot/roles.h"
 
 #include <errno.h>
@@ -46,6 +47,8 @@ struct gateway {
 	struct key *keys;
 	struct question *questions;
 	struct gateway_box *boxes;
+	struct cache *cache;
+	struct flight *flights;
 };
 
 const struct config *
@@ -64,6 +67,18 @@ struct http *
 gateway_http(const struct gateway *g)
 {
 	return g->http;
+}
+
+struct cache *
+gateway_cache(const struct gateway *g)
+{
+	return g->cache;
+}
+
+struct flight **
+gateway_flights(struct gateway *g)
+{
+	return &g->flights;
 }
 
 /* ---- keys ---- */
@@ -382,6 +397,8 @@ on_box_close(struct gateway *g, struct msg *m)
 
 /* ---- the role ---- */
 
+static const char *const WRITES[] = { "cache", NULL };
+
 static void
 on_msg(struct role_ctx *r, enum role from, struct msg *m)
 {
@@ -400,6 +417,18 @@ on_config(struct role_ctx *r)
 	forget_keys(g);
 }
 
+/* Without one all is as before, only slower. */
+static void
+open_cache(struct gateway *g)
+{
+	auto_free char *dir = role_path(g->role->config, WRITES[0]);
+	struct err e = { 0 };
+
+	if (g->role->config->registry_cache_bytes > 0 &&
+		cache_create(dir, g->role->config->registry_cache_bytes, &g->cache, &e) < 0)
+		log_err(LOG_LEVEL_ERROR, NULL, "gateway.no_cache", &e);
+}
+
 static int
 start(struct role_ctx *r, struct err *e)
 {
@@ -407,6 +436,7 @@ start(struct role_ctx *r, struct err *e)
 
 	g->role = r;
 	r->own = g;
+	open_cache(g);
 	return http_create(r->loop, &g->http, e);
 }
 
@@ -418,6 +448,7 @@ stop(struct role_ctx *r)
 	while (g->boxes)
 		box_destroy(g->boxes);
 	http_destroy(g->http);
+	cache_destroy(g->cache);
 	forget_keys(g);
 	free(g);
 	r->own = NULL;
@@ -428,6 +459,7 @@ const struct role_spec ROLE_SPEC_GATEWAY = {
 	.role = ROLE_GATEWAY,
 	.net = CONFINE_NET_OUT,
 	.resolves = true,
+	.writes = WRITES,
 	.files_max = 16384,
 	.start = start,
 	.on_msg = on_msg,

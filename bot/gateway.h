@@ -43,6 +43,8 @@ struct gateway_box {
 const struct config *gateway_config(const struct gateway *g);
 struct loop *gateway_loop(const struct gateway *g);
 struct http *gateway_http(const struct gateway *g);
+struct cache *gateway_cache(const struct gateway *g); /* or NULL */
+struct flight **gateway_flights(struct gateway *g);
 void gateway_box_blocked(struct gateway_box *b, const char *host, const char *why);
 void gateway_box_conn_ended(struct gateway_box *b);
 

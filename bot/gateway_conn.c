@@ -346,6 +346,7 @@ gateway_conn_destroy(struct gateway_conn *c)
 
 	tunnel_destroy(c->tunnel);
 	conn_cancel_upstream(c);
+	keep_done(c, false);
 	meter_end(c, c->head_sent ? c->status : 0);
 	set_timer(c, 0);
 	b->held_bytes -= c->held;

@@ -7,6 +7,7 @@
 #define BOT_GATEWAY_CONN_H
 
 #include "bot/gateway.h"
+#include "bot/gateway_keep.h"
 #include "bot/gateway_tunnel.h"
 
 enum conn_state {
@@ -38,6 +39,7 @@ struct gateway_conn {
 	struct gateway_metering metering;
 
 	struct gateway_tunnel *tunnel;
+	struct gateway_keeping keeping;
 	uint64_t key_id;
 	struct http_call *call;
 	bool is_paused;
@@ -61,5 +63,12 @@ void conn_said_all(struct gateway_conn *c);
 void conn_send_upstream(struct gateway_conn *c);
 void conn_cancel_upstream(struct gateway_conn *c);
 void conn_resume_upstream(struct gateway_conn *c); /* out has room again */
+
+/* An answer on its way to the box, from upstream or from the cache. conn_up_data returns ERR_BUSY
+ * if nothing was taken. */
+bool conn_has_room(const struct gateway_conn *c);
+void conn_up_head(struct gateway_conn *c, const struct http_reply *r);
+int conn_up_data(struct gateway_conn *c, const char *data, size_t len);
+void conn_up_end(struct gateway_conn *c, bool is_whole);
 
 #endif

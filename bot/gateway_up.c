@@ -34,10 +34,9 @@ turns(const struct gateway_conn *c)
 	return c->route.rewrites[0].from != NULL;
 }
 
-static void
-on_head(void *ctx, const struct http_reply *r)
+void
+conn_up_head(struct gateway_conn *c, const struct http_reply *r)
 {
-	struct gateway_conn *c = ctx;
 	bool has_body = r->status != 204 && r->status != 304 && !str_eq(c->route.method, "HEAD");
 	/* What is turned changes its length. */
 	const char *length = turns(c) ? NULL : http_reply_header(r, "content-length");
@@ -58,6 +57,15 @@ on_head(void *ctx, const struct http_reply *r)
 		(void)buf_adds(&c->out, "transfer-encoding: chunked\r\n");
 	(void)buf_adds(&c->out, "connection: close\r\n\r\n");
 	conn_wants_write(c);
+}
+
+static void
+on_head(void *ctx, const struct http_reply *r)
+{
+	struct gateway_conn *c = ctx;
+
+	keep_head(c, r);
+	conn_up_head(c, r);
 }
 
 static void
@@ -97,13 +105,17 @@ cut_answer(struct gateway_conn *c)
 	conn_said_all(c);
 }
 
-/* A piece of curl's is at most 16 KiB, so out, which has room for a megabyte, is never full. */
-static int
-on_data(void *ctx, const char *data, size_t len)
+bool
+conn_has_room(const struct gateway_conn *c)
 {
-	struct gateway_conn *c = ctx;
+	return c->out.len <= OUT_HIGH;
+}
 
-	if (c->out.len > OUT_HIGH) {
+/* A piece of curl's is at most 16 KiB, so out, which has room for a megabyte, is never full. */
+int
+conn_up_data(struct gateway_conn *c, const char *data, size_t len)
+{
+	if (!conn_has_room(c)) {
 		c->is_paused = true;
 		return ERR_BUSY;
 	}
@@ -113,16 +125,38 @@ on_data(void *ctx, const char *data, size_t len)
 	} else {
 		send_piece(c, data, len);
 	}
-	if (!meter_feed(c, data, len)) {
-		cut_answer(c);
-		return ERR_LIMIT;
-	}
 	conn_wants_write(c);
 	return c->out.is_full || c->turning.is_full ? ERR_LIMIT : 0;
 }
 
+static int
+on_data(void *ctx, const char *data, size_t len)
+{
+	struct gateway_conn *c = ctx;
+	int rc = conn_up_data(c, data, len);
+
+	if (rc == ERR_BUSY)
+		return rc;
+	keep_data(c, data, len);
+	if (!meter_feed(c, data, len)) {
+		cut_answer(c);
+		return ERR_LIMIT;
+	}
+	return rc;
+}
+
 /* An answer that broke off ends without its last chunk, or short of its length: the box must not
  * take it for a whole one. */
+void
+conn_up_end(struct gateway_conn *c, bool is_whole)
+{
+	if (is_whole && turns(c))
+		send_turned(c, true);
+	if (is_whole && c->chunks_out)
+		(void)buf_adds(&c->out, "0\r\n\r\n");
+	conn_said_all(c);
+}
+
 static void
 on_done(void *ctx, const struct http_reply *r, const struct err *e)
 {
@@ -130,20 +164,16 @@ on_done(void *ctx, const struct http_reply *r, const struct err *e)
 
 	c->call = NULL;
 	log_call(c, r->status, e);
+	keep_done(c, r->status != 0);
 	/* What was never sent cost nothing. */
 	if (c->head_sent)
 		meter_end(c, c->status);
 	else
 		meter_end(c, r->was_sent ? 0 : 502);
-	if (r->status == 0 && !c->head_sent) {
+	if (r->status == 0 && !c->head_sent)
 		conn_answer(c, 502, "no answer from upstream");
-		return;
-	}
-	if (r->status != 0 && turns(c))
-		send_turned(c, true);
-	if (r->status != 0 && c->chunks_out)
-		(void)buf_adds(&c->out, "0\r\n\r\n");
-	conn_said_all(c);
+	else
+		conn_up_end(c, r->status != 0);
 }
 
 /* ---- the request ---- */
@@ -193,7 +223,7 @@ conn_send_upstream(struct gateway_conn *c)
 {
 	if (c->route.kind == ROUTE_MODEL)
 		c->key_id = gateway_key(c->box->g, c->route.provider, on_key, c);
-	else
+	else if (!keep_begin(c))
 		send_request(c, NULL);
 }
 
@@ -214,4 +244,5 @@ conn_resume_upstream(struct gateway_conn *c)
 	c->is_paused = false;
 	if (c->call)
 		http_call_resume(c->call);
+	keep_resume(c);
 }

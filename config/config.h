@@ -78,8 +78,9 @@ struct config {
 	struct row_list forges;     /* struct config_forge */
 	struct row_list models;     /* struct config_model */
 	struct row_list registries; /* struct config_registry */
-	struct strs network;        /* hosts that repositories may open, and *.domain */
-	char *agent;                /* name of the default agent: always a row of agents */
+	int64_t registry_cache_bytes;
+	struct strs network;    /* hosts that repositories may open, and *.domain */
+	char *agent;            /* name of the default agent: always a row of agents */
 	struct row_list agents; /* struct config_agent; every built-in kind but command has a row */
 	char *sandbox_tier_min; /* userns, none */
 	struct strs sandbox_tools;

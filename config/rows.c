@@ -72,6 +72,7 @@ const struct row CONFIG_ROWS[] = {
 	ROW_L(struct config, models, "models", CONFIG_NAMES_MAX, MODEL_ROWS, struct config_model),
 	ROW_L(struct config, registries, "registries", CONFIG_NAMES_MAX, REGISTRY_ROWS,
 		struct config_registry),
+	ROW_I(struct config, registry_cache_bytes, "registry_cache"),
 	ROW_SS(struct config, network, "network", LIMIT_NAME_BYTES, LIST_MAX),
 	ROW_S(struct config, agent, "agent", LIMIT_NAME_BYTES),
 	ROW_L(struct config, agents, "agents", CONFIG_NAMES_MAX, AGENT_ROWS, struct config_agent),

@@ -190,6 +190,13 @@ static const struct setting SERVER[] = {
 			"`go` (a module proxy); `apt` and names of your own are reached as "
 			"`http://` by their own address. `npm: <url>` is short for `npm: { url: "
 			"<url> }`." },
+	{ .path = "registry_cache",
+		.type = SETTING_SIZE,
+		.min = 0,
+		.max = (int64_t)1 << 44,
+		.def = "4GiB",
+		.help = "How much of what registries answered is kept on disk for all boxes. 0: "
+			"nothing." },
 	{ .path = "network",
 		.type = SETTING_HOST,
 		.is_list = true,
