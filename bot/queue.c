@@ -195,6 +195,9 @@ tick(void *ctx)
 	q->tick_timer = NULL;
 	if (q->is_stopping)
 		return;
+	if (!q->is_busy && !q->is_open)
+		q->db->rest(q->store);
+	q->is_busy = false;
 	queue_dispatch_tick(q);
 	if (++q->ticks % SWEEP_TICKS == 0 && queue_begin(q) == 0 && sweep(q, &e) < 0)
 		queue_fatal(q, "task.sweep", &e);

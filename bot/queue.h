@@ -93,6 +93,7 @@ struct queue {
 	/* The round. */
 	bool is_open; /* a transaction is open */
 	bool is_intake_only;
+	bool is_busy; /* something was committed since the last tick */
 	struct loop_timer *round_timer;
 	unsigned wake;
 	struct {

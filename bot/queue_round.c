@@ -43,6 +43,7 @@ commit(struct queue *q, struct err *e)
 	if (!q->is_open)
 		return 0;
 	q->is_open = false;
+	q->is_busy = true;
 	return q->db->commit(q->store, e);
 }
 

@@ -19,9 +19,11 @@
 #define BUSY_MS        5000
 #define WAL_KEEP_BYTES "67108864" /* what stays of the log after a checkpoint */
 
-/* A checkpoint is two more fsyncs before the next answer; fewer of them also write a page that
- * changed often fewer times. 16 MiB of log are read again after a crash in a blink. */
-#define WAL_PAGES "4096"
+/* A checkpoint is two more fsyncs before the next answer, so from the small number of pages on it
+ * is done at rest, and only from the large one on in a commit. 64 MiB of log are read again in a
+ * blink after a crash. */
+#define LOG_PAGES_REST 1000
+#define LOG_PAGES_MAX  16384
 
 static int
 exec(struct sqlite *s, const char *sql, struct err *e)
@@ -62,6 +64,27 @@ open_lock(const char *dir, int *out_fd, struct err *e)
 	return 0;
 }
 
+/* Without effect on what is durable, so an error is left to the next commit that meets it. */
+static void
+checkpoint(struct sqlite *s)
+{
+	s->log_pages = 0;
+	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+static int
+on_commit(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite *s = ctx;
+
+	(void)db;
+	(void)name;
+	s->log_pages = pages;
+	if (pages >= LOG_PAGES_MAX)
+		checkpoint(s);
+	return SQLITE_OK;
+}
+
 /* The file exists before SQLite opens it, so that its mode is ours; the log takes the mode over. */
 static int
 open_db(struct sqlite *s, const char *path, struct err *e)
@@ -79,6 +102,7 @@ open_db(struct sqlite *s, const char *path, struct err *e)
 			     : err_set(e, ERR_SYSTEM, "%s: %s", path, sqlite3_errstr(rc));
 	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_wal_hook(s->db, on_commit, s); /* instead of SQLite's own, at 1000 pages */
 	return 0;
 }
 
@@ -88,8 +112,7 @@ set_modes(struct sqlite *s, const struct store_conf *c, struct err *e)
 	auto_stmt sqlite3_stmt *st = NULL;
 	int rc = exec(s,
 		"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
-		"PRAGMA journal_size_limit = " WAL_KEEP_BYTES
-		"; PRAGMA wal_autocheckpoint = " WAL_PAGES,
+		"PRAGMA journal_size_limit = " WAL_KEEP_BYTES,
 		e);
 
 	if (rc == 0)
@@ -236,6 +259,15 @@ sqlite_commit(struct store *st, struct err *e)
 	return 0;
 }
 
+static void
+sqlite_rest(struct store *st)
+{
+	struct sqlite *s = sqlite_of(st);
+
+	if (s->log_pages >= LOG_PAGES_REST && sqlite3_get_autocommit(s->db))
+		checkpoint(s);
+}
+
 static int
 sqlite_part_begin(struct store *st, struct err *e)
 {
@@ -270,6 +302,7 @@ const struct store_driver STORE_SQLITE = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.rest = sqlite_rest,
 	.part_begin = sqlite_part_begin,
 	.part_keep = sqlite_part_keep,
 	.part_undo = sqlite_part_undo,

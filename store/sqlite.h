@@ -19,6 +19,7 @@ struct sqlite {
 	struct store base; /* first: a struct store * of ours points here */
 	sqlite3 *db;
 	int lock_fd;
+	int log_pages; /* of the write-ahead log, as of the last commit or checkpoint */
 	struct pack *pack;
 	struct {
 		char *sql;

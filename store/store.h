@@ -162,6 +162,10 @@ struct store_driver {
 	int (*commit)(struct store *s, struct err *e);
 	void (*rollback)(struct store *s);
 
+	/* To be called outside of a transaction while nobody waits: what would otherwise be done by
+	 * a commit, much later. */
+	void (*rest)(struct store *s);
+
 	/* A part of the open transaction that can be undone alone. Not nested. */
 	int (*part_begin)(struct store *s, struct err *e);
 	int (*part_keep)(struct store *s, struct err *e);

@@ -345,6 +345,75 @@ an_older_schema_is_brought_up_with_its_rows(void **state)
 	}
 }
 
+static void
+fill(struct store *s, int64_t n, char tag)
+{
+	static char body[200000];
+	char guid[32];
+	char forge[] = "gh", event[] = "issues";
+	const struct delivery d = { .forge = forge, .guid = guid, .event = event };
+	int64_t id;
+
+	/* Bytes that zstd finds nothing in: what is committed has a known size. */
+	uint32_t x = (uint32_t)tag;
+	for (size_t i = 0; i < sizeof(body); i++)
+		body[i] = (char)((x = x * 1664525 + 1013904223) >> 24);
+	for (int64_t i = 0; i < n; i++) {
+		(void)snprintf(guid, sizeof(guid), "%c%lld", tag, (long long)i);
+		assert_int_equal(STORE_SQLITE.begin(s, NULL), 0);
+		assert_int_equal(
+			STORE_SQLITE.delivery_add(s, &d, body, sizeof(body), &id, NULL), 0);
+		assert_int_equal(STORE_SQLITE.commit(s, NULL), 0);
+	}
+}
+
+static off_t
+size_of_file(const struct rig *r)
+{
+	struct stat st;
+
+	assert_int_equal(stat(r->file, &st), 0);
+	return st.st_size;
+}
+
+static void
+the_log_is_written_back_at_rest(void **state)
+{
+	const struct rig *r = *state;
+	struct store *s = NULL;
+
+	assert_int_equal(open_at(r->dir, false, &s, NULL), 0);
+	STORE_SQLITE.rest(s);
+	off_t empty = size_of_file(r);
+	fill(s, 10, 'a');
+	STORE_SQLITE.rest(s); /* too little to be worth it */
+	assert_int_equal(size_of_file(r), empty);
+	fill(s, 20, 'b');
+	assert_int_equal(size_of_file(r), empty); /* not while somebody waits */
+	assert_int_equal(STORE_SQLITE.begin(s, NULL), 0);
+	STORE_SQLITE.rest(s);
+	assert_int_equal(size_of_file(r), empty); /* nor in a transaction */
+	STORE_SQLITE.rollback(s);
+	STORE_SQLITE.rest(s);
+	assert_true(size_of_file(r) > 30 * 200000);
+	STORE_SQLITE.close(s);
+}
+
+static void
+the_log_does_not_grow_for_ever(void **state)
+{
+	const struct rig *r = *state;
+	struct store *s = NULL;
+
+	assert_int_equal(open_at(r->dir, false, &s, NULL), 0);
+	off_t empty = size_of_file(r);
+	fill(s, 300, 'a');
+	assert_int_equal(size_of_file(r), empty);
+	fill(s, 50, 'b'); /* 64 MiB are passed */
+	assert_true(size_of_file(r) > 300 * 200000);
+	STORE_SQLITE.close(s);
+}
+
 int
 main(void)
 {
@@ -362,6 +431,8 @@ main(void)
 			a_migration_is_whole_or_absent_after_kill_9, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			nothing_acknowledged_is_lost_by_kill_9, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_log_is_written_back_at_rest, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_log_does_not_grow_for_ever, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
