@@ -48,6 +48,7 @@ struct found {
 	struct forge_event ev;
 	size_t n_missing;
 	bool has_failed;
+	bool nobody_knows; /* who set the label: the forge keeps no record of it */
 };
 
 static void look(void *ctx);
@@ -162,6 +163,10 @@ found_one_less(struct found *f)
 
 	if (--f->n_missing > 0)
 		return;
+	if (f->nobody_knows && !f->ev.actor) {
+		mem_set(&f->ev.actor, f->ev.author);
+		f->ev.actor_id = f->ev.author_id;
+	}
 	if (f->has_failed)
 		p->has_failed = true;
 	else
@@ -202,27 +207,29 @@ on_issue(struct queue *q, void *ctx, struct fact *fact)
 	f->ev.is_pull = a->is_pull;
 	strs_copy(&f->ev.labels, &a->labels);
 	f->ev.labels_known = f->ev.kind == EVENT_LABELS;
-	if (f->ev.kind == EVENT_LABELS && !f->ev.actor) {
-		mem_set(&f->ev.actor, a->author);
-		f->ev.actor_id = a->author_id;
-	}
 	found_one_less(f);
 }
 
+/* Who set the label, never who else is about: nobody acts with another's permission. A forge that
+ * does not know who did it (Gitea before 1.18) lets only those label who may write; there the
+ * author has to be one of them. */
 static void
 on_label_event(struct queue *q, void *ctx, struct fact *fact)
 {
 	struct found *f = ctx;
+	const struct queue_forge *forge = queue_forge_find(q, f->p->forge);
 
-	(void)q;
 	if (!fact) {
 		found_give_up(f);
 		return;
 	}
+	f->has_failed = f->has_failed || (fact->code != 0 && fact->code != ERR_MISSING);
 	if (fact->code == 0 && fact->answer.user) {
 		mem_set(&f->ev.actor, fact->answer.user);
 		f->ev.actor_id = fact->answer.user_id;
 		f->ev.actor_is_bot = fact->answer.user_is_bot;
+	} else {
+		f->nobody_knows = forge && !forge->handlers.caps->has_label_events;
 	}
 	found_one_less(f);
 }
@@ -249,7 +256,6 @@ ask(struct found *f, enum forge_op_kind kind, queue_fact_cb *cb)
 static void
 complete(struct queue_poll *p, struct forge_event *take_ev)
 {
-	const struct queue_forge *forge = queue_forge_find(p->q, p->forge);
 	struct found *f = mem_zero(sizeof(*f));
 
 	f->p = p;
@@ -260,7 +266,7 @@ complete(struct queue_poll *p, struct forge_event *take_ev)
 	f->ev.default_branch = mem_str(p->default_branch);
 	p->n_open++;
 	f->n_missing = 1;
-	if (f->ev.kind == EVENT_LABELS && forge && forge->handlers.caps->has_label_events)
+	if (f->ev.kind == EVENT_LABELS)
 		ask(f, OP_LABEL_EVENT, on_label_event);
 	ask(f, OP_ISSUE, on_issue);
 	found_one_less(f);

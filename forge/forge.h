@@ -121,7 +121,8 @@ enum forge_op_kind {
 	OP_STATUS_FIND,  /* sha, external_id: id of our check run, else ERR_MISSING; forges without
 			    checks: ERR_MISSING */
 	OP_ISSUES_LABELED, /* label, since_ms: items (number, title, updated_ms, is_pull) */
-	OP_COMMENTS_SINCE, /* since_ms: items (number, id, user, body, updated_ms) */
+	OP_COMMENTS_SINCE, /* since_ms: items (number, id, user, body, updated_ms); of those with
+			      "/agent" that nobody has edited: an edit gives no orders */
 	/* writes; each is named by a key that makes it idempotent */
 	OP_COMMENT_CREATE, /* number, body (starts with the marker): id, url */
 	OP_COMMENT_EDIT,   /* id, body; ERR_MISSING if somebody deleted it */

@@ -303,9 +303,11 @@ shape_add_comments(const struct dialect_reply *x)
 		const struct json *j = json_at(x->j, NULL, i);
 		const char *body = json_str(j, "body");
 		int64_t updated = shape_time(j, "updated_at");
+		int64_t created = shape_time(j, "created_at");
 		struct forge_item *item;
 
-		if (!body || !strstr(body, "/agent") || strlen(body) > LIMIT_BODY_BYTES) {
+		if (!body || !strstr(body, "/agent") || strlen(body) > LIMIT_BODY_BYTES ||
+			(created && created < updated)) {
 			if (updated > x->a->updated_ms)
 				x->a->updated_ms = updated;
 			continue;

@@ -30,6 +30,17 @@ for (const [name, wish] of Object.entries(FORGES)) {
         assert.equal(over, 'agent:done');
         assert.equal(sticky(issue, bot).length, 1);
         assert.equal((await tasks(w)).length, 2);
+
+        // It counts who set the label, not who wrote the issue; and an edit gives no orders.
+        const wish = { repo, title: 'By a stranger', as: 'mallory' };
+        const theirs = (await forge.do('issues', wish)).number;
+        const said = { repo, number: theirs, body: 'nothing yet', as: 'alice' };
+        const { id } = await forge.do('comment', said);
+        await forge.do('clock', { offset_s: 2 });
+        await forge.do('comment/edit', { repo, id, body: '/agent run away', as: 'alice' });
+        await forge.do('label', { repo, number: theirs, label: 'agent', as: 'alice' });
+        await assertDone(forge, repo, theirs);
+        assert.equal((await tasks(w)).length, 3);
         const deliveries = (await forge.truth()).filter((l) => l.kind === 'delivery');
         assert.deepEqual(deliveries, [], 'nothing was delivered');
       },

@@ -43,6 +43,7 @@ struct rig {
 	char *body;
 	bool label_is_there;
 	int64_t label_event;
+	int64_t label_code;         /* of the question who set it; not 0: no answer */
 	char *comment;              /* of OP_COMMENT; NULL: it is gone */
 	char *new_body;             /* what the body is from the end of the attempt on */
 	int64_t new_permission;     /* of "writer" from then on; -1: the same */

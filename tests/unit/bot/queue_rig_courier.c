@@ -184,6 +184,10 @@ courier_fact(struct rig *r, struct msg *m)
 			strs_add(&a.labels, "agent");
 		break;
 	case OP_LABEL_EVENT:
+		if (r->label_code) {
+			answer(r, m, r->label_code, &a);
+			return;
+		}
 		a.id = r->label_event;
 		a.user = mem_str("writer");
 		a.user_id = 5;

@@ -94,6 +94,38 @@ is_ignored(struct rig *r)
 	return rig_delivery_state(r, 1) == DELIVERY_IGNORED;
 }
 
+/* The author may write, but it is not known that he set the label: his permission is not borrowed.
+ */
+static void
+nobody_acts_with_anothers_permission(void **state)
+{
+	struct rig *r = *state;
+
+	r->author_permission = PERMISSION_WRITE;
+	r->label_code = ERR_BUSY;
+	put_label(r, 3, 1000);
+	rig_run(r, 300);
+	assert_int_equal(rig_state(r), -1);
+	r->label_code = 0;
+	rig_until(r, rig_is_quiet);
+
+	struct task t = rig_task(r);
+	assert_string_equal(t.actor, "writer");
+	task_finish(&t);
+}
+
+static void
+a_label_that_nobody_is_known_to_have_set_starts_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	r->author_permission = PERMISSION_WRITE;
+	r->label_code = ERR_MISSING;
+	put_label(r, 3, 1000);
+	rig_until(r, is_ignored);
+	assert_int_equal(rig_state(r), -1);
+}
+
 static void
 a_strangers_comment_starts_nothing(void **state)
 {
@@ -181,6 +213,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_label_that_is_seen_becomes_one_task),
 		T(what_was_seen_is_remembered_over_a_restart),
+		T(nobody_acts_with_anothers_permission),
+		T(a_label_that_nobody_is_known_to_have_set_starts_nothing),
 		T(a_strangers_comment_starts_nothing),
 		T(comments_that_are_not_for_us_are_not_even_stored),
 		T(a_forge_that_is_away_is_looked_at_later),
