@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -311,6 +312,7 @@ git_child_main(void)
 	int rc;
 
 	log_init(GIT_CHILD_ROLE, LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_NAME, GIT_CHILD_ROLE);
 	(void)umask(022);
 	rc = read_job(&job, &e);
 	if (rc == 0)

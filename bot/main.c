@@ -7,7 +7,6 @@
 #include "bot/command.h"
 #include "bot/git_child.h"
 #include "bot/role.h"
-#include "bot/shim.h"
 
 #include <errno.h>
 #include <sysexits.h>
@@ -19,7 +18,7 @@ run_role(int argc, char **argv)
 		return git_child_main();
 	if (argc != 2)
 		return command_usage("--role needs a name");
-	return str_eq(argv[1], "shim") ? shim_main() : role_main(argv[1]);
+	return role_main(argv[1]);
 }
 
 static int

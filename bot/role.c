@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -339,6 +340,7 @@ role_main(const char *name)
 		return EX_USAGE;
 	}
 	log_init(role_name((unsigned)role), LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_NAME, role_name((unsigned)role)); /* for ps and top */
 	rt.r.spec = ROLES[role];
 	int rc = runtime_init(&rt, &e);
 	if (rc == 0)

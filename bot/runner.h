@@ -26,7 +26,8 @@ struct runner {
 	struct role_ctx *role;
 	struct sandbox_probe probe;
 	char *tier; /* one line for the pull request */
-	char *dir;  /* <state_dir>/boxes */
+	char *dir;   /* <state_dir>/boxes */
+	int shim_fd; /* the shim's program; 0: not yet made */
 	struct attempt *attempts;
 	bool slots[BOX_SLOTS_MAX]; /* taken */
 	struct loop_timer *claim;
@@ -205,6 +206,8 @@ void layer_keep(struct attempt *a);
 
 /* ---- runner_shim.c ---- */
 
+/* Starts a shim in a directory, with the far end of a link. The pidfd is the caller's. */
+int shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e);
 int shim_start(struct attempt *a, struct err *e);
 
 /* Takes the descriptors (-1 = none). The end comes as attempt_step_done. */

@@ -5,6 +5,7 @@
 #include "bot/runner.h"
 
 #include "base/clean.h"
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -176,10 +177,32 @@ on_shim_exit(void *ctx, pid_t pid, struct loop_exit how)
 
 /* ---- start, steps, end ---- */
 
+extern const unsigned char shim_image_start[], shim_image_end[];
+
+int
+shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e)
+{
+	static const char *const argv[] = { "nightshift-shim", NULL };
+	struct spawn sp = SPAWN_INIT;
+	int rc = 0;
+
+	if (r->shim_fd <= 0)
+		rc = fs_memfd("shim", shim_image_start,
+			(size_t)(shim_image_end - shim_image_start), &r->shim_fd, e);
+	sp.argv = argv;
+	sp.exec_fd = r->shim_fd;
+	sp.cwd = dir;
+	sp.fds[0] = far;
+	sp.n_fds = 1;
+	sp.new_session = true;
+	if (rc == 0)
+		rc = spawn_start(&sp, pid, pidfd, e);
+	return rc < 0 ? err_wrap(e, rc, "shim") : 0;
+}
+
 int
 shim_start(struct attempt *a, struct err *e)
 {
-	const char *const argv[] = { a->r->role->exe, "--role", "shim", NULL };
 	struct msg_link_spec link = { .rules = WIRE_RULES,
 		.n_rules = WIRE_RULES_COUNT,
 		.self = ROLE_RUNNER,
@@ -191,7 +214,6 @@ shim_start(struct attempt *a, struct err *e)
 		.obj = &(struct wire_verdict){ .ok = true },
 		.blob = a->r->redactions.data,
 		.blob_len = a->r->redactions.len };
-	struct spawn sp = SPAWN_INIT;
 	int ends[2];
 	int pidfd;
 	pid_t pid;
@@ -201,14 +223,9 @@ shim_start(struct attempt *a, struct err *e)
 		return rc;
 	auto_fd int near = ends[0];
 	auto_fd int far = ends[1];
-	sp.argv = argv;
-	sp.cwd = a->dir;
-	sp.fds[0] = far;
-	sp.n_fds = 1;
-	sp.new_session = true;
-	rc = spawn_start(&sp, &pid, &pidfd, e);
+	rc = shim_spawn(a->r, a->dir, far, &pid, &pidfd, e);
 	if (rc < 0)
-		return err_wrap(e, rc, "shim");
+		return rc;
 	a->child_pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
 	a->child = loop_child_add(a->r->role->loop, pid, pidfd, on_shim_exit, a);
 	a->link = msg_link_create(a->r->role->loop, &link);

@@ -11,7 +11,6 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/spawn.h"
 
 #include <dirent.h>
 #include <string.h>
@@ -57,8 +56,6 @@ on_swept(void *ctx, pid_t pid, struct loop_exit how)
 static int
 sweep_spawn(struct sweep *w, struct err *e)
 {
-	const char *const argv[] = { w->r->role->exe, "--role", "shim", NULL };
-	struct spawn sp = SPAWN_INIT;
 	int ends[2];
 	int pidfd;
 	pid_t pid;
@@ -69,12 +66,7 @@ sweep_spawn(struct sweep *w, struct err *e)
 	auto_fd int near = ends[0]; /* closed when this returns */
 	(void)near;
 	auto_fd int far = ends[1];
-	sp.argv = argv;
-	sp.cwd = w->path;
-	sp.fds[0] = far;
-	sp.n_fds = 1;
-	sp.new_session = true;
-	rc = spawn_start(&sp, &pid, &pidfd, e);
+	rc = shim_spawn(w->r, w->path, far, &pid, &pidfd, e);
 	if (rc == 0)
 		w->child = loop_child_add(w->r->role->loop, pid, pidfd, on_swept, w);
 	return rc;

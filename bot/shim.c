@@ -396,6 +396,7 @@ shim_main(void)
 	struct err e = { 0 };
 
 	log_init("shim", LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_NAME, "shim");
 	auto_fd int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* One shim at a time in a directory: who cleans up behind a dead runner waits for the
 	 * living. */
@@ -405,11 +406,14 @@ shim_main(void)
 		return EX_OSERR;
 	}
 	int rc = shim_init(&s, &e);
+	bool has_runner = rc == 0;
 	if (rc == 0)
 		rc = loop_run(s.loop, &e);
 	if (rc < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
 	shim_finish(&s);
-	remove_layers();
+	/* Started by hand it is in somebody's directory, not in an attempt's. */
+	if (has_runner)
+		remove_layers();
 	return rc < 0 ? err_exit(rc) : EX_OK;
 }

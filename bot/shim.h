@@ -2,8 +2,9 @@
 /*
  * shim - the process that owns one attempt: its boxes, their terminal, the transcript.
  *
- * `nightshift --role shim`, started by the runner with an empty environment, in the attempt's own
- * directory, with one descriptor besides stderr: 3, a msg link. It runs one step after another:
+ * A small program of its own (shim_main.c), because every attempt starts one; the bot carries it
+ * inside. The runner starts it with an empty environment, in the attempt's own directory, with one
+ * descriptor besides stderr: 3, a msg link. It runs one step after another:
  *
  *	STEP         a box spec; descriptors: stdin, and stdout if it is not the terminal
  *	STEP_LISTEN  the box is built; with its listener, if it has one

@@ -29,7 +29,7 @@ function(ns_folder name)
 		list(APPEND patterns ${name}/${sub}/*.c)
 	endforeach()
 	file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${patterns})
-	list(REMOVE_ITEM sources ${name}/main.c)
+	list(REMOVE_ITEM sources ${name}/main.c ${${name}_APART})
 	if(NOT sources)
 		set(sources cmake/empty.c)
 	endif()
@@ -84,9 +84,29 @@ target_link_options(nightshift-init PRIVATE -static -s -Wl,--gc-sections,-z,noex
 set_target_properties(nightshift-init PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 ns_embed_program(sandbox init_image nightshift-init)
 
+# The shim: each attempt starts one, and to link forty shared libraries into the whole program takes
+# a processor ten milliseconds each time. So it is a program of its own, with the few that it needs,
+# and carried inside the binary like PID 1. What it speaks is the bot's too.
+file(GLOB shim_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} bot/shim*.c)
+list(REMOVE_ITEM shim_sources bot/shim_main.c)
+set(wire_sources bot/wire.c bot/wire_rows.c)
+add_library(wire STATIC ${wire_sources})
+target_link_libraries(wire PUBLIC forge store)
+ns_flags(wire)
+add_library(shim STATIC ${shim_sources})
+target_link_libraries(shim PUBLIC wire sandbox)
+ns_flags(shim)
+add_executable(nightshift-shim bot/shim_main.c)
+ns_flags(nightshift-shim)
+target_link_libraries(nightshift-shim PRIVATE shim)
+target_link_options(nightshift-shim PRIVATE
+	-Wl,--as-needed,--gc-sections $<$<CONFIG:Release>:-s>)
+
 # The program: bot/main.c, and everything else of bot/ as a library so that tests can reach it.
-set(bot_LIBS ${NS_FOLDERS})
+set(bot_LIBS ${NS_FOLDERS} wire shim)
+set(bot_APART ${shim_sources} bot/shim_main.c ${wire_sources})
 ns_folder(bot)
+ns_embed_program(bot shim_image nightshift-shim)
 set(main_source cmake/empty-main.c)
 if(EXISTS ${CMAKE_SOURCE_DIR}/bot/main.c)
 	set(main_source bot/main.c)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * forge - rows of operations and answers, the registry of drivers, and addresses built from the
- * configuration alone.
+ * forge - rows of operations and answers, and addresses built from the configuration alone.
  */
 #include "forge/forge.h"
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "forge/drivers.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -129,18 +127,6 @@ forge_kind_parse(const char *name)
 			return (int)KINDS[i].kind;
 	}
 	return -1;
-}
-
-static const struct forge_driver *const DRIVERS[FORGE_KIND_COUNT] = {
-	[FORGE_GITHUB] = &GITHUB_DRIVER,
-	[FORGE_GITEA] = &GITEA_DRIVER,
-	[FORGE_FORGEJO] = &FORGEJO_DRIVER,
-};
-
-const struct forge_driver *
-forge_driver_get(enum forge_kind kind)
-{
-	return DRIVERS[kind];
 }
 
 static const struct {

@@ -169,6 +169,7 @@ native_child(struct native *n)
 {
 	struct err e = { 0 };
 
+	(void)prctl(PR_SET_NAME, "box");
 	for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
 		struct init_report r = { .stage = (int32_t)STEPS[i].stage };
 
