@@ -49,6 +49,12 @@ work_settings(const struct work *w)
 	return w->git->settings;
 }
 
+struct work *
+work_first(const struct work *w)
+{
+	return w->git->works;
+}
+
 /* ---- Lanes ---- */
 
 /* The first work that waits for a lane that nobody has and nobody waits for longer. */

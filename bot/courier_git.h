@@ -85,8 +85,10 @@ struct work {
 	struct git_done done;    /* of the last job */
 	struct git_done numbers; /* of the harvest, while the seal is made */
 	struct wire_logs logs;
-	char *ref; /* to push */
-	char *sha; /* to push, or the base */
+	char *ref;            /* to push */
+	char *sha;            /* to push, or the base */
+	struct work *refs_of; /* the work that asks for our commit ids, too */
+	bool refs_wait;       /* somebody asks for them already, since before we came */
 	int bundle_fd;
 	int lock_fd;
 	bool has_fetched;
@@ -109,6 +111,9 @@ extern const struct work_type WORK_HARVEST;
 extern const struct work_type WORK_PREPARE;
 extern const struct work_type WORK_PUSH;
 extern const struct work_type WORK_PUSH_LOGS;
+
+/* Of all that are under way, in the order they came; and ->next. */
+struct work *work_first(const struct work *w);
 
 /* Takes it out of its lane and frees it. */
 void work_end(struct work *w);

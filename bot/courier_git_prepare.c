@@ -6,6 +6,10 @@
  * token -> one request for the commit ids -> (lane of the mirror) all known? answer : fetch ->
  * child that makes the checkout and reads .agent.yml -> extras, if both want any -> answer. The
  * usual case ends at "all known", which is one request on a warm connection and no child.
+ *
+ * Whoever comes while a request for the same ids is under way waits for its end, then one goes and
+ * asks for all that wait: twenty tasks that start together cause two requests, and none is told of
+ * a commit older than its own beginning.
  */
 #include "bot/courier_git.h"
 #include "repo/extra.h"
@@ -292,23 +296,12 @@ read_status(const struct http_reply *r, const struct err *why, struct err *e)
 }
 
 static void
-on_refs(void *ctx, struct http_reply *r, const struct err *why)
+take_refs(struct work *w, const struct buf *body)
 {
-	struct work *w = ctx;
 	const char *branch = w->ask.prepare.base_ref;
 	struct err e = { 0 };
-	int rc = read_status(r, why, &e);
+	int rc = repo_lsrefs_read(buf_str(body), body->len, branch, &w->remote, &e);
 
-	w->call = NULL;
-	/* Once more with a fresh token: it may have ended, or be too young
-	 * (octokit/auth-app.js#65). */
-	if (r->status == 401 && !w->has_retried) {
-		w->has_retried = true;
-		credentials(w);
-		return;
-	}
-	if (rc == 0)
-		rc = repo_lsrefs_read(buf_str(&r->body), r->body.len, branch, &w->remote, &e);
 	if (rc == 0 && branch && !w->remote.branch_sha)
 		rc = err_set(&e, ERR_MISSING, "there is no branch %s", branch);
 	if (rc < 0) {
@@ -317,6 +310,70 @@ on_refs(void *ctx, struct http_reply *r, const struct err *why)
 	}
 	w->sha = mem_str(branch ? w->remote.branch_sha : w->remote.default_sha);
 	work_enter(w, mem_fmt("m/%s/%" PRId64, w->ask.prepare.forge, w->ask.prepare.repo_id), look);
+}
+
+static bool
+is_same(const struct work *w, const struct work *o)
+{
+	const struct wire_prepare *a = &w->ask.prepare, *b = &o->ask.prepare;
+
+	return o != w && o->type == &WORK_PREPARE && a->repo_id == b->repo_id &&
+	       a->installation_id == b->installation_id && str_eq(a->forge, b->forge) &&
+	       str_eq(w->url, o->url) && str_eq(a->base_ref, b->base_ref);
+}
+
+/* Those that wait ask, all with one request: the first sends it, the others find it under way. */
+static void
+ask_for_waiting(struct work *w)
+{
+	struct work *first = NULL;
+
+	for (struct work *o = work_first(w); o; o = o->next) {
+		if (!o->refs_wait || !is_same(w, o))
+			continue;
+		if (!first)
+			first = o;
+		else
+			o->refs_of = first;
+		o->refs_wait = false;
+	}
+	if (first)
+		ask(first);
+}
+
+static void
+settle_refs(struct work *w, const struct http_reply *r, const struct err *e)
+{
+	/* Once more with a fresh token: it may have ended, or be too young
+	 * (octokit/auth-app.js#65). */
+	if (r->status == 401 && !w->has_retried) {
+		w->has_retried = true;
+		credentials(w);
+	} else if (e->code < 0) {
+		work_fail(w, e);
+	} else {
+		take_refs(w, &r->body);
+	}
+}
+
+static void
+on_refs(void *ctx, struct http_reply *r, const struct err *why)
+{
+	struct work *w = ctx;
+	struct work *next;
+	struct err e = { 0 };
+
+	(void)read_status(r, why, &e);
+	w->call = NULL;
+	for (struct work *o = work_first(w); o; o = next) {
+		next = o->next; /* of this list only o may leave */
+		if (o->refs_of != w)
+			continue;
+		o->refs_of = NULL;
+		settle_refs(o, r, &e);
+	}
+	ask_for_waiting(w);
+	settle_refs(w, r, &e);
 }
 
 static char *
@@ -348,6 +405,12 @@ ask(struct work *w)
 	if (repo_lsrefs_body(w->ask.prepare.base_ref, &r.body, &e) < 0) {
 		http_request_finish(&r);
 		work_fail(w, &e);
+		return;
+	}
+	for (const struct work *o = work_first(w); o; o = o->next)
+		w->refs_wait |= o->call && is_same(w, o);
+	if (w->refs_wait) {
+		http_request_finish(&r);
 		return;
 	}
 	for (size_t i = 0; REPO_LSREFS_HEADERS[i]; i++)

@@ -4,6 +4,10 @@
  *
  * Asking changes nothing, so a lost answer is asked for again. What a forge refuses to say, or has
  * not said after the last try, is an answer, too: handlers deny then, they never guess.
+ *
+ * Twenty labels put on in one moment ask for the same person's permission twenty times. One that is
+ * asked while the same question is under way waits for its end and then goes with all that wait:
+ * nobody is told what was asked before he came.
  */
 #include "bot/queue.h"
 
@@ -17,6 +21,8 @@
 struct queue_fact {
 	struct queue *q;
 	struct queue_fact *next;
+	struct queue_fact *leader; /* whose answer is ours, too */
+	bool waits;                /* for the same question, which is under way */
 	struct forge_op op;
 	int64_t tries;
 	int64_t tries_max;
@@ -63,6 +69,65 @@ fact_destroy(struct queue_fact *f)
 
 static void ask(void *ctx);
 
+/* ---- the same question ---- */
+
+/* Only of permissions: other answers are lists, and are asked for one issue at a time. */
+static bool
+is_same(const struct queue_fact *f, const struct queue_fact *o)
+{
+	const struct forge_op *a = &f->op, *b = &o->op;
+
+	return a->kind == OP_PERMISSION && b->kind == OP_PERMISSION && a->repo_id == b->repo_id &&
+	       a->installation_id == b->installation_id && str_eq(a->forge, b->forge) &&
+	       str_eq(a->repo, b->repo) && str_eq(a->user, b->user);
+}
+
+static bool
+is_under_way(const struct queue_fact *f)
+{
+	bool found = false;
+
+	for (const struct queue_fact *o = f->q->facts; o; o = o->next)
+		found |= o != f && (o->call || o->timer) && is_same(f, o);
+	return found;
+}
+
+/* Those that waited go with the one that is asked now. */
+static void
+lead(struct queue_fact *f)
+{
+	for (struct queue_fact *o = f->q->facts; o; o = o->next) {
+		if (o != f && o->waits && is_same(f, o)) {
+			o->waits = false;
+			o->leader = f;
+		}
+	}
+}
+
+static void
+ask_waiting(struct queue_fact *f)
+{
+	for (struct queue_fact *o = f->q->facts; o; o = o->next) {
+		if (o->waits && is_same(f, o)) {
+			o->waits = false;
+			ask(o);
+			return;
+		}
+	}
+}
+
+static struct queue_fact *
+follower_of(const struct queue_fact *f)
+{
+	struct queue_fact *o = f->q->facts;
+
+	while (o && o->leader != f)
+		o = o->next;
+	return o;
+}
+
+/* ---- answers ---- */
+
 static void
 tell(struct queue_fact *f, int64_t code, struct forge_answer *take_a)
 {
@@ -76,6 +141,23 @@ tell(struct queue_fact *f, int64_t code, struct forge_answer *take_a)
 	free(fact.user);
 	forge_answer_finish(&fact.answer);
 	fact_destroy(f);
+}
+
+static void
+tell_all(struct queue_fact *f, int64_t code, struct forge_answer *take_a)
+{
+	struct queue_fact *o;
+
+	ask_waiting(f);
+	while ((o = follower_of(f))) {
+		struct forge_answer copy = { 0 };
+
+		if (take_a)
+			row_copy(FORGE_ANSWER_ROWS, &copy, take_a);
+		o->leader = NULL;
+		tell(o, code, take_a ? &copy : NULL);
+	}
+	tell(f, code, take_a);
 }
 
 static void
@@ -104,7 +186,7 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 		answer->items = a->items;
 		a->items = (struct row_list){ 0 };
 	}
-	tell(f, code, answer);
+	tell_all(f, code, answer);
 }
 
 static void
@@ -114,6 +196,7 @@ ask(void *ctx)
 	const struct msg_out out = { .type = WIRE_FACT, .obj = &f->op };
 
 	f->timer = NULL;
+	lead(f);
 	f->call = msg_call(role_link(f->q->role, ROLE_COURIER), &out, ANSWER_MS, on_answer, f);
 }
 
@@ -130,7 +213,9 @@ queue_fact_ask(
 	f->ctx = ctx;
 	f->next = q->facts;
 	q->facts = f;
-	ask(f);
+	f->waits = is_under_way(f);
+	if (!f->waits)
+		ask(f);
 }
 
 void
