@@ -67,6 +67,7 @@ struct queue_held {
 	bool is_committed; /* the claim is on the disk */
 	bool was_started;  /* START was said since the last CLAIM without it */
 	bool was_seen;     /* the runner has said that it has it */
+	bool has_begun;    /* its first box runs */
 	bool stop_wanted;
 };
 
@@ -120,6 +121,7 @@ struct queue {
 	size_t n_held;
 	int64_t free_slots; /* as of the last CLAIM, less what was started since */
 	int64_t claimed_ms; /* when that came, boot clock */
+	int64_t quiet_ms;   /* since when effects let starts pass, boot clock; 0: they do not */
 
 	struct queue_flight *flights;
 	size_t n_flights;
@@ -200,6 +202,9 @@ int queue_dispatch_load(struct queue *q, struct err *e);
 void queue_claim(struct queue *q, const struct wire_claim *c);
 void queue_dispatch_pump(struct queue *q);
 void queue_dispatch_tick(struct queue *q);
+void queue_dispatch_begun(struct queue *q, int64_t task);
+/* True for a moment while attempts are about to begin: what is told to a forge can wait so long. */
+bool queue_dispatch_goes_first(struct queue *q);
 void queue_dispatch_forget(struct queue *q, int64_t task);
 void queue_dispatch_stop(struct queue *q, int64_t task);
 void queue_dispatch_finish(struct queue *q);

@@ -17,7 +17,8 @@
 
 #include <inttypes.h>
 
-#define LEASE_MS 30000
+#define LEASE_MS     30000
+#define QUIET_MS_MAX 1000
 #define SILENT_MS                                                                                  \
 	5000 /* a runner speaks every second; what it said before that is not believed             \
 	      */
@@ -62,6 +63,45 @@ queue_dispatch_forget(struct queue *q, int64_t task)
 	if (!h)
 		return;
 	*h = q->held[--q->n_held];
+	queue_wake(q, WAKE_OUTBOX);
+}
+
+/* ---- starts go before effects ---- */
+
+static bool
+is_starting(const struct queue *q)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < q->n_held; i++)
+		found |= !q->held[i].has_begun;
+	return found;
+}
+
+/* The forge, the disk and the processors are the same ones, and a person waits for the agent. A
+ * repository may take minutes to come, so this has an end, and after it a rest. */
+bool
+queue_dispatch_goes_first(struct queue *q)
+{
+	if (!is_starting(q)) {
+		q->quiet_ms = 0;
+		return false;
+	}
+	if (q->quiet_ms == 0)
+		q->quiet_ms = now_boot(q);
+	return now_boot(q) - q->quiet_ms < queue_wait_ms(q, QUIET_MS_MAX);
+}
+
+void
+queue_dispatch_begun(struct queue *q, int64_t task)
+{
+	struct queue_held *h = held_find(q, task);
+
+	if (!h || h->has_begun)
+		return;
+	h->has_begun = true;
+	if (!is_starting(q))
+		queue_wake(q, WAKE_OUTBOX);
 }
 
 void
@@ -86,7 +126,7 @@ queue_dispatch_load(struct queue *q, struct err *e)
 	for (size_t i = 0; i < list.n; i++) {
 		struct queue_held *h = held_add(q, &v[i]);
 
-		h->is_committed = h->was_started = true;
+		h->is_committed = h->was_started = h->has_begun = true;
 		task_finish(&v[i]);
 	}
 	free(v);

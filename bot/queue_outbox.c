@@ -385,7 +385,7 @@ queue_outbox_pump(struct queue *q)
 
 	if (!msg_link_is_up(role_link(q->role, ROLE_COURIER)))
 		return;
-	if (q->n_flights < FLIGHTS_MAX)
+	if (q->n_flights < FLIGHTS_MAX && !queue_dispatch_goes_first(q))
 		rc = q->db->effect_due(q->store, now_ms, ids, FLIGHTS_MAX - q->n_flights, &n, &e);
 	if (rc == 0 && n > 0 && queue_begin(q) < 0)
 		return;

@@ -265,8 +265,11 @@ queue_progress(struct queue *q, const struct wire_progress *p)
 	if (rc == ERR_MISSING)
 		return;
 	/* Who is not believed is told so when he next says what lives with him (CLAIM). */
-	if (rc == 0 && is_with_runner(&t, p->fence))
+	if (rc == 0 && is_with_runner(&t, p->fence)) {
 		rc = progress(q, &t, p, &e);
+		if (t.state != TASK_PREPARING)
+			queue_dispatch_begun(q, t.id);
+	}
 	if (rc < 0)
 		queue_fatal(q, "task.progress", &e);
 	task_finish(&t);

@@ -5,7 +5,7 @@
  * An attempt is a line of phases, each an errand (a call to the courier) or a box (a step of its
  * shim). runner_attempt.c knows the order, runner_spec.c what is in each box, runner_shim.c how to
  * talk to a shim, runner_layer.c which setup was done before, runner_agent.c the agent's own turn,
- * runner_session.c what it remembers, runner_end.c how it is told.
+ * runner_session.c what it remembers, runner_turn.c who goes first, runner_end.c how it is told.
  * Phases, boxes and layers live in <state_dir>/boxes:
  *
  *	run/<slot>.<task>.<fence>/   one attempt: its shim's directory
@@ -25,12 +25,13 @@ struct agent_row;
 struct runner {
 	struct role_ctx *role;
 	struct sandbox_probe probe;
-	char *tier; /* one line for the pull request */
+	char *tier;  /* one line for the pull request */
 	char *dir;   /* <state_dir>/boxes */
 	int shim_fd; /* the shim's program; 0: not yet made */
 	struct attempt *attempts;
 	bool slots[BOX_SLOTS_MAX]; /* taken */
 	struct loop_timer *claim;
+	struct loop_timer *turn; /* somebody waits with the end of an attempt */
 	struct sweep *sweeps;
 	bool is_asking;        /* the keeper, for */
 	struct buf redactions; /* for the shims; no attempt starts before it is there */
@@ -70,6 +71,8 @@ struct attempt {
 	char *dir;
 	enum phase phase;
 	bool is_stopping;
+	bool has_begun; /* its first box runs, or never will */
+	bool waits;     /* its agent has ended; starts go first */
 
 	/* From the courier. */
 	struct wire_prepared base;
@@ -100,6 +103,7 @@ struct attempt {
 
 	/* What will be told. */
 	struct task_step step; /* under way; name is a literal */
+	bool is_step_said;     /* of the agent and the setup: the queue knows that it runs */
 	int64_t agent_exit;
 	int64_t agent_end;  /* enum box_end */
 	bool agent_is_done; /* by its own account */
@@ -143,8 +147,10 @@ int attempt_run_box(struct attempt *a, enum phase phase,
 /* Fills in whose it is, and says it. */
 void attempt_progress(struct attempt *a, struct wire_progress *p);
 
-/* A step row for the queue: begins, ends. */
+/* A step row for the queue: begins, ends. One that is due is said when its box goes. */
 void attempt_step_begin(struct attempt *a, const char *name);
+void attempt_step_due(struct attempt *a, const char *name);
+void attempt_has_gone(struct attempt *a);
 void attempt_step_end(struct attempt *a, int64_t exit_code, const char *note);
 
 /* Ends it with this outcome; reason is one sentence for people. */
@@ -153,6 +159,7 @@ void attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, 
 
 /* ---- runner_agent.c ---- */
 
+void attempt_after_agent(struct attempt *a); /* what it remembers, then the pack */
 void attempt_resume_ended(struct attempt *a, const struct wire_step_done *d);
 void attempt_agent_ended(struct attempt *a, const struct wire_step_done *d);
 void attempt_session_ended(struct attempt *a, const struct wire_step_done *d);
@@ -225,6 +232,13 @@ void shim_end(struct attempt *a);
 /* The link ends, and with it the box; only the shim's exit is still of interest. */
 void shim_abandon(struct attempt *a);
 void shim_forget(struct attempt *a);
+
+/* ---- runner_turn.c ---- */
+
+/* Goes on with attempt_after_agent, at once or when no other attempt is about to begin. */
+void turn_wait(struct attempt *a);
+/* Its first box runs, or it will never have one. */
+void turn_begun(struct attempt *a);
 
 /* ---- runner_end.c ---- */
 

@@ -91,7 +91,7 @@ attempt_begin_agent(struct attempt *a)
 {
 	struct err e = { 0 };
 
-	attempt_step_begin(a, "agent");
+	attempt_step_due(a, "agent");
 	a->session.is_sought = true;
 	if (!has_session(a))
 		start_agent(a);
@@ -140,8 +140,8 @@ keeps_session(const struct attempt *a)
 	return row && row->session_dir && a->session.id && a->agent_end != BOX_END_START;
 }
 
-static void
-after_agent(struct attempt *a)
+void
+attempt_after_agent(struct attempt *a)
 {
 	struct log_ctx log = runner_log(a);
 	struct err e = { 0 };
@@ -189,7 +189,7 @@ attempt_agent_ended(struct attempt *a, const struct wire_step_done *d)
 		attempt_end(a, OUTCOME_AGENT, "the agent cannot be started: %s",
 			d->text ? d->text : "");
 	else
-		after_agent(a);
+		turn_wait(a);
 }
 
 void

@@ -42,21 +42,48 @@ attempt_progress(struct attempt *a, struct wire_progress *p)
 static void
 progress_step(struct attempt *a)
 {
-	struct wire_progress p = { .state = -1, .step = { &a->step, 1 } };
+	struct wire_progress p = {
+		.state = -1,
+		.step = { &a->step, 1 },
+		.base_sha = a->base.base_sha,
+		.base_ref = a->base.base_ref,
+	};
 
 	attempt_progress(a, &p);
 }
 
 void
-attempt_step_begin(struct attempt *a, const char *name)
+attempt_step_due(struct attempt *a, const char *name)
 {
+	a->is_step_said = false;
 	row_finish(TASK_STEP_ROWS, &a->step);
 	a->step.name = mem_str(name);
 	a->step.attempt = a->task.attempt;
 	a->step.started_ms = clock_wall_ms();
 	a->step.ended_ms = 0;
 	a->step.exit_code = -1;
+}
+
+void
+attempt_step_begin(struct attempt *a, const char *name)
+{
+	attempt_step_due(a, name);
+	a->is_step_said = true;
 	progress_step(a);
+}
+
+/* Behind the box's start, not before it: what the queue makes of it takes its time, too. */
+void
+attempt_has_gone(struct attempt *a)
+{
+	struct wire_progress p = { .state = a->has_begun ? -1 : TASK_RUNNING };
+
+	if (a->is_step_said)
+		return;
+	a->is_step_said = true;
+	p.step = (struct row_list){ &a->step, 1 };
+	attempt_progress(a, &p);
+	turn_begun(a);
 }
 
 void
@@ -108,6 +135,7 @@ attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
 		session_keep(a);
 	a->done.outcome = outcome;
 	a->done.reason = mem_str(buf_str(&reason));
+	turn_begun(a);
 	attempt_wind_up(a);
 }
 
@@ -165,7 +193,7 @@ attempt_begin_setup(struct attempt *a)
 	struct err e = { 0 };
 
 	if (a->setup_next == 0 && !a->on_head)
-		attempt_step_begin(a, "setup");
+		attempt_step_due(a, "setup");
 	if (attempt_run_box(a, PHASE_SETUP, spec_setup, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
@@ -388,11 +416,11 @@ attempt_start(struct runner *r, struct task *take_task)
 		a->task.fence);
 	a->next = r->attempts;
 	r->attempts = a;
+	/* The courier works while the shim is started. */
+	attempt_begin_prepare(a);
 	rc = fs_mkdirs(a->dir, 0700, &e);
 	if (rc == 0)
 		rc = shim_start(a, &e);
 	if (rc < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
-	else
-		attempt_begin_prepare(a);
 }

@@ -83,10 +83,6 @@ on_prepared(void *ctx, struct msg *m, const struct err *why)
 		attempt_end(a, OUTCOME_INFRA, "the repository could not be prepared: %s", e.text);
 		return;
 	}
-	struct wire_progress p = {
-		.state = TASK_RUNNING, .base_sha = a->base.base_sha, .base_ref = a->base.base_ref
-	};
-	attempt_progress(a, &p);
 	if (a->settings.setup.n == 0 || layer_find(a))
 		attempt_begin_agent(a);
 	else

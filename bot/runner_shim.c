@@ -46,6 +46,7 @@ on_opened(void *ctx, struct msg *m, const struct err *e)
 	a->open_call = 0;
 	if (v && v->ok) {
 		let_go(a);
+		attempt_has_gone(a);
 		return;
 	}
 	log_warn(&log, "box.no_gateway", "error=\"%s\"", v ? v->text : e->text);
@@ -187,8 +188,8 @@ shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, s
 	int rc = 0;
 
 	if (r->shim_fd <= 0)
-		rc = fs_memfd("shim", shim_image_start,
-			(size_t)(shim_image_end - shim_image_start), &r->shim_fd, e);
+		rc = fs_memfd("shim", shim_image_start, (size_t)(shim_image_end - shim_image_start),
+			&r->shim_fd, e);
 	sp.argv = argv;
 	sp.exec_fd = r->shim_fd;
 	sp.cwd = dir;
