@@ -366,7 +366,7 @@ static void
 tell_many(void *ctx)
 {
 	struct fixture *f = ctx;
-	char text[8];
+	char text[16];
 
 	for (int i = 0; i < 100; i++) {
 		(void)snprintf(text, sizeof(text), "%d", i);
@@ -379,7 +379,7 @@ what_a_round_says_arrives_in_order(void **state)
 {
 	struct fixture *f = *state;
 	char expected[sizeof(f->b.seen)] = "";
-	char text[8];
+	char text[16];
 
 	for (int i = 0; i < 100; i++) {
 		(void)snprintf(text, sizeof(text), "%d", i);
