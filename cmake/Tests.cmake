@@ -138,6 +138,8 @@ if(NS_FUZZ)
 		set(seeds tests/fuzz/seeds/${what})
 		if(what STREQUAL "delivery")
 			set(seeds tests/golden/gitea/deliveries)
+		elseif(what STREQUAL "terminal")
+			list(APPEND seeds tests/golden/agents)
 		endif()
 		ns_test(${name} fuzz 120 ${name} -max_total_time=10 -max_len=65536 -timeout=5
 			-rss_limit_mb=1024 -artifact_prefix=${CMAKE_BINARY_DIR}/ ${corpus} ${seeds})

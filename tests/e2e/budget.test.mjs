@@ -2,6 +2,7 @@
 // A budget that is used up stops a real agent at once, and people are told why.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { installed, OTHERS } from './lib/clis.mjs';
 import { labelled, settled, sticky } from './lib/tasks.mjs';
 import { addRepo, makeRepo } from './lib/repos.mjs';
 import { inWorld } from './lib/world.mjs';
@@ -14,12 +15,16 @@ const stamp = (lines, pattern) => {
   return Date.parse(line.split(' ')[0]);
 };
 
-test('codex stops when the budget is used up', async () => {
+for (const kind of ['claude', 'codex', ...OTHERS.filter(installed)]) {
+  test(`${kind} stops when the budget is used up`, () => stops(kind));
+}
+
+async function stops(kind) {
   const wish = {
     name: 'budget',
     forges: { gt: { dialect: 'gitea' } },
-    clis: ['codex'],
-    agent: 'codex',
+    clis: [kind],
+    agent: kind,
     scenarios: ['mend-add.json'],
     config: { limits: { tokens: 1000 } },
   };
@@ -36,4 +41,4 @@ test('codex stops when the budget is used up', async () => {
     assert.ok(ended - spent < STOP_MS, `it went on for ${ended - spent} ms`);
   });
   assert.equal(world.verdict.requests, 0, 'the model was not asked');
-});
+}

@@ -13,6 +13,15 @@
 
 #include <fcntl.h>
 
+/* Whoever it is: all must be able to say anything. */
+static const struct agent_row *
+any_row(size_t size)
+{
+	const struct agent_row *row = &AGENT_ROWS[size % AGENT_ROWS_COUNT];
+
+	return row->rules ? row : &AGENT_ROWS[0];
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -21,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.text_fd = open("/dev/null", O_WRONLY | O_CLOEXEC),
 		.bytes_max = KIB(64),
 	};
-	struct agent_reader *reader = agent_reader_create(agent_row_find("codex"));
+	struct agent_reader *reader = agent_reader_create(any_row(size));
 	struct recorder *r = NULL;
 	struct buf show = BUF_INIT(MIB(8));
 	struct buf tail = BUF_INIT(LIMIT_TAIL_BYTES);

@@ -58,7 +58,7 @@ static const char WHOLE[] =
 	"agent: mine\n"
 	"agents:\n"
 	"  mine: { command: [/opt/agents/mine, --fast] }\n"
-	"  codex: { path: /opt/agents/codex/bin/codex, model: gpt-x }\n"
+	"  codex: { path: /opt/agents/codex/bin/codex, model: gpt-x, args: [--fast] }\n"
 	"sandbox: { tier_min: userns, tools: [/opt/agents] }\n"
 	"commit: { name: bot, email: bot@example.org, coauthor: false, signoff: true, "
 	"sign_key_file: k }\n"
@@ -388,6 +388,7 @@ travels_between_roles(void **state)
 	assert_string_equal(
 		config_forge_find(&there, "tea")->api_url, "https://git.example.org/api/v1");
 	assert_string_equal(config_agent_find(&there, "mine")->command.v[0], "/opt/agents/mine");
+	assert_string_equal(config_agent_find(&there, "codex")->args.v[0], "--fast");
 }
 
 static void
