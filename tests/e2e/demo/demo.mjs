@@ -5,6 +5,7 @@
 //
 //   demo.mjs [--once] [--forge gitea|github] [--agent mender|codex]
 //
+// Codex needs OPENAI_API_KEY; OPENAI_BASE_URL and NIGHTSHIFT_DEMO_MODEL say whose models and which.
 // --once ends with 0 when the pull request and its transcript are there. Without it everything
 // stays up until Ctrl-C, so that the pages can be looked at.
 import { createInterface } from 'node:readline/promises';
@@ -15,6 +16,7 @@ import { World } from '../lib/world.mjs';
 
 const WAIT_MS = 80_000;
 const CODEX_WAIT_MS = 15 * 60_000;
+const OPENAI = 'https://api.openai.com/v1';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 const ISSUE = {
@@ -40,6 +42,8 @@ function options() {
 
 // With a key in the environment a person may choose the real Codex; without a terminal only by option.
 async function chooseAgent(o) {
+  if (o.agent === 'codex' && !process.env.OPENAI_API_KEY)
+    throw new Error('OPENAI_API_KEY is not set');
   if (o.agent) return o.agent;
   if (!process.env.OPENAI_API_KEY) return 'mender';
   if (o.once || !process.stdin.isTTY) {
@@ -54,17 +58,17 @@ async function chooseAgent(o) {
 
 function wish(o, agent) {
   const isCodex = agent === 'codex';
-  const model = process.env.NIGHTSHIFT_DEMO_MODEL;
+  const { NIGHTSHIFT_DEMO_MODEL: model, OPENAI_BASE_URL: url = OPENAI } = process.env;
   return {
     name: 'demo',
     agentDirs: [here('./agents')],
     agent,
-    codex: isCodex,
+    clis: isCodex ? ['codex'] : [],
     forges: { forge: { dialect: o.forge, app: o.forge === 'github' } },
     ...(isCodex && {
       bot: { env: { OPENAI_API_KEY: process.env.OPENAI_API_KEY } },
       config: {
-        models: { openai: { url: 'https://api.openai.com/v1', key_env: 'OPENAI_API_KEY' } },
+        models: { openai: { url, key_env: 'OPENAI_API_KEY' } },
         agents: { codex: { model } },
       },
     }),
