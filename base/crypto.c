@@ -102,37 +102,6 @@ crypto_sha256_hex(const void *data, size_t len, char out[2 * CRYPTO_SHA256_BYTES
 	memcpy(out, buf_str(&hex), 2 * CRYPTO_SHA256_BYTES + 1);
 }
 
-/* The library's own context, under our name. */
-struct crypto_hash *
-crypto_hash_create(void)
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-
-	if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
-		assert(!"SHA-256");
-	return (struct crypto_hash *)md;
-}
-
-void
-crypto_hash_add(struct crypto_hash *h, const void *data, size_t len)
-{
-	if (EVP_DigestUpdate((EVP_MD_CTX *)h, data, len) != 1)
-		assert(!"SHA-256");
-}
-
-void
-crypto_hash_end(struct crypto_hash *h, char out[2 * CRYPTO_SHA256_BYTES + 1])
-{
-	auto_buf struct buf hex = BUF_INIT(2 * CRYPTO_SHA256_BYTES);
-	uint8_t digest[CRYPTO_SHA256_BYTES];
-
-	if (EVP_DigestFinal_ex((EVP_MD_CTX *)h, digest, NULL) != 1)
-		assert(!"SHA-256");
-	EVP_MD_CTX_free((EVP_MD_CTX *)h);
-	(void)str_hex(&hex, digest, sizeof(digest)); /* fits by definition */
-	memcpy(out, buf_str(&hex), 2 * CRYPTO_SHA256_BYTES + 1);
-}
-
 void
 crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 	uint8_t out[CRYPTO_SHA256_BYTES])

@@ -15,18 +15,13 @@
 #define CRYPTO_SHA256_BYTES 32
 
 void crypto_sha256(const void *data, size_t len, uint8_t out[CRYPTO_SHA256_BYTES]);
-/* SHA-256 in pieces; the end frees it. */
-struct crypto_hash;
-struct crypto_hash *crypto_hash_create(void);
-void crypto_hash_add(struct crypto_hash *h, const void *data, size_t len);
-void crypto_hash_end(struct crypto_hash *h, char out[2 * CRYPTO_SHA256_BYTES + 1]);
-
 void crypto_sha256_hex(const void *data, size_t len, char out[2 * CRYPTO_SHA256_BYTES + 1]);
 /* Of what comes in pieces. end frees; out NULL: nobody wants to know. */
 struct crypto_hash;
 struct crypto_hash *crypto_hash_create(void);
 void crypto_hash_add(struct crypto_hash *h, const void *data, size_t len);
 void crypto_hash_end(struct crypto_hash *take_h, uint8_t out[CRYPTO_SHA256_BYTES]);
+void crypto_hash_end_hex(struct crypto_hash *take_h, char out[2 * CRYPTO_SHA256_BYTES + 1]);
 
 void crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
 	uint8_t out[CRYPTO_SHA256_BYTES]);

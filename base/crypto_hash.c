@@ -4,6 +4,8 @@
  */
 #include "base/crypto.h"
 
+#include "base/str.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -30,4 +32,15 @@ crypto_hash_end(struct crypto_hash *take_h, uint8_t out[CRYPTO_SHA256_BYTES])
 	if (out && EVP_DigestFinal_ex((EVP_MD_CTX *)take_h, out, NULL) != 1)
 		abort();
 	EVP_MD_CTX_free((EVP_MD_CTX *)take_h);
+}
+
+void
+crypto_hash_end_hex(struct crypto_hash *take_h, char out[2 * CRYPTO_SHA256_BYTES + 1])
+{
+	auto_buf struct buf hex = BUF_INIT(2 * CRYPTO_SHA256_BYTES);
+	uint8_t digest[CRYPTO_SHA256_BYTES];
+
+	crypto_hash_end(take_h, digest);
+	(void)str_hex(&hex, digest, sizeof(digest)); /* fits by definition */
+	memcpy(out, buf_str(&hex), 2 * CRYPTO_SHA256_BYTES + 1);
 }

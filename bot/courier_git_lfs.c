@@ -62,7 +62,7 @@ get_finish(struct get *g)
 	char hex[2 * CRYPTO_SHA256_BYTES + 1];
 
 	if (g->hash)
-		crypto_hash_end(g->hash, hex);
+		crypto_hash_end_hex(g->hash, hex);
 	clean_fd(&g->fd);
 	*g = (struct get){ .l = g->l, .fd = -1 };
 }
@@ -165,7 +165,7 @@ keep(struct get *g, struct err *e)
 	auto_free char *parent = mem_strn(to, (size_t)(strrchr(to, '/') - to));
 	char hex[2 * CRYPTO_SHA256_BYTES + 1];
 
-	crypto_hash_end(steal_ptr(&g->hash), hex);
+	crypto_hash_end_hex(steal_ptr(&g->hash), hex);
 	if (g->size != g->object->size || strcmp(hex, g->object->oid) != 0) {
 		(void)unlink(from);
 		return err_set(e, ERR_PROTOCOL, "not what the pointer says");

@@ -44,7 +44,7 @@ hash_file(int fd, char hex[2 * CRYPTO_SHA256_BYTES + 1])
 
 	while ((n = read(fd, data, READ_BYTES)) > 0)
 		crypto_hash_add(h, data, (size_t)n);
-	crypto_hash_end(h, hex);
+	crypto_hash_end_hex(h, hex);
 	return n < 0 ? -1 : 0;
 }
 
