@@ -167,6 +167,13 @@ shim_send_listener(struct shim *s)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.listener_unsent", &e);
 }
 
+/* What an agent said goes to the forge in its own words, but for our secrets. */
+static char *
+clean(const struct shim *s, const char *text)
+{
+	return redact_text(buf_str(&s->redactions), s->redactions.len, text);
+}
+
 static void
 keep_summary(const char *summary)
 {
@@ -179,15 +186,18 @@ keep_summary(const char *summary)
 
 /* What the agent says of itself, if it speaks in events; else only that it ran. */
 static void
-add_said(struct shim_step *step, struct wire_step_done *done)
+add_said(struct shim *s, struct wire_step_done *done)
 {
 	struct agent_said said = { .has_begun = true, .is_done = true };
+	struct shim_step *step = s->step;
+	auto_free char *summary = NULL;
 
 	if (step->reader)
 		agent_reader_said(step->reader, &said);
 	if (!step->text)
-		step->text = mem_str(said.error);
-	keep_summary(said.summary);
+		step->text = clean(s, said.error);
+	summary = clean(s, said.summary);
+	keep_summary(summary);
 	done->text = step->text;
 	done->session = mem_str(said.session);
 	done->has_begun = said.has_begun;
@@ -221,7 +231,7 @@ shim_step_done(struct shim *s, int exit_code)
 	};
 	struct err e = { 0 };
 
-	add_said(step, &done);
+	add_said(s, &done);
 	if (!step->spec.is_quiet) {
 		note_end(s, exit_code);
 		recorder_cut(s->recorder, loop_now_ms(s->loop));

@@ -410,3 +410,26 @@ redact_destroy(struct redact *r)
 	free(r->entries);
 	free(r);
 }
+
+/* ---- a text at once ---- */
+
+static void
+add_to(void *ctx, const char *data, size_t len)
+{
+	(void)buf_add(ctx, data, len);
+}
+
+char *
+redact_text(const void *table, size_t len, const char *text)
+{
+	struct buf out = BUF_INIT((text ? strlen(text) : 0) + RAW_BYTES_MAX);
+	struct redact *r = NULL;
+
+	if (!text || redact_create(table, len, add_to, &out, &r, NULL) < 0)
+		return NULL;
+	redact_feed(r, text, strlen(text));
+	redact_flush(r);
+	redact_destroy(r);
+	(void)buf_adds(&out, "");
+	return buf_steal(&out);
+}

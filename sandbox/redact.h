@@ -60,6 +60,10 @@ bool redact_holds_line(const struct redact *r);
  * its rest will be taken out. */
 void redact_release(struct redact *r);
 
+/* A text that is no stream, cleaned: the caller frees it. NULL for NULL, and for what is no table.
+ */
+char *redact_text(const void *table, size_t len, const char *text);
+
 /* The stream ended: gives out what is held back; what comes next is another stream. */
 void redact_flush(struct redact *r);
 

@@ -358,6 +358,20 @@ test_bad_tables(void **state)
 }
 
 static void
+test_text(void **state)
+{
+	(void)state;
+	auto_free char *clean = redact_text(table.data, table.len, "I found " SECRET " there.");
+	assert_string_equal(clean, "I found " REDACT_MARK " there.");
+	auto_free char *empty = redact_text(table.data, table.len, "");
+	assert_string_equal(empty, "");
+	assert_null(redact_text(table.data, table.len, NULL));
+	assert_null(redact_text("x", 1, "text"));
+	auto_free char *shapes = redact_text(NULL, 0, "AKIA0123456789ABCDEF");
+	assert_string_equal(shapes, REDACT_MARK);
+}
+
+static void
 test_stretched(void **state)
 {
 	struct buf out = BUF_INIT(1 << 22);
@@ -391,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_holds_back_little),
 		cmocka_unit_test(test_table_tells_nothing),
 		cmocka_unit_test(test_bad_tables),
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_stretched),
 	};
 
