@@ -85,6 +85,22 @@ sha256_matches_fips_180(void **state)
 }
 
 static void
+pieces_hash_as_the_whole(void **state)
+{
+	struct crypto_hash *h = crypto_hash_create();
+	char whole[65], hex[65];
+
+	(void)state;
+	crypto_sha256_hex("abcdef", 6, whole);
+	crypto_hash_add(h, "abc", 3);
+	crypto_hash_add(h, "", 0);
+	crypto_hash_add(h, "def", 3);
+	crypto_hash_end_hex(h, hex);
+	assert_string_equal(hex, whole);
+	crypto_hash_end(crypto_hash_create(), NULL);
+}
+
+static void
 an_empty_key_is_a_key(void **state)
 {
 	uint8_t got[CRYPTO_SHA256_BYTES], want[CRYPTO_SHA256_BYTES];
@@ -371,6 +387,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hmac_matches_rfc_4231),
 		cmocka_unit_test(sha256_matches_fips_180),
+		cmocka_unit_test(pieces_hash_as_the_whole),
 		cmocka_unit_test(an_empty_key_is_a_key),
 		cmocka_unit_test(random_bytes_differ),
 		cmocka_unit_test(a_jwt_verifies),
