@@ -183,7 +183,8 @@ extern const unsigned char shim_image_start[], shim_image_end[];
 int
 shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e)
 {
-	static const char *const argv[] = { "nightshift-shim", NULL };
+	/* Only for who looks at the list of processes. */
+	static const char *const argv[] = { "nightshift", "--role", "shim", NULL };
 	struct spawn sp = SPAWN_INIT;
 	int rc = 0;
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unit tests of the runner as a process, with real boxes. (This program is its shims too, when it
- * is started as `--role shim`.)
+ * Unit tests of the runner as a process, with real shims and boxes.
  */
-#include "bot/shim.h"
-
 #include "base/clean.h"
 #include "base/clock.h"
 #include "base/fs.h"
@@ -440,7 +437,7 @@ slots_are_counted(void **state)
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_that_pass_are_green),
@@ -458,7 +455,5 @@ main(int argc, char **argv)
 		cmocka_unit_test(slots_are_counted),
 	};
 
-	if (argc == 3 && str_eq(argv[2], "shim"))
-		return shim_main();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

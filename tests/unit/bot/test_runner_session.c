@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unit tests of what the runner keeps of agents: their sessions, and not the files that they change
- * unasked. The agents are scripts in the place of the real programs. (This program is its shims
- * too, when it is started as `--role shim`.)
+ * unasked. The agents are scripts in the place of the real programs.
  */
-#include "bot/shim.h"
-
 #include "base/clean.h"
 #include "base/fs.h"
 #include "base/mem.h"
@@ -279,7 +276,7 @@ files_that_it_changes_unasked_are_left_out(void **state)
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_follow_up_goes_on),
@@ -292,7 +289,5 @@ main(int argc, char **argv)
 		cmocka_unit_test(files_that_it_changes_unasked_are_left_out),
 	};
 
-	if (argc == 3 && str_eq(argv[2], "shim"))
-		return shim_main();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
