@@ -252,6 +252,8 @@ plan_with_steps(struct planning *p, const struct row_list *steps, struct queue_p
 		.push_refused = is_in_state(p, "push", EFFECT_DEAD),
 		.logs_done =
 			is_in_state(p, "logs", EFFECT_DONE) || is_in_state(p, "logs", EFFECT_DEAD),
+		.attach_refused = is_in_state(p, "attach-cast", EFFECT_DEAD) ||
+				  is_in_state(p, "attach-text", EFFECT_DEAD),
 	};
 
 	if (!f) {

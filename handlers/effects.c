@@ -253,9 +253,10 @@ static void
 plan_results(const struct effects_in *in, struct effect_plans *out)
 {
 	const struct task *t = in->task;
-	bool to_git = in->conf->logs_to_git && !in->conf->caps->has_attachments;
+	bool has_attachments = in->conf->caps->has_attachments;
+	bool to_git = in->conf->logs_to_git && !has_attachments;
 
-	if (to_git)
+	if (to_git || (in->conf->logs_to_git && in->attach_refused))
 		plan_logs(in, out);
 	if (!outcome_has_work(t))
 		return;
@@ -265,7 +266,7 @@ plan_results(const struct effects_in *in, struct effect_plans *out)
 	plan_status(in, out);
 	if (deserves_pull(t) && (in->logs_done || !to_git))
 		plan_pull(in, out);
-	if (in->conf->caps->has_attachments && (t->pull_number > 0 || t->is_pull)) {
+	if (has_attachments && (t->pull_number > 0 || t->is_pull)) {
 		plan_attachment(in, out, "attach-cast", ATTACH_CAST);
 		plan_attachment(in, out, "attach-text", ATTACH_TEXT);
 	}

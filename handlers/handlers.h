@@ -141,6 +141,7 @@ struct effects_in {
 	bool pushed;    /* the purpose "push" is done */
 	bool push_refused; /* it is dead: somebody else's commits are there, or the forge refused */
 	bool logs_done;    /* "logs" is done or dead, or there is nothing to push */
+	bool attach_refused; /* an attachment is dead: the forge is old, or takes none */
 };
 
 /* Everything that should have happened on the forge for the task as it stands, in the order in

@@ -109,6 +109,10 @@ text_sticky(const struct effects_in *in, struct buf *out)
 		(void)buf_adds(out, ".\n");
 	}
 	add_steps(in, out);
+	if (in->attach_refused && !str_is_empty(t->log_ref_sha)) {
+		(void)buf_addc(out, '\n');
+		text_log_links(in, out);
+	}
 	text_tail(t, out);
 	if (is_over)
 		(void)buf_addf(out,

@@ -101,23 +101,16 @@ text_pull_title(const struct task *t, struct buf *out)
 	(void)buf_addf(out, " (#%" PRId64 ")", t->number);
 }
 
-static void
-add_logs(const struct effects_in *in, struct buf *out)
+void
+text_log_links(const struct effects_in *in, struct buf *out)
 {
 	const struct task *t = in->task;
 	static const char *const files[] = { "task.cast", "task.txt" };
 	auto_buf struct buf url = BUF_INIT(LIMIT_URL_BYTES);
 
-	if (in->conf->caps->has_attachments) {
-		(void)buf_addf(out,
-			"- Terminal log: attached as `task-%" PRId64
-			"%s` (asciicast) and `task-%" PRId64 "%s`, also on the task page\n",
-			t->id, ATTACH_CAST, t->id, ATTACH_TEXT);
-		return;
-	}
 	if (str_is_empty(t->log_ref_sha))
 		return;
-	(void)buf_adds(out, "- Terminal log:");
+	(void)buf_adds(out, "Terminal log:");
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		buf_reset(&url);
 		if (forge_blob_url(
@@ -126,6 +119,25 @@ add_logs(const struct effects_in *in, struct buf *out)
 	}
 	(void)buf_addf(
 		out, " (commit %s on `refs/agent-logs/%" PRId64 "`)\n", t->log_ref_sha, t->id);
+}
+
+/* Said before anything can be attached: whether the forge takes it is known later, and told in the
+ * comment. */
+static void
+add_logs(const struct effects_in *in, struct buf *out)
+{
+	const struct task *t = in->task;
+
+	if (in->conf->caps->has_attachments) {
+		(void)buf_addf(out,
+			"- Terminal log: `task-%" PRId64 "%s` (asciicast) and `task-%" PRId64
+			"%s`, attached if the forge takes them, and on the task page\n",
+			t->id, ATTACH_CAST, t->id, ATTACH_TEXT);
+		return;
+	}
+	if (!str_is_empty(t->log_ref_sha))
+		(void)buf_adds(out, "- ");
+	text_log_links(in, out);
 }
 
 static void

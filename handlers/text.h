@@ -23,6 +23,9 @@ void text_gate(const struct task *t, struct buf *out);
 void text_gate_title(const struct task *t, struct buf *out);
 void text_gate_log(const struct task *t, struct buf *out);
 
+/* Where the transcript lies in the repository, one line; or nothing. */
+void text_log_links(const struct effects_in *in, struct buf *out);
+
 /* The last lines of the terminal, folded, in a fence that holds; or nothing. */
 void text_tail(const struct task *t, struct buf *out);
 

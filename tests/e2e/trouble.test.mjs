@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { receiver } from './lib/clients.mjs';
-import { ask, assertDone, label, labelled } from './lib/tasks.mjs';
+import { ask, assertDone, label, labelled, sticky } from './lib/tasks.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { inWorld } from './lib/world.mjs';
 
@@ -110,9 +110,18 @@ test('an old Gitea: no permission route, no attachments', () =>
     async (w) => {
       const forge = w.forges.gt,
         repo = await makeRepo(forge);
-      const { pull, repo: seen } = await assertDone(forge, repo, await labelled(forge, repo));
+      const number = await labelled(forge, repo);
+      const { pull, repo: seen } = await assertDone(forge, repo, number);
       assert.deepEqual(pull.assets, []);
       assert.match(pull.body, /passed/);
+      await forge.until('the comment says where the log is', ({ repos, bot }) => {
+        const [comment] = sticky(
+          repos[0].issues.find((i) => i.number === number),
+          bot,
+        );
+        const [ref] = /refs\/agent-logs\/\d+/.exec(comment.body) ?? [];
+        return ref && comment.body.includes(`${repos[0].refs[ref]}/task.txt`);
+      });
       assert.ok(seen.statuses.some((s) => s.state === 'success'));
     },
   ));

@@ -217,6 +217,31 @@ attachments_where_the_forge_has_them(void **state)
 	stage_end(&g);
 }
 
+/* An old Gitea, or one without attachments: only trying tells. */
+static void
+what_cannot_be_attached_goes_to_a_ref(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	stage_begin(&g, TASK_SUCCEEDED, OUTCOME_GREEN);
+	g.scene.caps.has_attachments = true;
+	g.in.pushed = true;
+	g.task.pull_number = 8;
+	assert_non_null(strstr(plan(&g, "pull")->op.body, "attached if the forge takes them"));
+	assert_null(strstr(plan(&g, "sticky")->op.body, "Terminal log"));
+	g.in.attach_refused = true;
+	assert_non_null(plan(&g, "logs"));
+	assert_non_null(plan(&g, "pull"));
+	g.task.log_ref_sha = mem_str("3333333333333333333333333333333333333333");
+	assert_non_null(strstr(plan(&g, "sticky")->op.body,
+		"\nTerminal log: [task.cast](https://forge.example/acme/widget/"));
+	assert_non_null(strstr(plan(&g, "sticky")->op.body, "on `refs/agent-logs/17`)\n"));
+	g.scene.conf.logs_to_git = false;
+	assert_null(plan(&g, "logs"));
+	stage_end(&g);
+}
+
 static void
 the_comment_is_made_once_and_edited_then(void **state)
 {
@@ -374,6 +399,7 @@ main(void)
 		cmocka_unit_test(work_for_a_pull_request_goes_to_its_branch_only_when_proven),
 		cmocka_unit_test(labels_follow_the_state),
 		cmocka_unit_test(attachments_where_the_forge_has_them),
+		cmocka_unit_test(what_cannot_be_attached_goes_to_a_ref),
 		cmocka_unit_test(the_comment_is_made_once_and_edited_then),
 		cmocka_unit_test(what_was_left_alone_is_said),
 		cmocka_unit_test(nothing_in_our_texts_acts),
