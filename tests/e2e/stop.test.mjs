@@ -48,25 +48,18 @@ for (const [name, wish] of Object.entries(FORGES)) {
       const forge = w.forges[name],
         repo = await makeRepo(forge);
       const number = await labelled(forge, repo);
-      const pids = await until('the agent and its grandchild run', () => {
-        const found = boxed(w.dir);
-        return found.length >= 3 && found;
-      });
+      await until('the agent and its grandchild run', () => boxed(w.dir).length >= 3);
       const label = 'agent:running';
       const labelsHave = (what) =>
         forge.until(what, ({ repos }) => repos[0].issues[0].labels.includes(label));
       await labelsHave('it says that it runs');
       await forge.do('unlabel', { repo, number, label, as: 'bob' });
       await w.bot.log(/delivery\.ignored .*the task goes on: write permission is needed/);
-      assert.ok(pids.every(alive), 'bob may not stop it');
+      assert.ok(boxed(w.dir).length >= 3, 'bob may not stop it');
       await forge.do('label', { repo, number, label, as: 'bob' });
       await labelsHave('it is there again');
       await forge.do('unlabel', { repo, number, label, as: 'alice' });
-      await until(
-        'the box is empty',
-        () => !pids.some(alive) && boxed(w.dir).length === 0,
-        STOP_MS,
-      );
+      await until('the box is empty', () => boxed(w.dir).length === 0, STOP_MS);
       await forge.until('the comment says so', ({ repos, bot }) =>
         /stopped/.test(sticky(repos[0].issues[0], bot)[0]?.body ?? ''),
       );
