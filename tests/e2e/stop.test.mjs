@@ -23,7 +23,7 @@ for (const [name, wish] of Object.entries(FORGES)) {
       });
       await forge.do('comment', { repo, number, body: '/agent stop', as: 'bob' });
       await w.bot.log(/delivery\.ignored .*write permission is needed/);
-      assert.ok(pids.every(alive), 'bob may not stop it');
+      assert.ok(boxed(w.dir).length >= 3, 'bob may not stop it');
       const began = Date.now();
       await forge.do('comment', { repo, number, body: '/agent stop', as: 'alice' });
       await until(
