@@ -115,6 +115,27 @@ for (const kind of KINDS.filter((k) => !FORGETFUL.includes(k))) {
   });
 }
 
+// The control: what is asserted above would be seen.
+test("started by hand, claude runs the repository's hook", () => {
+  const env = ['ANTHROPIC_API_KEY=task', 'ANTHROPIC_BASE_URL=http://127.0.0.1:3128/llm/anthropic'];
+  const claude = 'claude -p --dangerously-skip-permissions --model scripted';
+  const command = ['/bin/sh', '-c', `exec env ${env.join(' ')} "$0"/claude/${claude}`];
+  const wish = wishFor('claude', { agent: 'byhand' });
+  wish.config = (w) => ({
+    agents: { byhand: { command: [...command, w.tools], provider: 'anthropic' } },
+  });
+  return inWorld(wish, async (w) => {
+    const forge = w.forges.gt;
+    const settings = JSON.stringify({ hooks: HOSTILE['.claude/settings.json'].hooks });
+    const files = { ...addRepo(), '.claude/settings.json': settings };
+    const repo = await makeRepo(forge, { files });
+    const number = await labelled(forge, repo, 'add() subtracts');
+    const { pull } = await assertDone(forge, repo, number, SLOW_MS);
+    const diff = await (await fetch(`${forge.url}/${repo}/pulls/${pull.number}.diff`)).text();
+    assert.match(diff, /^diff --git a\/ran-hook/m);
+  });
+});
+
 for (const kind of KINDS.filter((k) => FORGETFUL.includes(k))) {
   test(`${kind} mends`, () => inWorld(wishFor(kind), mend));
 }

@@ -150,7 +150,8 @@ export class World {
       sandbox: { tools: [this.tools, ...seen, ...nodePrefix()] },
       limits: { wall: '5m', setup: '2m', gate: '2m', attempts: 3 },
     };
-    return merge(base, wish.config ?? {});
+    const more = typeof wish.config === 'function' ? wish.config(this) : wish.config;
+    return merge(base, more ?? {});
   }
 
   // Writes the configuration and starts the bot; a test that adds to it says `bot: false` first.

@@ -108,6 +108,22 @@ what_cannot_run_is_refused(void **state)
 			"model" },
 		{ "a model with a line", { .kind = "codex", .provider = "o", .model = "x\ny" },
 			"model" },
+		{ "pi without a model", { .kind = "pi", .provider = "o" }, "model" },
+		{ "a session that is an option",
+			{ .kind = "codex",
+				.provider = "o",
+				.session = "--evil",
+				.is_resumed = true },
+			"session" },
+		{ "to go on with nothing", { .kind = "codex", .provider = "o", .is_resumed = true },
+			"go on" },
+		{ "to go on where there is no way",
+			{ .kind = "cline",
+				.provider = "o",
+				.model = "m",
+				.session = "s",
+				.is_resumed = true },
+			"go on" },
 		{ "a provider with braces", { .kind = "codex", .provider = "{key}" }, "provider" },
 	};
 
@@ -212,6 +228,56 @@ events_become_a_log(void **state)
 	}
 }
 
+/* Gemini sends what it says as the model sends it. */
+static void
+pieces_become_one_message(void **state)
+{
+	static const char in[] =
+		"{\"type\":\"init\",\"session_id\":\"s\"}\n"
+		"{\"type\":\"message\",\"role\":\"assistant\",\"content\":\"First\",\"delta\":true}"
+		"\n"
+		"{\"type\":\"message\",\"role\":\"assistant\",\"content\":\" of all.\",\"delta\":"
+		"true}\n"
+		"{\"type\":\"tool_use\",\"parameters\":{\"command\":\"make\"}}\n"
+		"{\"type\":\"message\",\"role\":\"assistant\",\"content\":\"It \",\"delta\":true}\n"
+		"{\"type\":\"message\",\"role\":\"assistant\",\"content\":\"works.\",\"delta\":"
+		"true}"
+		"\n";
+	struct agent_reader *r = agent_reader_create(agent_row_find("gemini"));
+	auto_buf struct buf show = BUF_INIT(KIB(64));
+	struct agent_said said;
+
+	(void)state;
+	agent_reader_feed(r, in, sizeof(in) - 1, &show);
+	agent_reader_end(r, &show);
+	agent_reader_said(r, &said);
+	assert_string_equal(
+		buf_str(&show), "First of all.\r\n\033[1m$ make\033[0m\r\nIt works.\r\n");
+	assert_string_equal(said.summary, "It works.");
+	assert_true(said.has_begun);
+	assert_false(said.is_done);
+	agent_reader_destroy(r);
+}
+
+static void
+names_of_sessions_are_harmless(void **state)
+{
+	auto_free char *long_one = mem_zero(100);
+
+	(void)state;
+	assert_true(agent_session_ok("01a204bb-7db0_Z"));
+	memset(long_one, 'a', 80);
+	assert_true(agent_session_ok(long_one));
+	memset(long_one, 'a', 81);
+	assert_false(agent_session_ok(long_one));
+	assert_false(agent_session_ok(NULL));
+	assert_false(agent_session_ok(""));
+	assert_false(agent_session_ok("-c"));
+	assert_false(agent_session_ok("../x"));
+	assert_false(agent_session_ok("a b"));
+	assert_false(agent_session_ok("a\"b"));
+}
+
 static void
 a_failure_is_kept(void **state)
 {
@@ -257,6 +323,8 @@ main(void)
 		cmocka_unit_test(what_cannot_run_is_refused),
 		cmocka_unit_test(every_box_has_an_environment),
 		cmocka_unit_test(events_become_a_log),
+		cmocka_unit_test(pieces_become_one_message),
+		cmocka_unit_test(names_of_sessions_are_harmless),
 		cmocka_unit_test(a_failure_is_kept),
 		cmocka_unit_test(a_line_of_megabytes_is_left_out),
 	};
