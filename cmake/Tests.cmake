@@ -53,7 +53,8 @@ endfunction()
 
 # Seconds on two cores without a cache, of the tests that take more than twenty.
 set(NS_LONG e2e_many=240 docker_smoke=170 lint_tidy=160 e2e_kill_writes_gitea=150
-	e2e_kill_writes_github=80 e2e_kill_states=60 e2e_trouble=90 e2e_agents=60 e2e_bad_day=40 e2e_poll=20)
+	e2e_kill_writes_github=80 e2e_kill_states=60 e2e_trouble=90 e2e_agents=60
+	e2e_bad_day=40 e2e_poll=20)
 
 function(ns_test name label timeout)
 	add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
