@@ -9,6 +9,9 @@
  */
 #include "repo/delta.h"
 
+#include "repo/attrs.h"
+#include "repo/convert.h"
+#include "repo/delta_rest.h"
 #include "repo/lfs.h"
 #include "repo/walk.h"
 
@@ -25,8 +28,13 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#define CONVERTED_MAX (16 * LIMIT_HARVEST_FILE_BYTES)
+
 struct delta {
 	const struct delta_order *order;
+	struct attrs attrs; /* of the head */
+	struct strs *unknown;
+	struct strs changed; /* directories with other attributes, "" for the root */
 	int dir;
 	struct strs dirs; /* made so far, in order */
 	struct timespec times[2];
@@ -106,10 +114,36 @@ copy_object(const struct delta *d, const char *data, size_t len, int to)
 	return is_whole && n == 0;
 }
 
+/* As git checkout writes it. */
 static int
-write_file(const struct delta *d, int parent, const char *name, const git_tree_entry *entry,
+write_content(const struct delta *d, const char *path, const git_blob *blob, int fd, struct err *e)
+{
+	const char *data = git_blob_rawcontent(blob);
+	size_t len = (size_t)git_blob_rawsize(blob);
+	auto_buf struct buf out = BUF_INIT(CONVERTED_MAX);
+	struct convert c = { 0 };
+	int rc = attrs_convert(&d->attrs, path, &c, e);
+
+	if (rc < 0)
+		return rc;
+	enum convert_end end =
+		convert_to_file(&c, git_oid_tostr_s(git_blob_id(blob)), data, len, &out);
+	if (end == CONVERT_UNKNOWN)
+		strs_add(d->unknown, path);
+	if (out.is_full)
+		return err_set(e, ERR_LIMIT, "%.200s: too large as a file", path);
+	if (out.len > 0) {
+		data = buf_str(&out);
+		len = out.len;
+	}
+	return write_all(fd, data, len) < 0 ? err_sys(e, "write %.200s", path) : 0;
+}
+
+static int
+write_file(const struct delta *d, int parent, const char *path, const git_tree_entry *entry,
 	struct err *e)
 {
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	bool is_run = git_tree_entry_filemode(entry) == GIT_FILEMODE_BLOB_EXECUTABLE;
 	auto_git(git_blob) *blob = NULL;
 	int rc = git_blob_lookup(&blob, d->order->repo, git_tree_entry_id(entry));
@@ -127,25 +161,20 @@ write_file(const struct delta *d, int parent, const char *name, const git_tree_e
 		is_run ? 0755 : 0644);
 	if (fd < 0)
 		return err_sys(e, "create %s", name);
-	if (copy_object(d, data, len, fd))
-		return 0;
-	return write_all(fd, data, len) < 0 ? err_sys(e, "write %s", name) : 0;
+	return copy_object(d, data, len, fd) ? 0 : write_content(d, path, blob, fd, e);
 }
 
 static int
-on_change(void *ctx, const struct walk_change *c, struct err *e)
+add_file(struct delta *d, const char *path, const git_tree_entry *head, struct err *e)
 {
-	struct delta *d = ctx;
-	const char *name = strrchr(c->path, '/') ? strrchr(c->path, '/') + 1 : c->path;
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	auto_fd int parent = -1;
+	int rc = make_parents(d, path, &parent, e);
 
-	if (c->is_hidden)
-		return 0;
-	int rc = make_parents(d, c->path, &parent, e);
 	if (rc < 0)
 		return rc;
-	if (c->head)
-		rc = write_file(d, parent, name, c->head, e);
+	if (head)
+		rc = write_file(d, parent, path, head, e);
 	else if (mknodat(parent, name, S_IFCHR, makedev(0, 0)) < 0)
 		rc = err_sys(e, "whiteout %s", name);
 	if (rc < 0)
@@ -153,6 +182,42 @@ on_change(void *ctx, const struct walk_change *c, struct err *e)
 	return utimensat(parent, name, d->times, AT_SYMLINK_NOFOLLOW) < 0
 		       ? err_sys(e, "time of %s", name)
 		       : 0;
+}
+
+static int
+on_change(void *ctx, const struct walk_change *c, struct err *e)
+{
+	struct delta *d = ctx;
+	const char *name = strrchr(c->path, '/') ? strrchr(c->path, '/') + 1 : c->path;
+
+	if (strcmp(name, ".gitattributes") == 0) {
+		auto_free char *dir = mem_strn(c->path, (size_t)(name - c->path));
+
+		strs_add(&d->changed, dir);
+	}
+	return c->is_hidden ? 0 : add_file(d, c->path, c->head, e);
+}
+
+/* ---- Files that only other attributes make different ---- */
+
+static int
+on_unchanged(void *ctx, const char *path, const git_tree_entry *entry, struct err *e)
+{
+	return add_file(ctx, path, entry, e);
+}
+
+static int
+add_rest(struct delta *d, struct err *e)
+{
+	const struct delta_order *o = d->order;
+	struct attrs before = { 0 };
+	const struct delta_rest rest = { o->repo, o->head, d->dir, &before, &d->attrs };
+	int rc = d->changed.n > 0 ? attrs_open(&before, o->git_dir, o->base_commit, e) : 0;
+
+	for (size_t i = 0; i < d->changed.n && rc == 0; i++)
+		rc = delta_rest(&rest, d->changed.v[i], on_unchanged, d, e);
+	attrs_close(&before);
+	return rc;
 }
 
 /* Last, because making a file changes its directory's time; the deepest first. */
@@ -167,7 +232,7 @@ touch_dirs(const struct delta *d, struct err *e)
 }
 
 int
-delta_write(const struct delta_order *o, struct err *e)
+delta_write(const struct delta_order *o, struct strs *unknown, struct err *e)
 {
 	mode_t mask = umask(022); /* boxes of another user read it */
 	int rc = fs_remove_tree(o->dir, e);
@@ -180,14 +245,21 @@ delta_write(const struct delta_order *o, struct err *e)
 		rc = err_sys(e, "open %s", o->dir);
 	struct delta d = {
 		.order = o,
+		.unknown = unknown,
 		.dir = fd,
 		.times = { { .tv_sec = o->date_s }, { .tv_sec = o->date_s } },
 	};
 	if (rc == 0)
+		rc = attrs_open(&d.attrs, o->git_dir, o->head_commit, e);
+	if (rc == 0)
 		rc = walk_trees(o->repo, o->base, o->head, on_change, &d, e);
 	if (rc == 0)
+		rc = add_rest(&d, e);
+	if (rc == 0)
 		rc = touch_dirs(&d, e);
+	attrs_close(&d.attrs);
 	strs_finish(&d.dirs);
+	strs_finish(&d.changed);
 	(void)umask(mask);
 	if (rc < 0)
 		(void)fs_remove_tree(o->dir, NULL); /* the first error is the one to tell */

@@ -50,7 +50,8 @@ struct trees {
 	git_commit *base_commit;
 	git_tree *base;
 	git_tree *head;
-	char *message; /* of the box */
+	git_oid tip;   /* the box's commit */
+	char *message; /* and what it says */
 };
 
 /* ---- One change ---- */
@@ -241,6 +242,7 @@ open_tip(git_repository *repo, const char *sha, struct trees *t, struct err *e)
 		return err_set(e, ERR_PROTOCOL, "bundle: its commit is not in it or broken (%s)",
 			why.text);
 	t->message = mem_str(git_commit_message_raw(tip));
+	t->tip = id;
 	rc = git_commit_tree(&t->head, tip);
 	return rc < 0 ? git_err(e, rc, "tree") : 0;
 }
@@ -309,6 +311,25 @@ settle(git_repository *repo, const struct repo_harvest *h, struct trees *t,
 }
 
 static int
+write_layer(const struct delta_order *order, struct repo_harvested *out, struct err *e)
+{
+	auto_strs struct strs unknown = { 0 };
+	auto_buf struct buf notes = BUF_INIT(LIMIT_SUMMARY_BYTES - 1);
+	int rc = delta_write(order, &unknown, e);
+
+	(void)buf_adds(&notes, out->notes ? out->notes : "");
+	for (size_t i = 0; i < unknown.n && i < NOTES_MAX; i++) {
+		(void)buf_adds(&notes, notes.len > 0 ? "\n" : "");
+		(void)buf_adds(&notes, "The tests saw ");
+		(void)path_quote(&notes, unknown.v[i]);
+		(void)buf_adds(&notes, " in UTF-8: its working-tree-encoding is not known here.");
+	}
+	if (notes.len > 0)
+		mem_set(&out->notes, buf_str(&notes));
+	return rc;
+}
+
+static int
 take(git_repository *repo, const struct repo_harvest *h, int fd, struct repo_harvested *out,
 	struct err *e)
 {
@@ -321,6 +342,9 @@ take(git_repository *repo, const struct repo_harvest *h, int fd, struct repo_har
 	if (rc < 0 || is_unchanged(&t))
 		return rc;
 	const struct delta_order order = { .repo = repo,
+		.git_dir = h->quarantine,
+		.base_commit = git_commit_id(t.base_commit),
+		.head_commit = &t.tip,
 		.base = t.base,
 		.head = t.head,
 		.dir = h->delta_dir,
@@ -328,7 +352,7 @@ take(git_repository *repo, const struct repo_harvest *h, int fd, struct repo_har
 		.date_s = h->author.date_s };
 	rc = count_lines(repo, t.base, t.head, out, e);
 	if (rc == 0)
-		rc = delta_write(&order, e);
+		rc = write_layer(&order, out, e);
 	if (rc == 0)
 		rc = write_commit(repo, h, &t, out, e);
 	/* From here on it may be pushed, which needs the history behind the base. */
