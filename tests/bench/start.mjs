@@ -5,7 +5,9 @@
 //
 // The forge's deliveries are caught and sent on by this program, so that it knows when the last
 // byte left; the agent (agent/stamp.c) reads the same clock first thing and prints it. Its words are
-// read from the store: the pull requests come later, at the pace that a forge allows.
+// read from the store: the pull requests come later, at the pace that a forge allows. What is
+// measured next begins when the last attempts have ended and, if it is to be alone, when their pull
+// requests are there, too.
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -25,11 +27,13 @@ const QUIET_MS = 1000; // nobody looks while the agents start
 const QUERY = `
 import re, sqlite3, sys
 rows = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute(
-    "SELECT number, coalesce(tail, '') FROM task")
-for number, tail in rows:
+    "SELECT number, coalesce(tail, ''), state FROM task")
+for number, tail, state in rows:
     stamp = re.search(r"stamp=([0-9]+[.][0-9]+)", tail)
-    print(number, stamp.group(1) if stamp else 0)
+    print(number, stamp.group(1) if stamp else 0, state)
 `;
+const PUBLISHING = 4; // store/task.h: from here on no process works at it
+const SUCCEEDED = 6;
 const clock = () => performance.timeOrigin + performance.now(); // CLOCK_REALTIME, in ms
 
 /** Takes the forge's deliveries and keeps those that start a task. */
@@ -88,11 +92,18 @@ async function measure(world, catcher, repo, count) {
 
 /** Issue number -> the agent's first second, when all have one. */
 async function stampsOf(world, numbers) {
-  const text = await output(['python3', '-c', QUERY, join(world.dir, 'bot/store/nightshift.db')]);
-  const rows = text.trim().split('\n').map((line) => line.split(' ').map(Number));
-  const stamps = new Map(rows.filter(([, stamp]) => stamp > 0));
+  const stamps = new Map((await tasks(world)).filter(([, stamp]) => stamp > 0));
   return numbers.every((number) => stamps.has(number)) && stamps;
 }
+
+async function tasks(world) {
+  const text = await output(['python3', '-c', QUERY, join(world.dir, 'bot/store/nightshift.db')]);
+  return text.trim().split('\n').map((line) => line.split(' ').map(Number));
+}
+
+const rest = (world, least) =>
+  until('the end of what was begun', async () =>
+    (await tasks(world)).every(([, , state]) => state >= least), DONE_MS);
 
 function report(name, took, aim) {
   const sorted = [...took].sort((a, b) => a - b);
@@ -124,9 +135,15 @@ try {
     await world.forges.gh.do('hook', { url: await catcher.listen() });
     await measure(world, catcher, repo, 1); // the first one fills the mirror
     const one = [];
-    for (let i = 0; i < alone; i++) one.push(...(await measure(world, catcher, repo, 1)));
+    for (let i = 0; i < alone; i++) {
+      await rest(world, SUCCEEDED);
+      one.push(...(await measure(world, catcher, repo, 1)));
+    }
     const many = [];
-    for (let i = 0; i < rounds; i++) many.push(...(await measure(world, catcher, repo, together)));
+    for (let i = 0; i < rounds; i++) {
+      await rest(world, PUBLISHING);
+      many.push(...(await measure(world, catcher, repo, together)));
+    }
     catcher.server.close();
     const rows = [
       report('alone', one, aims.alone),
