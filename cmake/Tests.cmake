@@ -7,10 +7,11 @@
 #	tests/tools/<x>.c                   tool_<x>: a program that other tests run
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
 #	tests/bench/agent/<x>.c             bench_agent_<x>: static, runs in a box
+#	tests/escape/*.c                    escape_attempts: static, tries to get out of a box
 #	tests/fuzz/fuzz_<x>.c               fuzz_<x>, only with NS_FUZZ: ten seconds from its seeds
 #	tests/lint/check-<x>                a lint, and its self-test
 #	tests/e2e/<x>.test.mjs              an end-to-end test, run by Node
-#	tests/docker/smoke                  the image, built and run
+#	tests/docker/smoke                  the image, built and run as compose and systemd do
 #
 # Labels: unit contract golden lint e2e docker fuzz. A test that cannot run fails; none skips.
 #
@@ -118,6 +119,13 @@ foreach(source IN LISTS sources)
 	target_link_options(bench_agent_${name} PRIVATE -static)
 	set_target_properties(bench_agent_${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 endforeach()
+
+file(GLOB sources CONFIGURE_DEPENDS tests/escape/*.c)
+add_executable(escape_attempts ${sources})
+target_link_libraries(escape_attempts PRIVATE ns_warnings)
+target_link_options(escape_attempts PRIVATE -static)
+set_target_properties(escape_attempts PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+target_include_directories(escape_attempts PRIVATE tests/escape)
 
 file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests/bench
 	tests/bench/*.c tests/bench/agent/*.c)
