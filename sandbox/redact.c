@@ -279,16 +279,17 @@ give(struct redact *r, uint64_t end)
 {
 	size_t n = end > r->start ? (size_t)(end - r->start) : 0;
 
-	for (size_t from = 0, to; from < n; from = to) {
-		bool is_hidden = r->hide.data[from];
-		const char *other = memchr(r->hide.data + from, !is_hidden, n - from);
+	for (size_t at = 0; at < n;) {
+		bool is_hidden = r->hide.data[at];
+		const char *other = memchr(r->hide.data + at, is_hidden ? 0 : 1, n - at);
+		size_t len = (other ? (size_t)(other - r->hide.data) : n) - at;
 
-		to = other ? (size_t)(other - r->hide.data) : n;
 		if (!is_hidden)
-			r->cb(r->ctx, r->raw.data + from, to - from);
+			r->cb(r->ctx, r->raw.data + at, len);
 		else if (!r->is_hiding)
 			r->cb(r->ctx, REDACT_MARK, strlen(REDACT_MARK));
 		r->is_hiding = is_hidden;
+		at += len;
 	}
 	buf_drop(&r->raw, n);
 	buf_drop(&r->hide, n);
