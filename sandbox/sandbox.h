@@ -139,6 +139,7 @@ enum box_stage {
 	BOX_STAGE_CWD = 52,
 	BOX_STAGE_SELF_CHECK = 53,
 	BOX_STAGE_EXEC = 54,
+	BOX_STAGE_LANDLOCK = 55,
 };
 
 /* Why a box ended. */

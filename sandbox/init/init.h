@@ -19,6 +19,7 @@ enum init_stage {
 	INIT_STAGE_CWD = 52,
 	INIT_STAGE_SELF_CHECK = 53,
 	INIT_STAGE_EXEC = 54,
+	INIT_STAGE_LANDLOCK = 55,
 };
 
 /* Sends the report and ends this process. sys 0: not an errno matter. */
@@ -31,6 +32,10 @@ void init_check_posture(const struct init_plan *p);
 
 /* The same for the workload's process, last before exec: who it is and which descriptors it has. */
 void init_check_workload(const struct init_plan *p);
+
+/* Lets the calling process write only where the plan says; ends it with a report if that does not
+ * hold. Nothing where the kernel has no Landlock. */
+void init_landlock(const struct init_plan *p);
 
 /* Turns the calling process into the workload. argv and envp are NULL-terminated. */
 _Noreturn void init_exec(const struct init_plan *p, char **argv, char **envp);

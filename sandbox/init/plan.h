@@ -38,6 +38,8 @@ struct init_plan {
 	uint32_t n_env;
 	uint32_t env;
 	uint32_t cwd;
+	uint32_t n_writable; /* strings: directories besides those that every box may write */
+	uint32_t writable;
 	uint32_t uid;
 	uint32_t n_filter; /* struct sock_filter, at an offset that is a multiple of 8 */
 	uint32_t filter;

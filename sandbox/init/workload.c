@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workload - PID 1's child on its way to exec: session, terminal, limits, directory, self-check.
+ * workload - PID 1's child on its way to exec: session, terminal, limits, directory, Landlock,
+ * self-check.
  */
 #include "sandbox/init/init.h"
 
@@ -113,6 +114,7 @@ init_exec(const struct init_plan *p, char **argv, char **envp)
 	lower_limits(p);
 	if (chdir(cwd) < 0)
 		init_fail(INIT_STAGE_CWD, errno, "working directory ", cwd);
+	init_landlock(p);
 	init_check_workload(p);
 	why = exec_in_path(argv, envp);
 	init_fail(INIT_STAGE_EXEC, why, "exec ", argv[0]);

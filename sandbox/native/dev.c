@@ -51,8 +51,9 @@ native_dev(struct native *n, struct err *e)
 	rc = native_mount_new(n, "tmpfs", "/dev/shm", 0, "size=256m,nr_inodes=4096,mode=1777", e);
 	if (rc < 0)
 		return rc;
-	return native_mount_new(
-		n, "devpts", "/dev/pts", NATIVE_DEV, "newinstance,ptmxmode=0666,mode=620", e);
+	/* The machine has a few thousand terminals for all: a box must not take the others'. */
+	return native_mount_new(n, "devpts", "/dev/pts", NATIVE_DEV,
+		"newinstance,ptmxmode=0666,mode=620,max=64", e);
 }
 
 /* After the pivot: /dev is the box's. */

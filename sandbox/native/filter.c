@@ -151,9 +151,14 @@ static const char *const DENIED[] = {
 static const unsigned long CLONE_FLAGS[] = { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET,
 	CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS };
 
-/* Typing into the terminal's input, and the console's own bag of tricks. The kernel reads 32 bits
- * of the request, so do we. */
-static const unsigned long IOCTLS[] = { TIOCSTI, TIOCLINUX };
+/* Typing into the terminal's input, the console's own bag of tricks, and line disciplines, which
+ * load modules that nobody has looked at for years. The kernel reads 32 bits of the request, so do
+ * we. */
+static const unsigned long IOCTLS[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
+
+/* Protocols of the allowed families that would load a module for whoever asks. */
+static const unsigned PROTOCOLS[] = { 33 /* DCCP */, 115 /* L2TP */, 132 /* SCTP */,
+	136 /* UDP-Lite */ };
 
 static int
 deny(scmp_filter_ctx f, int call, unsigned n, const struct scmp_arg_cmp *args)
@@ -182,6 +187,12 @@ deny_sockets(scmp_filter_ctx f)
 		rc = deny(f, SCMP_SYS(socket), 2,
 			(const struct scmp_arg_cmp[]){
 				SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_NE, 0) });
+	for (size_t i = 0; rc == 0 && i < sizeof(PROTOCOLS) / sizeof(PROTOCOLS[0]); i++)
+		rc = deny(f, SCMP_SYS(socket), 1,
+			&SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffffU, PROTOCOLS[i]));
+	/* Other families have pairs too (TIPC). */
+	if (rc == 0)
+		rc = deny(f, SCMP_SYS(socketpair), 1, &SCMP_A0(SCMP_CMP_NE, AF_UNIX));
 	return rc;
 }
 

@@ -30,6 +30,21 @@ add_strings(struct buf *b, char *const *v, size_t n)
 	return at;
 }
 
+/* Where the box may write because a layer of its own lies there. */
+static void
+add_writable(struct buf *b, const struct box_spec *s, struct init_plan *p)
+{
+	const struct box_layer *l = s->layers.v;
+
+	p->writable = (uint32_t)b->len;
+	for (size_t i = 0; i < s->layers.n; i++) {
+		if (!l[i].is_writable)
+			continue;
+		(void)add_strings(b, &l[i].at, 1);
+		p->n_writable++;
+	}
+}
+
 static uint32_t
 add_filter(struct buf *b, const void *filter, size_t n)
 {
@@ -77,6 +92,7 @@ native_plan_create(const struct native *n, int *out_fd, struct err *e)
 	p.n_env = (uint32_t)s->env.n;
 	p.env = add_strings(&b, s->env.v, s->env.n);
 	p.cwd = add_strings(&b, &s->cwd, 1);
+	add_writable(&b, s, &p);
 	p.filter = add_filter(&b, filter, n_filter);
 	p.n_filter = (uint32_t)n_filter;
 	set_limits(&p, s);

@@ -134,7 +134,7 @@ probe_landlock(struct sandbox_probe *p)
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	f->ok = abi > 0;
-	f->text = f->ok ? mem_fmt("ABI %ld, for the bot's own processes", abi)
+	f->text = f->ok ? mem_fmt("ABI %ld, for boxes and for the bot's own processes", abi)
 			: mem_str(strerror(errno));
 	if (!f->ok)
 		f->mend = "boot with landlock in the lsm= list";

@@ -19,7 +19,7 @@
 static const char *const COVERED[] = { "cmdline", "config.gz", "consoles", "devices", "diskstats",
 	"interrupts", "iomem", "ioports", "kallsyms", "kcore", "key-users", "keys", "kmsg",
 	"kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules", "pagetypeinfo",
-	"partitions", "sched_debug", "schedstat", "slabinfo", "softirqs", "sysrq-trigger",
+	"partitions", "sched_debug", "schedstat", "slabinfo", "softirqs", "swaps", "sysrq-trigger",
 	"timer_list", "timer_stats", "vmallocinfo", "zoneinfo" };
 static const char *const EMPTIED[] = { "acpi", "asound", "bus", "driver", "dynamic_debug", "fs",
 	"irq", "scsi", "tty" };

@@ -190,7 +190,7 @@ calls_are_refused(void **state)
 	/* setuid is refused by the id map: in there is no 0. */
 	static const char expected[] =
 		"bpf EPERM\nchroot EPERM\nclone3 ENOSYS\nclone_user EPERM\nfsopen EPERM\n"
-		"handle EPERM\nio_uring EPERM\nkeyctl EPERM\nkill_init 0\nmknod EPERM\nmount "
+		"handle EPERM\nio_uring EPERM\nkeyctl EPERM\nkill_init 0\nmknod EACCES\nmount "
 		"EPERM\n"
 		"new_call ENOSYS\nnice EPERM\nperf EPERM\nptrace_init EPERM\nsetns EPERM\n"
 		"setuid EINVAL\ntiocsti EPERM\ntiocsti_high EPERM\numount EPERM\n"
