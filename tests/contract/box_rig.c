@@ -31,6 +31,32 @@
 #define STRANGER    20001
 #define PROGRAM_FD  200
 
+/* What tests run in boxes, and where the build put it. */
+static const struct {
+	const char *built;
+	const char *tool;
+} PROGRAMS[] = {
+	{ NS_BINARY_DIR "/tool_inside", "tools/inside" },
+	{ NS_BINARY_DIR "/escape_attempts", "tools/escape" },
+};
+#define N_PROGRAMS ((int)(sizeof(PROGRAMS) / sizeof(PROGRAMS[0])))
+
+/* A copy, because the build's directory may be closed to the user that we have become. */
+static void
+copy_program(const struct box_rig *r, int i)
+{
+	auto_free char *path = box_rig_path(r, PROGRAMS[i].tool);
+	auto_fd int from = fcntl(PROGRAM_FD + i, F_DUPFD_CLOEXEC, 3);
+	auto_fd int to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	char data[65536];
+	ssize_t n;
+
+	(void)lseek(from, 0, SEEK_SET);
+	assert_true(from >= 0 && to >= 0);
+	while ((n = read(from, data, sizeof(data))) > 0)
+		assert_int_equal(write(to, data, (size_t)n), n);
+}
+
 static int
 rig_create(void **state)
 {
@@ -40,17 +66,10 @@ rig_create(void **state)
 	assert_non_null(mkdtemp(r->dir));
 	assert_int_equal(chmod(r->dir, 0755), 0);
 	r->is_root = geteuid() == 0;
-	/* A copy, because the build's directory may be closed to the user that we have become. */
 	box_rig_mkdir(r, "tools");
+	for (int i = 0; i < N_PROGRAMS; i++)
+		copy_program(r, i);
 	r->inside = box_rig_path(r, "tools/inside");
-	auto_fd int from = fcntl(PROGRAM_FD, F_DUPFD_CLOEXEC, 3);
-	auto_fd int to = open(r->inside, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	char data[65536];
-	ssize_t n;
-	(void)lseek(from, 0, SEEK_SET);
-	assert_true(from >= 0 && to >= 0);
-	while ((n = read(from, data, sizeof(data))) > 0)
-		assert_int_equal(write(to, data, (size_t)n), n);
 	*state = r;
 	return 0;
 }
@@ -265,14 +284,16 @@ run_as_stranger(const struct CMUnitTest *tests, size_t n)
 int
 box_rig_main(const struct CMUnitTest *tests, size_t n)
 {
-	/* Opened while we may; each rig copies it from here. */
-	int program = open(NS_BINARY_DIR "/tool_inside", O_RDONLY | O_CLOEXEC);
 	bool is_root = geteuid() == 0;
 	int failed;
 
-	if (program < 0 || dup3(program, PROGRAM_FD, O_CLOEXEC) < 0)
-		return 99;
-	(void)close(program);
+	/* Opened while we may; each rig copies them from here. */
+	for (int i = 0; i < N_PROGRAMS; i++) {
+		auto_fd int program = open(PROGRAMS[i].built, O_RDONLY | O_CLOEXEC);
+
+		if (program < 0 || dup3(program, PROGRAM_FD + i, O_CLOEXEC) < 0)
+			return 99;
+	}
 	(void)umask(022);
 	failed = _cmocka_run_group_tests(is_root ? "as root" : "as the user who runs the tests",
 		tests, n, rig_create, rig_destroy);
