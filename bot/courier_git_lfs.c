@@ -182,10 +182,11 @@ on_got(void *ctx, const struct http_reply *r, const struct err *why)
 	struct get *g = ctx;
 	struct lfs *l = g->l;
 	const char *text = why_of(r->status);
-	struct err e = { 0 };
 
 	g->call = NULL;
 	l->open--;
+	if (!text && g->e.code == 0)
+		(void)keep(g, &g->e);
 	if (g->e.code == ERR_PROTOCOL)
 		lose(l, 1, "the forge gives out something else than the pointers say");
 	else if (g->e.code < 0)
@@ -195,10 +196,6 @@ on_got(void *ctx, const struct http_reply *r, const struct err *why)
 	else if (text)
 		(void)err_set(&l->e, ERR_BUSY, "Git LFS: %s",
 			r->status == 0 ? why->text : "the forge has no time");
-	else if (keep(g, &e) == ERR_PROTOCOL)
-		lose(l, 1, "the forge gives out something else than the pointers say");
-	else if (e.code < 0)
-		l->e = e;
 	get_finish(g);
 	round_soon(l);
 }

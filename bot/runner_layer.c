@@ -28,14 +28,28 @@
 #define LAYERS_MAX         16
 #define KEY_FILE_BYTES_MAX MIB(16)
 
+/* The checkout with its extras, opened from the top. */
+struct trees {
+	int extra; /* -1: none */
+	int checkout;
+};
+
+static int
+open_file(const struct trees *t, const char *path, int *fd, struct err *e)
+{
+	int rc = t->extra < 0 ? ERR_MISSING : fs_open_beneath(t->extra, path, O_RDONLY, fd, e);
+
+	return rc == ERR_MISSING ? fs_open_beneath(t->checkout, path, O_RDONLY, fd, e) : rc;
+}
+
 /* Adds the hash of a key file; a file that is absent is part of the key too. */
 static int
-add_file(int tree, const char *path, struct buf *text, struct err *e)
+add_file(const struct trees *t, const char *path, struct buf *text, struct err *e)
 {
 	auto_fd int fd = -1;
 	struct stat st;
 	char hex[2 * CRYPTO_SHA256_BYTES + 1];
-	int rc = fs_open_beneath(tree, path, O_RDONLY, &fd, e);
+	int rc = open_file(t, path, &fd, e);
 
 	(void)buf_addf(text, "file %s ", path);
 	if (rc == ERR_MISSING)
@@ -57,10 +71,13 @@ make_key(const struct attempt *a, struct err *e)
 {
 	auto_buf struct buf text = BUF_INIT(MIB(1));
 	char hex[2 * CRYPTO_SHA256_BYTES + 1];
+	const char *extra_dir = a->base.extra_dir;
 	auto_fd int tree = open(a->base.checkout_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int extra = extra_dir ? open(extra_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	const struct trees trees = { extra, tree };
 
-	if (tree < 0) {
-		(void)err_sys(e, "open %s", a->base.checkout_dir);
+	if (tree < 0 || (extra_dir && extra < 0)) {
+		(void)err_sys(e, "open %s", tree < 0 ? a->base.checkout_dir : extra_dir);
 		return NULL;
 	}
 	(void)buf_addf(&text, "forge %s\nrepo %" PRId64 "\n", a->task.forge, a->task.repo_id);
@@ -70,7 +87,7 @@ make_key(const struct attempt *a, struct err *e)
 	if (a->base.extra_dir)
 		(void)buf_addf(&text, "extra %d %d\n", a->settings.submodules, a->settings.lfs);
 	for (size_t i = 0; i < a->settings.setup_key.n; i++) {
-		if (add_file(tree, a->settings.setup_key.v[i], &text, e) < 0)
+		if (add_file(&trees, a->settings.setup_key.v[i], &text, e) < 0)
 			return NULL;
 	}
 	crypto_sha256_hex(text.data, text.len, hex);

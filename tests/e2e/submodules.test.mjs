@@ -25,13 +25,29 @@ async function withModules(forge, more) {
   const { refs } = await forge.repo(lib);
   const gitlink = refs['refs/heads/main'];
   const foreign = 'https://forge.invalid/acme/lib.git';
+  await forge.do('repos', { owner: 'other', name: 'lib', files: { 'name.txt': 'other\n' } });
   const files = {
     ...addRepo({ gate: { test: 'sh test.sh && sh vendor/lib/check.sh' }, ...more }),
-    '.gitmodules': section('vendor/lib', '../lib.git') + section('foreign', foreign),
+    '.gitmodules': [
+      section('vendor/lib', '../lib.git'),
+      section('foreign', foreign),
+      section('shut', '../../other/lib.git'),
+    ].join(''),
     'vendor/lib': { gitlink },
+    shut: { gitlink },
     foreign: { gitlink },
   };
   return { files, lib };
+}
+
+// Each token is for one repository, also that of a submodule.
+async function assertNarrow(forge) {
+  const asked = (await forge.truth()).filter(
+    (l) => l.kind === 'request' && /access_tokens$/.test(l.path),
+  );
+  const sizes = asked.map((l) => (l.body.repositories ?? l.body.repository_ids).length);
+  assert.deepEqual(new Set(sizes), new Set([1]));
+  assert.ok(asked.some((l) => l.body.repositories?.[0] === 'lib'));
 }
 
 const diffOf = async (forge, repo, number) => {
@@ -46,6 +62,7 @@ describe('a repository with submodules', () => {
         const [forge] = Object.values(w.forges);
         const { files, lib } = await withModules(forge, { submodules: true });
         const repo = await makeRepo(forge, { files });
+        if (forge.app) await forge.do('installation', { owner: 'other', suspended: true });
         const before = (await forge.repo(lib)).refs;
         const { pull } = await assertDone(forge, repo, await labelled(forge, repo));
         assert.match(pull.body, /passed/);
@@ -57,6 +74,8 @@ describe('a repository with submodules', () => {
           pull.body,
           /What was changed inside the submodule vendor\/lib is not in the commit\./,
         );
+        assert.match(pull.body, /The submodule shut was not checked out: the forge does not/);
+        if (forge.app) await assertNarrow(forge);
         const diff = await diffOf(forge, repo, pull.number);
         assert.deepEqual(diff.match(/^diff .*/gm), ['diff --git a/add.sh b/add.sh']);
         assert.deepEqual((await forge.repo(lib)).refs, before, 'nothing is pushed to a submodule');
