@@ -135,7 +135,7 @@ bool
 net_is_own(const struct sockaddr *a, socklen_t len)
 {
 	auto_fd int fd = socket(a->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_storage from;
+	struct sockaddr_storage from = { 0 };
 	socklen_t from_len = sizeof(from);
 
 	if (fd < 0 || connect(fd, a, len) < 0 ||

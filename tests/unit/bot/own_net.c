@@ -118,11 +118,11 @@ struct route_request {
 static void
 add_attribute(struct route_request *r, unsigned short type, const void *data, size_t len)
 {
-	struct rtattr *a = (struct rtattr *)((char *)r + NLMSG_ALIGN(r->head.nlmsg_len));
+	const struct rtattr a = { .rta_len = (unsigned short)RTA_LENGTH(len), .rta_type = type };
+	char *at = (char *)r + NLMSG_ALIGN(r->head.nlmsg_len);
 
-	a->rta_type = type;
-	a->rta_len = (unsigned short)RTA_LENGTH(len);
-	memcpy(RTA_DATA(a), data, len);
+	memcpy(at, &a, sizeof(a));
+	memcpy(at + RTA_LENGTH(0), data, len);
 	r->head.nlmsg_len = (uint32_t)(NLMSG_ALIGN(r->head.nlmsg_len) + RTA_LENGTH(len));
 }
 
