@@ -170,6 +170,20 @@ work_userinfo(const struct work *w, struct buf *out)
 	w->forge->driver->git_userinfo(w->token, out);
 }
 
+char *
+work_basic_auth(const struct work *w)
+{
+	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
+	auto_buf struct buf value = BUF_INIT(KIB(12));
+
+	work_userinfo(w, &userinfo);
+	(void)buf_adds(&value, "Basic ");
+	(void)str_base64(&value, buf_str(&userinfo), userinfo.len);
+	if (userinfo.data)
+		mem_wipe(userinfo.data, userinfo.len);
+	return buf_steal(&value);
+}
+
 void
 work_credentials(struct work *w, const struct work_repo *r, work_step *then)
 {

@@ -140,6 +140,9 @@ void work_drop_token(struct work *w);
 /* The token as git sends it: "user:token". Wipe it. */
 void work_userinfo(const struct work *w, struct buf *out);
 
+/* The same as the value of an Authorization header. Wipe and free it. */
+char *work_basic_auth(const struct work *w);
+
 void work_child(struct work *w, struct child_order *take_order, child_cb *cb);
 
 /* What a command's end means: 0, or the error that its words tell. */

@@ -200,20 +200,6 @@ on_got(void *ctx, const struct http_reply *r, const struct err *why)
 	round_soon(l);
 }
 
-static char *
-basic_auth(const struct work *w)
-{
-	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
-	auto_buf struct buf value = BUF_INIT(KIB(12));
-
-	work_userinfo(w, &userinfo);
-	(void)buf_adds(&value, "Basic ");
-	(void)str_base64(&value, buf_str(&userinfo), userinfo.len);
-	if (userinfo.data)
-		mem_wipe(userinfo.data, userinfo.len);
-	return buf_steal(&value);
-}
-
 /* The answer's own credential, or ours: it is the same server. */
 static void
 start_get(struct get *g, const struct repo_lfs *o, const struct repo_lfs_place *p)
@@ -224,7 +210,7 @@ start_get(struct get *g, const struct repo_lfs *o, const struct repo_lfs_place *
 	struct http_request r = {
 		.method = "GET",
 		.url = mem_str(p->href),
-		.auth = p->auth ? mem_str(p->auth) : basic_auth(l->work),
+		.auth = p->auth ? mem_str(p->auth) : work_basic_auth(l->work),
 		.timeout_ms = LIMIT_LFS_MS,
 	};
 
@@ -325,7 +311,7 @@ ask(struct work *w)
 	}
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
 		strs_add(&r.headers, headers[i]);
-	r.auth = basic_auth(w);
+	r.auth = work_basic_auth(w);
 	w->call = http_send(work_courier(w)->http, &r, on_places, w);
 }
 

@@ -376,20 +376,6 @@ on_refs(void *ctx, struct http_reply *r, const struct err *why)
 	settle_refs(w, r, &e);
 }
 
-static char *
-basic_auth(const struct work *w)
-{
-	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
-	auto_buf struct buf value = BUF_INIT(KIB(12));
-
-	work_userinfo(w, &userinfo);
-	(void)buf_adds(&value, "Basic ");
-	(void)str_base64(&value, buf_str(&userinfo), userinfo.len);
-	if (userinfo.data)
-		mem_wipe(userinfo.data, userinfo.len);
-	return buf_steal(&value);
-}
-
 static void
 ask(struct work *w)
 {
@@ -415,7 +401,7 @@ ask(struct work *w)
 	}
 	for (size_t i = 0; REPO_LSREFS_HEADERS[i]; i++)
 		strs_add(&r.headers, REPO_LSREFS_HEADERS[i]);
-	r.auth = basic_auth(w);
+	r.auth = work_basic_auth(w);
 	w->call = http_send(work_courier(w)->http, &r, on_refs, w);
 }
 

@@ -75,11 +75,11 @@ repo_checkout_ready(const char *trees, const char *sha)
 	return true;
 }
 
-static int
-put(const char *dir, const char *name, const char *text, struct err *e)
+int
+checkout_put(const char *dir, const char *name, const char *text, struct err *e)
 {
 	auto_free char *path = mem_fmt("%s/%s", dir, name);
-	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	size_t len = strlen(text);
 
 	if (fd < 0)
@@ -102,10 +102,10 @@ make_git_dir(const char *git_dir, const char *sha, struct err *e)
 		rc = fs_mkdirs(dir, 0755, e);
 	}
 	if (rc == 0)
-		rc = put(git_dir, "HEAD", "ref: " BRANCH "\n", e);
+		rc = checkout_put(git_dir, "HEAD", "ref: " BRANCH "\n", e);
 	if (rc == 0)
-		rc = put(git_dir, "config", CHECKOUT_CONFIG, e);
-	return rc < 0 ? rc : put(git_dir, BRANCH, head, e);
+		rc = checkout_put(git_dir, "config", CHECKOUT_CONFIG, e);
+	return rc < 0 ? rc : checkout_put(git_dir, BRANCH, head, e);
 }
 
 static int
@@ -208,7 +208,7 @@ fill(const struct repo_checkout *c, const char *tmp, struct err *e)
 		rc = checkout_has(tree, git_dir, tmp, e);
 	if (rc == 0)
 		rc = boot_id(&boot, e);
-	return rc < 0 ? rc : put(tmp, "boot", buf_str(&boot), e);
+	return rc < 0 ? rc : checkout_put(tmp, "boot", buf_str(&boot), e);
 }
 
 int

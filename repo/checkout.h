@@ -31,6 +31,9 @@ int checkout_link(const char *from_tree, const char *tree, const char *index);
 
 int checkout_copy_index(const char *from, const char *to);
 
+/* A small file with that text. */
+int checkout_put(const char *dir, const char *name, const char *text, struct err *e);
+
 /* One file, of two directories. */
 int checkout_link_file(int from, int to, const char *path);
 

@@ -139,18 +139,6 @@ repo_extra_find(const char *trees, const char *sha, const char *what, char **not
 /* ---- Making one ---- */
 
 static int
-put(const char *dir, const char *name, const char *text, struct err *e)
-{
-	auto_free char *path = mem_fmt("%s/%s", dir, name);
-	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return err_sys(e, "create %s", path);
-	return write(fd, text, len) == (ssize_t)len ? 0 : err_sys(e, "write %s", path);
-}
-
-static int
 link_dir(const char *from, const char *to, struct err *e)
 {
 	auto_dir DIR *d = opendir(from);
@@ -205,7 +193,7 @@ write_config(const struct repo_extra *x, const char *git_dir, const char *worktr
 		(void)buf_addc(&text, '\n');
 	}
 	return text.is_full ? err_set(e, ERR_LIMIT, "configuration of submodules")
-			    : put(dir, "config", buf_str(&text), e);
+			    : checkout_put(dir, "config", buf_str(&text), e);
 }
 
 /* "../" for each part of the path. */
@@ -243,11 +231,11 @@ make_git_dir(const struct repo_extra *x, const struct repo_extra_module *m, cons
 	if (rc == 0)
 		rc = link_dir(from_packs, packs, e);
 	if (rc == 0)
-		rc = put(dir, "HEAD", head, e);
+		rc = checkout_put(dir, "HEAD", head, e);
 	if (rc == 0)
 		rc = write_config(x, m->git_dir, worktree, dir, e);
 	if (rc == 0 && fs_read(shallow, &cut, NULL) == 0)
-		rc = put(dir, "shallow", buf_str(&cut), e);
+		rc = checkout_put(dir, "shallow", buf_str(&cut), e);
 	return rc;
 }
 
@@ -286,7 +274,7 @@ add_module(const struct repo_extra *x, const struct repo_extra_module *m, const 
 	if (rc == 0 && checkout_link(from, to, index) < 0)
 		rc = err_sys(e, "files of %s", m->path);
 	if (rc == 0)
-		rc = put(to, ".git", file, e);
+		rc = checkout_put(to, ".git", file, e);
 	if (rc < 0)
 		return rc;
 	return checkout_times(to, dir, st.st_mtim.tv_sec, e);
@@ -301,7 +289,7 @@ write_list(const struct repo_extra *x, const char *git_dir, struct err *e)
 	for (size_t i = 0; i < x->modules->n; i++)
 		(void)buf_addf(&text, "%s\t%s\n", v[i].git_dir, v[i].path);
 	return text.is_full ? err_set(e, ERR_LIMIT, "list of submodules")
-			    : put(git_dir, LIST_NAME, buf_str(&text), e);
+			    : checkout_put(git_dir, LIST_NAME, buf_str(&text), e);
 }
 
 static int
@@ -344,9 +332,9 @@ fill(const struct repo_extra *x, const char *tmp, struct err *e)
 	if (rc == 0 && x->lfs_dir)
 		rc = extra_lfs_add(x, tree, e);
 	if (rc == 0)
-		rc = put(tmp, "notes", x->notes ? x->notes : "", e);
+		rc = checkout_put(tmp, "notes", x->notes ? x->notes : "", e);
 	if (rc == 0 && x->is_partial)
-		rc = put(tmp, "partial", "", e);
+		rc = checkout_put(tmp, "partial", "", e);
 	if (rc == 0 && utimensat(AT_FDCWD, tree, times, 0) < 0)
 		rc = err_sys(e, "time of %s", tree);
 	return rc;
