@@ -25,6 +25,7 @@
 #define OVERLAP_MS 60000 /* forges' clocks and lists are late */
 #define SWEEP_MS   (5 * 60 * 1000)
 #define FIRST_MS   200
+#define SOON_MS    1000
 #define REPOS_MAX  200
 
 struct queue_poll {
@@ -380,8 +381,10 @@ look(void *ctx)
 	};
 
 	p->timer = NULL;
-	if (!forge || !forge->is_known)
+	if (!forge)
 		next_look(p);
+	else if (!forge->is_known) /* at our start, when it has not yet said who we are */
+		p->timer = loop_timer_add(p->q->role->loop, queue_wait_ms(p->q, SOON_MS), look, p);
 	else if (p->default_branch)
 		ask_items(p, OP_ISSUES_LABELED);
 	else

@@ -207,6 +207,24 @@ a_command_that_was_given_while_we_were_down_is_found(void **state)
 	assert_int_equal(rig_delivery_state(r, 2), DELIVERY_IGNORED);
 }
 
+/* The first look must not be put off to the next sweep, 3 s from here. */
+static void
+a_forge_that_is_slow_at_our_start_is_looked_at_soon(void **state)
+{
+	struct rig *r = *state;
+
+	rig_label(r, "g1", 3);
+	rig_until(r, rig_is_quiet);
+	r->label_event++;
+	put_label(r, 4, clock_wall_ms());
+	rig_restart(r);
+	rig_disconnect(r, ROLE_COURIER);
+	rig_run(r, 250); /* its first look is after 200 */
+	rig_reconnect(r, ROLE_COURIER);
+	rig_run(r, 1500);
+	assert_int_equal(r->n_pulls, 2);
+}
+
 int
 main(void)
 {
@@ -223,6 +241,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			a_command_that_was_given_while_we_were_down_is_found, rig_setup,
 			poll_teardown),
+		cmocka_unit_test_setup_teardown(a_forge_that_is_slow_at_our_start_is_looked_at_soon,
+			rig_setup, poll_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
