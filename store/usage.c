@@ -116,23 +116,26 @@ usage_finish(struct row_list *list)
 
 /* ---- text: "gpt-5 12 34567 30000 0 4321 120000", the numbers as in struct usage ---- */
 
+/* The model's name is the caller's, if it is a line. */
 static bool
 parse_line(const char *line, size_t len, struct usage *out)
 {
 	auto_free char *copy = mem_strn(line, len);
 	char *rest = copy;
+	const char *model = strsep(&rest, " ");
 	int64_t *numbers[NUMBERS];
 
 	members(out, numbers);
-	out->model = strsep(&rest, " ");
 	for (int i = 0; i < NUMBERS; i++) {
 		const char *word = strsep(&rest, " ");
 
 		if (!word || str_i64(word, USAGE_COST_UNKNOWN, INT64_MAX, numbers[i], NULL) < 0)
 			return false;
 	}
-	out->model = mem_str(out->model);
-	return rest == NULL;
+	if (rest)
+		return false;
+	out->model = mem_str(model);
+	return true;
 }
 
 void

@@ -311,7 +311,7 @@ test_holds_back_little(void **state)
 	/* What was released in the middle of a secret leaks no more than that. */
 	redact_feed(r, SECRET, 10);
 	redact_release(r);
-	redact_feed(r, SECRET "!" + 10, strlen(SECRET) - 10 + 1);
+	redact_feed(r, &(SECRET "!")[10], strlen(SECRET) - 10 + 1);
 	redact_flush(r);
 	assert_string_equal(out.data, "Compiling everything\r\nn1ght\"sh<i" REDACT_MARK "!");
 	redact_destroy(r);
@@ -383,9 +383,9 @@ test_stretched(void **state)
 	redact_feed(r, SECRET, 11);
 	redact_feed(r, nothing, 1 << 20);
 	assert_true(out.len > (1 << 20) - (128 << 10));
-	redact_feed(r, SECRET + 11, strlen(SECRET) - 11);
+	redact_feed(r, &SECRET[11], strlen(SECRET) - 11);
 	redact_flush(r);
-	assert_null(memmem(out.data, out.len, SECRET + 11, 6));
+	assert_null(memmem(out.data, out.len, &SECRET[11], 6));
 	redact_destroy(r);
 	buf_finish(&out);
 }
