@@ -217,8 +217,8 @@ shim_start(struct attempt *a, struct err *e)
 		.blob = a->r->redactions.data,
 		.blob_len = a->r->redactions.len };
 	int ends[2];
-	int pidfd;
-	pid_t pid;
+	int pidfd = -1;
+	pid_t pid = -1;
 	int rc = msg_pair(ends, e);
 
 	if (rc < 0)

@@ -149,7 +149,8 @@ on_page(void *ctx, struct msg *m, const struct err *e)
 		t.task = p->tasks.v;
 		t.steps = p->steps.v;
 		t.n_steps = p->steps.n;
-		t.issue_url = url = issue_url(q->web, t.task);
+		url = issue_url(q->web, t.task);
+		t.issue_url = url;
 		t.bytes = m->blob;
 		t.len = m->blob_len;
 	}

@@ -264,7 +264,7 @@ add_module(const struct repo_extra *x, const struct repo_extra_module *m, const 
 	auto_free char *index = mem_fmt("%s/index", dir);
 	auto_free char *up = way_up(m->path);
 	auto_free char *file = mem_fmt("gitdir: %s.git/%s\n", up, m->git_dir);
-	struct stat st;
+	struct stat st = { 0 };
 	int rc = make_git_dir(x, m, from, dir, e);
 
 	if (rc == 0)
