@@ -105,7 +105,7 @@ runner_rig_harvest_file(struct runner_rig *r, const char *name, const char *text
 /* ---- the courier ---- */
 
 static void
-answer_prepare(struct runner_rig *r, const struct msg *m)
+answer_prepare(struct runner_rig *r, uint64_t id)
 {
 	auto_free char *text = mem_str(r->prepare_code < 0 ? "no such branch" : NULL);
 	auto_free char *main_ref = mem_str("main");
@@ -121,14 +121,19 @@ answer_prepare(struct runner_rig *r, const struct msg *m)
 	};
 	auto_buf struct buf packed = BUF_INIT(LIMIT_SETTINGS_BYTES);
 
-	r->n_prepares++;
-	if (r->is_dumb)
-		return;
 	assert_int_equal(row_pack(AGENT_SETTINGS_ROWS, &r->settings, &packed, NULL), 0);
 	struct msg_out out = {
 		.type = WIRE_PREPARED, .obj = &p, .blob = packed.data, .blob_len = packed.len
 	};
-	assert_int_equal(msg_reply(r->courier, m->id, &out, NULL), 0);
+	assert_int_equal(msg_reply(r->courier, id, &out, NULL), 0);
+}
+
+void
+runner_rig_answer(struct runner_rig *r)
+{
+	assert_int_not_equal(r->unanswered, 0);
+	answer_prepare(r, r->unanswered);
+	r->unanswered = 0;
 }
 
 static void
@@ -154,7 +159,11 @@ on_courier(void *ctx, struct msg_link *link, struct msg *m)
 
 	(void)link;
 	if (m->type == WIRE_PREPARE) {
-		answer_prepare(r, m);
+		r->n_prepares++;
+		if (r->is_dumb)
+			r->unanswered = m->id;
+		else
+			answer_prepare(r, m->id);
 		return;
 	}
 	assert_int_equal(m->type, WIRE_HARVEST);
@@ -199,10 +208,25 @@ on_gateway(void *ctx, struct msg_link *link, struct msg *m)
 /* ---- the queue ---- */
 
 static void
+note_told(struct runner_rig *r, const struct wire_progress *p)
+{
+	const struct task_step *step = p->step.v;
+
+	if (p->state >= 0)
+		strs_addf(&r->told, "%" PRId64 " %s", p->task, task_state_name(p->state));
+	if (p->step.n == 1 && step->ended_ms)
+		strs_addf(
+			&r->told, "%" PRId64 " %s %" PRId64, p->task, step->name, step->exit_code);
+	else if (p->step.n == 1)
+		strs_addf(&r->told, "%" PRId64 " %s", p->task, step->name);
+}
+
+static void
 take_progress(struct runner_rig *r, const struct wire_progress *p)
 {
 	const struct task_step *step = p->step.v;
 
+	note_told(r, p);
 	if (p->state >= 0)
 		strs_add(&r->states, task_state_name(p->state));
 	if (p->step.n == 1 && step->ended_ms)
@@ -352,6 +376,7 @@ runner_rig_finish(struct runner_rig *r)
 	row_finish(WIRE_DONE_ROWS, &r->done);
 	strs_finish(&r->steps);
 	strs_finish(&r->states);
+	strs_finish(&r->told);
 	free(r->checkout);
 	free(r->bundle);
 	free(r->text);
@@ -416,6 +441,29 @@ runner_rig_until_tail(struct runner_rig *r, const char *word)
 		found = r->tail && strstr(r->tail, word);
 	}
 	role_case_until(&r->c, &found);
+}
+
+bool
+runner_rig_was_told(const struct runner_rig *r, const char *what)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < r->told.n; i++)
+		found |= str_eq(r->told.v[i], what);
+	return found;
+}
+
+void
+runner_rig_until_told(struct runner_rig *r, const char *what)
+{
+	int found = 0;
+
+	for (int i = 0; i < 4000 && !found; i++) {
+		role_case_wait(&r->c);
+		found = runner_rig_was_told(r, what);
+	}
+	if (!found)
+		fail_msg("the queue was never told \"%s\"", what);
 }
 
 void

@@ -24,7 +24,8 @@ struct runner_rig {
 	/* What the courier says. */
 	struct agent_settings settings;
 	int64_t prepare_code;
-	bool is_dumb; /* PREPARE is not answered */
+	bool is_dumb;        /* PREPARE is not answered */
+	uint64_t unanswered; /* the last one that was not */
 	struct wire_harvested harvested;
 	int n_prepares;
 	struct wire_harvest asked; /* the last HARVEST */
@@ -45,6 +46,7 @@ struct runner_rig {
 	char *text, *cast;     /* logs; owned */
 	struct strs steps;     /* "name exit_code" of steps that ended */
 	struct strs states;
+	struct strs told; /* "task state", "task step" and "task step exit_code", as they came */
 	char *tail;
 	bool takes_nothing; /* DONE is not answered */
 };
@@ -63,11 +65,18 @@ void runner_rig_new_gateway(struct runner_rig *r);
 void runner_rig_start(struct runner_rig *r, int64_t task, int64_t fence);
 void runner_rig_stop(struct runner_rig *r, int64_t task, int64_t fence);
 
+/* Answers the PREPARE that was not answered. */
+void runner_rig_answer(struct runner_rig *r);
+
 /* Until the next DONE. */
 void runner_rig_until_done(struct runner_rig *r);
 
 /* Until the tail has the word. */
 void runner_rig_until_tail(struct runner_rig *r, const char *word);
+
+/* Whether the queue was told so, and until it is; see told. */
+bool runner_rig_was_told(const struct runner_rig *r, const char *what);
+void runner_rig_until_told(struct runner_rig *r, const char *what);
 
 /* Until a CLAIM says that n attempts live. */
 void runner_rig_until_alive(struct runner_rig *r, size_t n);
