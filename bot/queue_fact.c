@@ -126,6 +126,38 @@ follower_of(const struct queue_fact *f)
 	return o;
 }
 
+static void
+count_try(struct queue_fact *f)
+{
+	f->tries++;
+	for (struct queue_fact *o = f->q->facts; o; o = o->next)
+		o->tries += o->leader == f;
+}
+
+/* Who has more patience than the one he went with goes on without him. */
+static void
+let_patient_go(struct queue_fact *f)
+{
+	for (struct queue_fact *o = f->q->facts; o; o = o->next) {
+		if (o->leader == f && o->tries < o->tries_max) {
+			o->leader = NULL;
+			o->waits = true;
+		}
+	}
+}
+
+static bool
+has_another_try(struct queue_fact *f, int64_t code)
+{
+	if (!queue_is_transient(code))
+		return false;
+	count_try(f);
+	if (f->tries < f->tries_max)
+		return true;
+	let_patient_go(f);
+	return false;
+}
+
 /* ---- answers ---- */
 
 static void
@@ -171,7 +203,7 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 	f->call = 0;
 	if (code == 0 && !answer)
 		code = ERR_PROTOCOL;
-	if (queue_is_transient(code) && ++f->tries < f->tries_max) {
+	if (has_another_try(f, code)) {
 		struct log_ctx log = { .repo = f->op.repo };
 		int64_t wait = a ? a->retry_after_ms : 0;
 

@@ -123,11 +123,17 @@ permission_op(void)
 }
 
 static void
-ask(struct rig *r, struct asker *who)
+ask_patiently(struct rig *r, struct asker *who, int64_t tries)
 {
 	const struct forge_op op = permission_op();
 
-	queue_fact_ask(r->q, &op, TRIES, on_fact, who);
+	queue_fact_ask(r->q, &op, tries, on_fact, who);
+}
+
+static void
+ask(struct rig *r, struct asker *who)
+{
+	ask_patiently(r, who, TRIES);
 }
 
 static void
@@ -305,6 +311,31 @@ a_repetition_is_for_those_who_came_before_it(void **state)
 	assert_int_equal(asked.n, 3);
 }
 
+/* A push is asked for again later, a label is refused for good: each is asked for as often as it
+ * says, whomever it goes with. */
+static void
+one_with_patience_does_not_give_up_with_another(void **state)
+{
+	struct rig *r = *state;
+	struct asker v[4] = { 0 };
+
+	ask(r, &v[0]);
+	until_asked(r, 1);
+	ask_patiently(r, &v[1], 40);
+	ask_patiently(r, &v[2], 1);
+	ask_patiently(r, &v[3], 1); /* the youngest leads */
+	say(r, 0, 0, PERMISSION_READ);
+	until_asked(r, 2);
+	say(r, 1, ERR_BUSY, 0);
+	until_told(r, v + 2, 2);
+	assert_told(v + 2, 2, ERR_BUSY, 0);
+	assert_untold(v + 1, 1);
+	until_asked(r, 3);
+	say(r, 2, 0, PERMISSION_WRITE);
+	until_told(r, v + 1, 1);
+	assert_told(v + 1, 1, 0, PERMISSION_WRITE);
+}
+
 /* ---- other questions ---- */
 
 static void
@@ -437,6 +468,7 @@ main(void)
 		T(who_comes_during_a_request_shares_the_next),
 		T(a_refusal_is_for_all_that_asked),
 		T(a_repetition_is_for_those_who_came_before_it),
+		T(one_with_patience_does_not_give_up_with_another),
 		T(other_questions_do_not_wait),
 		T(a_courier_may_be_another_one),
 		T(the_end_of_the_role_is_told_to_all),
