@@ -27,10 +27,11 @@ const QUIET_MS = 1000; // nobody looks while the agents start
 const QUERY = `
 import re, sqlite3, sys
 rows = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute(
-    "SELECT number, coalesce(tail, ''), state FROM task")
-for number, tail, state in rows:
+    """SELECT number, coalesce(tail, ''), state, (SELECT count(*) FROM effect
+       WHERE task = task.id AND purpose IN ('push', 'logs') AND done_ms = 0) FROM task""")
+for number, tail, state, pushes in rows:
     stamp = re.search(r"stamp=([0-9]+[.][0-9]+)", tail)
-    print(number, stamp.group(1) if stamp else 0, state)
+    print(number, stamp.group(1) if stamp else 0, state, pushes)
 `;
 const PUBLISHING = 4; // store/task.h: from here on no process works at it
 const SUCCEEDED = 6;
@@ -101,9 +102,10 @@ async function tasks(world) {
   return text.trim().split('\n').map((line) => line.split(' ').map(Number));
 }
 
+/** Until no process works any more: what is left is told to the forge at the pace that it allows. */
 const rest = (world, least) =>
   until('the end of what was begun', async () =>
-    (await tasks(world)).every(([, , state]) => state >= least), DONE_MS);
+    (await tasks(world)).every(([, , state, pushes]) => state >= least && pushes === 0), DONE_MS);
 
 function report(name, took, aim) {
   const sorted = [...took].sort((a, b) => a - b);
