@@ -222,6 +222,10 @@ on_reply(void *ctx, struct http_reply *r, const struct err *why)
 		return;
 	if (call->url)
 		etag_answer(&call->c->etags, &key, r);
+	if (r->status == 304 && call->url && ++call->read_tries < READ_TRIES_MAX) {
+		begin(call); /* many answers came meanwhile, and ours was put aside for them */
+		return;
+	}
 	rc = call->forge->driver->read(&call->forge->conf, &call->op, r, &call->answer, &e);
 	if (call->op.kind == OP_TOKEN && r->body.len)
 		mem_wipe(r->body.data, r->body.len);

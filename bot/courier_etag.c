@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * courier_etag - see courier_etag.h: a ring of small answers.
+ * courier_etag - see courier_etag.h: a few small answers, those that were asked for last.
  */
 #include "bot/courier_etag.h"
 
@@ -19,11 +19,12 @@ struct entry {
 	char *etag;
 	struct strs headers;
 	struct buf body;
+	uint64_t used; /* when it was asked for, by the count */
 };
 
 struct etags {
 	struct entry v[ENTRIES];
-	size_t next;
+	uint64_t count;
 };
 
 static void
@@ -35,11 +36,11 @@ entry_finish(struct entry *t)
 	buf_finish(&t->body);
 }
 
-static const struct entry *
-find(const struct etags *all, const struct etag_key *key)
+static struct entry *
+find(struct etags *all, const struct etag_key *key)
 {
 	for (size_t i = 0; all && i < ENTRIES; i++) {
-		const struct entry *t = &all->v[i];
+		struct entry *t = &all->v[i];
 
 		if (t->url && t->forge == key->forge && t->scope == key->scope &&
 			strcmp(t->url, key->url) == 0)
@@ -57,23 +58,37 @@ etags_destroy(struct etags *all)
 }
 
 void
-etag_ask(const struct etags *all, const struct etag_key *key, struct http_request *q)
+etag_ask(struct etags *all, const struct etag_key *key, struct http_request *q)
 {
-	const struct entry *t = find(all, key);
+	struct entry *t = find(all, key);
 
-	if (t)
-		strs_addf(&q->headers, "If-None-Match: %s", t->etag);
+	if (!t)
+		return;
+	t->used = ++all->count;
+	strs_addf(&q->headers, "If-None-Match: %s", t->etag);
+}
+
+/* A free one, or the one that nobody has asked for the longest. */
+static struct entry *
+oldest(struct etags *all)
+{
+	struct entry *found = &all->v[0];
+
+	for (size_t i = 1; i < ENTRIES; i++) {
+		if (all->v[i].used < found->used)
+			found = &all->v[i];
+	}
+	return found;
 }
 
 static void
 keep(struct etags *all, const struct etag_key *key, const struct http_reply *r, const char *etag)
 {
-	const struct entry *old = find(all, key);
-	struct entry *t = &all->v[old ? (size_t)(old - all->v) : all->next];
+	struct entry *old = find(all, key);
+	struct entry *t = old ? old : oldest(all);
 
-	if (!old)
-		all->next = (all->next + 1) % ENTRIES;
 	entry_finish(t);
+	t->used = ++all->count;
 	t->forge = key->forge;
 	t->scope = key->scope;
 	t->url = mem_str(key->url);

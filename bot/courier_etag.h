@@ -24,7 +24,7 @@ struct etag_key {
 void etags_destroy(struct etags *all);
 
 /* Adds If-None-Match if there is an answer. */
-void etag_ask(const struct etags *all, const struct etag_key *key, struct http_request *q);
+void etag_ask(struct etags *all, const struct etag_key *key, struct http_request *q);
 
 /* Remembers a 200 with an ETag; turns a 304 into what it stands for. */
 void etag_answer(struct etags **all, const struct etag_key *key, struct http_reply *r);
