@@ -340,11 +340,12 @@ cache_writer_add(struct cache_writer *w, const char *data, size_t len)
 static void
 finish(struct cache_writer *w)
 {
-	int64_t size = (int64_t)sizeof(w->p) + w->p.headers_len + w->p.body_len;
+	struct prelude p = w->p;
+	int64_t size = (int64_t)sizeof(p) + p.headers_len + p.body_len;
 
-	memcpy(w->p.magic, MAGIC, sizeof(w->p.magic));
-	w->p.stored_ms = clock_wall_ms();
-	if (pwrite(w->fd, &w->p, sizeof(w->p), 0) != (ssize_t)sizeof(w->p) ||
+	memcpy(p.magic, MAGIC, sizeof(p.magic));
+	p.stored_ms = clock_wall_ms();
+	if (pwrite(w->fd, &p, sizeof(p), 0) != (ssize_t)sizeof(p) ||
 		renameat(w->c->dir, w->name, w->c->dir, w->key) < 0) {
 		(void)unlinkat(w->c->dir, w->name, 0);
 		return;
