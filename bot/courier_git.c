@@ -164,10 +164,24 @@ on_token(void *ctx, const char *token, int64_t age_ms, const struct err *e)
 	w->then(w);
 }
 
-void
-work_userinfo(const struct work *w, struct buf *out)
+/* "user:token" */
+static void
+add_userinfo(const struct work *w, struct buf *out)
 {
 	w->forge->driver->git_userinfo(w->token, out);
+}
+
+int
+work_auth(const struct work *w, struct repo_command *c, struct err *e)
+{
+	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
+	int rc;
+
+	add_userinfo(w, &userinfo);
+	rc = repo_command_auth(c, w->url, buf_str(&userinfo), e);
+	if (userinfo.data)
+		mem_wipe(userinfo.data, userinfo.len);
+	return rc;
 }
 
 char *
@@ -176,7 +190,7 @@ work_basic_auth(const struct work *w)
 	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
 	auto_buf struct buf value = BUF_INIT(KIB(12));
 
-	work_userinfo(w, &userinfo);
+	add_userinfo(w, &userinfo);
 	(void)buf_adds(&value, "Basic ");
 	(void)str_base64(&value, buf_str(&userinfo), userinfo.len);
 	if (userinfo.data)

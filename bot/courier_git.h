@@ -137,10 +137,8 @@ void work_credentials(struct work *w, const struct work_repo *r, work_step *then
 /* Before credentials for another repository: the token at hand was not refused. */
 void work_drop_token(struct work *w);
 
-/* The token as git sends it: "user:token". Wipe it. */
-void work_userinfo(const struct work *w, struct buf *out);
-
-/* The same as the value of an Authorization header. Wipe and free it. */
+/* The token for a git command, and as the value of an Authorization header (wipe and free it). */
+int work_auth(const struct work *w, struct repo_command *c, struct err *e);
 char *work_basic_auth(const struct work *w);
 
 void work_child(struct work *w, struct child_order *take_order, child_cb *cb);

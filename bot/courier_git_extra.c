@@ -313,17 +313,10 @@ on_fetched(void *ctx, struct child_end *end)
 static int
 order_fetch(struct work *w, const char *mirror, struct child_order *order, struct err *e)
 {
-	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
 	const struct module *m = &w->extra->v[w->extra->next];
 	int rc = repo_mirror_fetch_commit(&order->command, mirror, w->url, m->m.sha, e);
 
-	if (rc < 0)
-		return rc;
-	work_userinfo(w, &userinfo);
-	rc = repo_command_auth(&order->command, w->url, buf_str(&userinfo), e);
-	if (userinfo.data)
-		mem_wipe(userinfo.data, userinfo.len);
-	return rc;
+	return rc < 0 ? rc : work_auth(w, &order->command, e);
 }
 
 static void

@@ -216,16 +216,9 @@ static int
 order_fetch(struct work *w, const char *mirror, struct child_order *order, struct err *e)
 {
 	const char *const branches[2] = { w->remote.default_branch, w->ask.prepare.base_ref };
-	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
 	int rc = repo_mirror_fetch(&order->command, mirror, w->url, branches, e);
 
-	if (rc < 0)
-		return rc;
-	work_userinfo(w, &userinfo);
-	rc = repo_command_auth(&order->command, w->url, buf_str(&userinfo), e);
-	if (userinfo.data)
-		mem_wipe(userinfo.data, userinfo.len);
-	return rc;
+	return rc < 0 ? rc : work_auth(w, &order->command, e);
 }
 
 static void

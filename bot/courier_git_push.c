@@ -49,7 +49,6 @@ push_now(struct work *w)
 {
 	const struct wire_push *p = &w->ask.push;
 	auto_free char *quarantine = repo_quarantine_path(work_config(w)->state_dir, w->task);
-	auto_buf struct buf userinfo = BUF_INIT(KIB(8));
 	struct child_order order = { .fd = -1 };
 	struct err e = { 0 };
 	struct repo_push what = {
@@ -62,11 +61,8 @@ push_now(struct work *w)
 	};
 	int rc = repo_push(&order.command, &what, &e);
 
-	work_userinfo(w, &userinfo);
 	if (rc == 0)
-		rc = repo_command_auth(&order.command, w->url, buf_str(&userinfo), &e);
-	if (userinfo.data)
-		mem_wipe(userinfo.data, userinfo.len);
+		rc = work_auth(w, &order.command, &e);
 	if (rc < 0) {
 		repo_command_finish(&order.command);
 		work_fail(w, &e);
