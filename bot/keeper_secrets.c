@@ -16,6 +16,8 @@
 
 #define SECRET_BYTES_MAX KIB(64)
 
+_Static_assert(REDACT_SECRET_MIN <= CONFIG_SECRET_BYTES_MIN, "what is read can be sought");
+
 /* ---- reading ---- */
 
 /* A secret's place in the configuration, and where it is kept. */

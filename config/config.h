@@ -188,8 +188,10 @@ bool config_price_find(const struct config_model *m, const char *model, struct c
 /* In millionths of a dollar, rounded up. */
 int64_t config_price_cost(const struct config_price *p, const struct config_tokens *t);
 
-/* A secret's value out of its file or its variable; the caller wipes it. A secret under 16 bytes is
- * refused (ERR_INVALID): it can be guessed, and cannot be masked in transcripts without masking
+#define CONFIG_SECRET_BYTES_MIN 16 /* a shorter secret is refused: it can be guessed */
+
+/* A secret's value out of its file or its variable; the caller wipes it. A shorter one than that is
+ * refused (ERR_INVALID): it could not be masked in transcripts without masking
  * words of prose. ERR_MISSING, ERR_DENIED. */
 int config_secret_read(const char *file, const char *env, struct buf *out, struct err *e);
 

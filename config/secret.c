@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECRET_BYTES_MIN 16
-
 static int
 read_env(const char *env, struct buf *out, struct err *e)
 {
@@ -38,14 +36,14 @@ config_secret_read(const char *file, const char *env, struct buf *out, struct er
 	rc = file ? fs_read_secret(file, out, e) : read_env(env, out, e);
 	if (rc < 0)
 		return rc;
-	if (out->len - start >= SECRET_BYTES_MIN)
+	if (out->len - start >= CONFIG_SECRET_BYTES_MIN)
 		return 0;
 	mem_wipe(out->data + start, out->len - start);
 	buf_cut(out, start);
 	return err_set(e, ERR_INVALID,
 		"%s: a secret of less than %d bytes can be guessed; make a longer one, for "
 		"instance with openssl rand -hex 32",
-		file ? file : env, SECRET_BYTES_MIN);
+		file ? file : env, CONFIG_SECRET_BYTES_MIN);
 }
 
 struct visit {
