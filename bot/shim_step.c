@@ -235,7 +235,7 @@ shim_step_go(struct shim *s)
 }
 
 static int
-start_box(struct shim *s, int stdin_fd, int stdout_fd, struct err *e)
+start_box(struct shim *s, const struct box_io *io, struct err *e)
 {
 	struct shim_step *step = s->step;
 	struct box *b = &step->box;
@@ -243,7 +243,7 @@ start_box(struct shim *s, int stdin_fd, int stdout_fd, struct err *e)
 
 	b->stage = BOX_STAGE_SPEC;
 	if (rc == 0)
-		rc = SANDBOX_NATIVE.start(&step->spec, stdin_fd, stdout_fd, b, e);
+		rc = box_start(&step->spec, io, b, e);
 	if (rc < 0)
 		return rc;
 	step->is_live = true;
@@ -270,7 +270,8 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 	step->box = (struct box)BOX_INIT;
 	if (row && row->rules)
 		step->reader = agent_reader_create(row);
-	if (start_box(s, stdin_fd, stdout_fd, &e) < 0) {
+	if (start_box(s, &(struct box_io){ .stdin_fd = stdin_fd, .stdout_fd = stdout_fd }, &e) <
+		0) {
 		fail(step, BOX_END_START, &e);
 		step_end(s, 255);
 		return;

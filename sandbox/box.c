@@ -26,12 +26,21 @@ static const char *const END_NAMES[BOX_END_COUNT] = {
 	[BOX_END_STOP] = "stop",
 	[BOX_END_START] = "start",
 	[BOX_END_INFRA] = "infra",
+	[BOX_END_MEMORY] = "memory",
+	[BOX_END_DISK] = "disk",
+	[BOX_END_OUTPUT] = "output",
 };
 
 const char *
 box_end_name(int64_t end)
 {
 	return end >= 0 && end < BOX_END_COUNT ? END_NAMES[end] : "unknown";
+}
+
+int
+box_start(const struct box_spec *s, const struct box_io *io, struct box *b, struct err *e)
+{
+	return SANDBOX_NATIVE.start(s, io, b, e);
 }
 
 int

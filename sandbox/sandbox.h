@@ -80,6 +80,11 @@ struct box_spec {
 	int64_t procs_max;
 	int64_t files_max;      /* descriptors of a process */
 	int64_t data_bytes_max; /* RLIMIT_DATA of a process */
+	/* Of all its processes together; 0 = no limit. */
+	int64_t memory_bytes_max;
+	int64_t cpu_milli_max;    /* thousandths of one processor */
+	int64_t disk_bytes_max;   /* of what its writable layers hold */
+	int64_t output_bytes_max; /* of what it may say on its terminal */
 };
 extern const struct row BOX_SPEC_ROWS[];
 
@@ -150,6 +155,9 @@ enum box_end {
 	BOX_END_STOP,  /* a person, or the runner went away */
 	BOX_END_START, /* it never ran: stage and text say why */
 	BOX_END_INFRA,
+	BOX_END_MEMORY,
+	BOX_END_DISK,
+	BOX_END_OUTPUT,
 	BOX_END_COUNT,
 };
 const char *box_end_name(int64_t end);
@@ -170,15 +178,28 @@ struct box {
 		.pidfd = -1, .pty_fd = -1, .listen_fd = -1, .report_fd = -1                        \
 	}
 
-/* Builds the box up to the last step before the workload. stdin_fd is a regular file (-1 =
- * /dev/null); stdout_fd is -1 for the terminal. Blocks for milliseconds, bounded. On failure
- * nothing is left and b->stage tells where. */
+/* What a box gets besides its spec; none of it is taken. */
+struct box_io {
+	int stdin_fd;  /* a regular file; -1 = /dev/null */
+	int stdout_fd; /* -1 = the terminal */
+};
+
+#define BOX_IO_INIT                                                                                \
+	{                                                                                          \
+		.stdin_fd = -1, .stdout_fd = -1                                                    \
+	}
+
+/* Builds the box up to the last step before the workload. Blocks for milliseconds, bounded. On
+ * failure nothing is left and b->stage tells where. */
 struct sandbox_driver {
 	const char *name;
-	int (*start)(const struct box_spec *s, int stdin_fd, int stdout_fd, struct box *b,
-		struct err *e);
+	int (*start)(
+		const struct box_spec *s, const struct box_io *io, struct box *b, struct err *e);
 };
 extern const struct sandbox_driver SANDBOX_NATIVE;
+
+/* With the driver that the spec asks for. */
+int box_start(const struct box_spec *s, const struct box_io *io, struct box *b, struct err *e);
 
 /* Does ahead what does not depend on a spec (filter, image of PID 1). Best effort: the start itself
  * reports errors. */

@@ -53,6 +53,10 @@ const struct row BOX_SPEC_ROWS[] = {
 	ROW_I(struct box_spec, procs_max, "procs_max"),
 	ROW_I(struct box_spec, files_max, "files_max"),
 	ROW_I(struct box_spec, data_bytes_max, "data_bytes_max"),
+	ROW_I(struct box_spec, memory_bytes_max, "memory_bytes_max"),
+	ROW_I(struct box_spec, cpu_milli_max, "cpu_milli_max"),
+	ROW_I(struct box_spec, disk_bytes_max, "disk_bytes_max"),
+	ROW_I(struct box_spec, output_bytes_max, "output_bytes_max"),
 	ROW_DONE,
 };
 

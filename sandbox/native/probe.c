@@ -176,7 +176,7 @@ try_box(const struct box_spec *s, struct box *b, struct err *e)
 {
 	struct pollfd pfd = { .events = POLLIN };
 	siginfo_t how = { 0 };
-	int rc = SANDBOX_NATIVE.start(s, -1, -1, b, e);
+	int rc = box_start(s, &(struct box_io)BOX_IO_INIT, b, e);
 
 	if (rc == 0)
 		rc = box_go(b, e);

@@ -199,14 +199,14 @@ sandbox_warm(void)
 }
 
 static int
-native_start(const struct box_spec *s, int stdin_fd, int stdout_fd, struct box *b, struct err *e)
+native_start(const struct box_spec *s, const struct box_io *io, struct box *b, struct err *e)
 {
 	auto_cleanup(native_finish) struct native n;
 	int rc;
 
 	native_init(&n, s);
-	n.stdin_fd = stdin_fd;
-	n.stdout_fd = stdout_fd;
+	n.stdin_fd = io->stdin_fd;
+	n.stdout_fd = io->stdout_fd;
 	rc = prepare(&n, e);
 	if (rc == 0)
 		rc = clone_box(&n, b, e);

@@ -137,7 +137,7 @@ run_box(int worker)
 	box_spec_layer(&s, BOX_WORKSPACE, upper, 0, true);
 	box_spec_layer(&s, BOX_WORKSPACE, lower, (int64_t)geteuid(), false);
 	double began = now_ms();
-	if (box_spec_check(&s, &e) < 0 || SANDBOX_NATIVE.start(&s, -1, -1, &b, &e) < 0 ||
+	if (box_spec_check(&s, &e) < 0 || box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e) < 0 ||
 		box_go(&b, &e) < 0) {
 		(void)fprintf(stderr, "box, stage %d: %s\n", (int)b.stage, e.text);
 		exit(1);

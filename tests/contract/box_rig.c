@@ -206,7 +206,7 @@ box_rig_run(const struct box_spec *spec, struct box_run *run)
 	memset(run, 0, sizeof(*run));
 	buf_init(&run->out, 8 << 20);
 	assert_int_equal(box_spec_check(&s, &run->e), 0);
-	if (SANDBOX_NATIVE.start(&s, -1, -1, &b, &run->e) < 0)
+	if (box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &run->e) < 0)
 		fail_msg("stage %d: %s", (int)b.stage, run->e.text);
 	if (s.cwd != spec->cwd)
 		free(s.cwd);

@@ -67,7 +67,7 @@ standard_input_and_output_may_be_files(void **state)
 	assert_int_equal(fs_memfd("in", "prompt\n", 7, &in, NULL), 0);
 	box_rig_spec(*state, &s, "sh", "-c", "cat; echo to the terminal >&2", NULL);
 	assert_int_equal(box_spec_check(&s, NULL), 0);
-	assert_int_equal(SANDBOX_NATIVE.start(&s, in, out, &b, &e), 0);
+	assert_int_equal(box_start(&s, &(struct box_io){ in, out }, &b, &e), 0);
 	assert_int_equal(box_go(&b, NULL), 0);
 	box_rig_wait_for(b.pty_fd, "to the terminal");
 	assert_int_equal(box_rig_reap(&b), 0);
@@ -85,7 +85,7 @@ nothing_runs_before_go(void **state)
 
 	box_rig_spec(*state, &s, "echo", "running", NULL);
 	assert_int_equal(box_spec_check(&s, NULL), 0);
-	assert_int_equal(SANDBOX_NATIVE.start(&s, -1, -1, &b, &e), 0);
+	assert_int_equal(box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e), 0);
 	struct pollfd p[2] = { { .fd = b.pty_fd, .events = POLLIN },
 		{ .fd = b.pidfd, .events = POLLIN } };
 	assert_int_equal(poll(p, 2, 50), 0);
@@ -107,7 +107,7 @@ the_listener_is_accepted_on_from_outside(void **state)
 	box_rig_spec(*state, &s, "inside", "get", "ping", NULL);
 	s.net = true;
 	assert_int_equal(box_spec_check(&s, NULL), 0);
-	assert_int_equal(SANDBOX_NATIVE.start(&s, -1, -1, &b, &e), 0);
+	assert_int_equal(box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e), 0);
 	assert_int_equal(box_go(&b, NULL), 0);
 	struct pollfd p = { .fd = b.listen_fd, .events = POLLIN };
 	assert_int_equal(poll(&p, 1, 20000), 1);

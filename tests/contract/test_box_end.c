@@ -52,7 +52,7 @@ start_storm(const struct box_rig *r, const char *word, struct box *b)
 
 	box_rig_spec(r, &s, "inside", "storm", word, NULL);
 	assert_int_equal(box_spec_check(&s, NULL), 0);
-	assert_int_equal(SANDBOX_NATIVE.start(&s, -1, -1, b, &e), 0);
+	assert_int_equal(box_start(&s, &(struct box_io)BOX_IO_INIT, b, &e), 0);
 	assert_int_equal(box_go(b, NULL), 0);
 	box_rig_wait_for(b->pty_fd, "storm");
 	assert_true(count(word) > 20);
@@ -118,7 +118,7 @@ term_reaches_the_workload(void **state)
 	box_rig_spec(*state, &s, "sh", "-c",
 		"trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done", NULL);
 	assert_int_equal(box_spec_check(&s, NULL), 0);
-	assert_int_equal(SANDBOX_NATIVE.start(&s, -1, -1, &b, &e), 0);
+	assert_int_equal(box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e), 0);
 	assert_int_equal(box_go(&b, NULL), 0);
 	box_rig_wait_for(b.pty_fd, "ready");
 	box_terminate(&b);
@@ -151,7 +151,7 @@ it_dies_with_its_starter(void **state)
 
 			box_rig_spec(*state, &s, "sleep", "3600", NULL);
 			if (box_spec_check(&s, NULL) < 0 ||
-				SANDBOX_NATIVE.start(&s, -1, -1, &b, NULL) < 0 ||
+				box_start(&s, &(struct box_io)BOX_IO_INIT, &b, NULL) < 0 ||
 				(go && box_go(&b, NULL) < 0))
 				_exit(1);
 			(void)!write(ends[1], &b.pid, sizeof(b.pid));
@@ -228,7 +228,7 @@ a_box_that_cannot_be_built_leaves_nothing(void **state)
 		else
 			s.cwd = mem_str("/nowhere");
 		assert_int_equal(box_spec_check(&s, NULL), 0);
-		int rc = SANDBOX_NATIVE.start(&s, -1, -1, &b, &e);
+		int rc = box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e);
 		if (i == 3) {
 			assert_int_equal(rc, 0);
 			assert_int_equal(box_go(&b, NULL), 0);
