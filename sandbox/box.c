@@ -55,8 +55,12 @@ int
 box_report(struct box *b, struct err *e)
 {
 	struct init_report r = { 0 };
-	ssize_t n = recv(b->report_fd, &r, sizeof(r), MSG_DONTWAIT);
+	ssize_t n;
 
+	/* A box that ended without reading our word resets the connection, before what it said. */
+	do
+		n = recv(b->report_fd, &r, sizeof(r), MSG_DONTWAIT);
+	while (n < 0 && errno == ECONNRESET);
 	if (n == 0)
 		return 0;
 	if (n < 0)

@@ -47,7 +47,8 @@ struct init_plan {
 	uint64_t limits[INIT_LIMIT_COUNT]; /* UINT64_MAX = keep */
 };
 
-/* stage 0: the box is built, descriptors come along. Otherwise what failed. */
+/* stage 0: the box is built, descriptors come along. Otherwise what failed; the text leaves out
+ * what the errno means. */
 struct init_report {
 	int32_t stage; /* enum box_stage */
 	int32_t sys;

@@ -9,6 +9,7 @@
 
 #include "base/clean.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,6 +165,20 @@ native_exec(struct native *n, struct err *e)
 	return err_sys(e, "exec init");
 }
 
+/* What the errno means is left to the reader: PID 1 does not know it either. */
+static void
+tell(const struct native *n, enum box_stage stage, const struct err *e)
+{
+	struct init_report r = { .stage = (int32_t)stage, .sys = e->sys };
+	const char *why = e->sys ? strerrordesc_np(e->sys) : NULL;
+	size_t len = strlen(e->text);
+
+	if (why && str_ends(e->text, why))
+		len -= strlen(why) + strlen(": ");
+	(void)snprintf(r.text, sizeof(r.text), "%.*s", (int)len, e->text);
+	(void)!send(n->child_report, &r, sizeof(r), MSG_NOSIGNAL);
+}
+
 _Noreturn void
 native_child(struct native *n)
 {
@@ -171,13 +186,9 @@ native_child(struct native *n)
 
 	(void)prctl(PR_SET_NAME, "box");
 	for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
-		struct init_report r = { .stage = (int32_t)STEPS[i].stage };
-
 		if (STEPS[i].step(n, &e) == 0)
 			continue;
-		r.sys = e.sys;
-		(void)snprintf(r.text, sizeof(r.text), "%s", e.text);
-		(void)!send(n->child_report, &r, sizeof(r), MSG_NOSIGNAL);
+		tell(n, STEPS[i].stage, &e);
 		_exit(125);
 	}
 	_exit(125);

@@ -144,14 +144,18 @@ receive_hello(struct native *n, struct box *b, struct err *e)
 	if (ready == 0)
 		return err_set(
 			e, ERR_TIMEOUT, "the box was not built within %d s", BUILD_MS_MAX / 1000);
-	ssize_t got = recvmsg(n->report, &m, MSG_CMSG_CLOEXEC);
+	ssize_t got;
+	/* A box that ended without reading our byte resets the connection, before what it said. */
+	do
+		got = recvmsg(n->report, &m, MSG_CMSG_CLOEXEC);
+	while (got < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (got != (ssize_t)sizeof(r))
 		return err_set(e, ERR_SYSTEM, "the box ended while it was built");
 	r.text[sizeof(r.text) - 1] = '\0';
 	if (r.stage != 0) {
 		n->stage = (enum box_stage)r.stage;
 		errno = r.sys;
-		return err_set(e, ERR_SYSTEM, "%s", r.text);
+		return r.sys ? err_sys(e, "%s", r.text) : err_set(e, ERR_SYSTEM, "%s", r.text);
 	}
 	if (control.head.cmsg_type != SCM_RIGHTS || control.head.cmsg_len < CMSG_LEN(sizeof(int)))
 		return err_set(e, ERR_PROTOCOL, "the box sent no terminal");
