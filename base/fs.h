@@ -27,6 +27,15 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *e);
 /* rm -rf below and with path, iterative, never follows links or crosses mounts; absent is fine. */
 int fs_remove_tree(const char *path, struct err *e);
 
+/* What path and everything below it takes on its disk; a file with several names counts with each.
+ * Never follows links. ERR_LIMIT: more names than that, or too deep; ERR_DENIED: a directory that
+ * may not be read; a mount below it is an error, too. *out is what was counted until then. */
+struct fs_size {
+	int64_t bytes;
+	int64_t entries;
+};
+int fs_measure(const char *path, int64_t entries_max, struct fs_size *out, struct err *e);
+
 /* Opens below dir_fd refusing links, magic links, "..", other mounts; O_NONBLOCK|O_CLOEXEC are
  * added; only regular files. */
 int fs_open_beneath(int dir_fd, const char *path, int flags, int *out_fd, struct err *e);
