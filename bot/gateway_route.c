@@ -260,17 +260,27 @@ fill_registry(const struct config_registry *reg, bool is_files, const struct htt
 		strs_addf(&r->headers, "accept: %.*s", (int)accept->value_len, accept->value);
 }
 
+static bool
+may_use(struct route_rights rights, const struct config_registry *reg)
+{
+	return rights.registries || (rights.hosts && strs_has(rights.hosts, reg->name));
+}
+
 static void
-route_registry(const struct config *c, const char *name, const struct http1_head *h,
-	struct target *t, struct route *r)
+route_registry(const struct config *c, struct route_rights rights, const char *name,
+	const struct http1_head *h, struct target *t, struct route *r)
 {
 	bool is_files = false;
 	const struct config_registry *reg = registry_by_name(c, name, &is_files);
 
-	if (reg)
-		fill_registry(reg, is_files, h, t, r);
-	else
+	if (!reg) {
 		refuse(r, 404, "no such registry");
+	} else if (!may_use(rights, reg)) {
+		block(r, reg->name, strlen(reg->name));
+		r->why = "this registry is not open in this step";
+	} else {
+		fill_registry(reg, is_files, h, t, r);
+	}
 }
 
 /* What knows only proxies, apt first of all, asks for "http://host/path". */
@@ -284,12 +294,12 @@ route_proxied(const struct config *c, struct route_rights rights, const struct h
 	struct target t = { .query = "" };
 	size_t rest = 0;
 
-	if (!rights.registries || h->target_len <= n || strncasecmp(h->target, http, n) != 0)
+	if (h->target_len <= n || strncasecmp(h->target, http, n) != 0)
 		return false;
 	const char *address = h->target + n;
 	size_t len = h->target_len - n;
 	const struct config_registry *reg = registry_by_address(c, address, len, &rest);
-	if (!reg)
+	if (!reg || !may_use(rights, reg))
 		return false;
 	if (host && (host->value_len > len || address[host->value_len] != '/' ||
 			    strncasecmp(host->value, address, host->value_len) != 0)) {
@@ -342,10 +352,7 @@ gateway_route(const struct config *c, struct route_rights rights, const struct h
 		free(first);
 		first = take_segment(&t.path, &t.path_len);
 	}
-	if (!rights.registries)
-		refuse(out, 403, "registries are not open in this step");
-	else
-		route_registry(c, first, head, &t, out);
+	route_registry(c, rights, first, head, &t, out);
 }
 
 void

@@ -47,8 +47,9 @@ struct route {
 
 struct route_rights {
 	bool models;
-	bool registries;
-	const struct strs *hosts; /* that the repository wants; NULL: none */
+	bool registries;          /* all of them */
+	const struct strs *hosts; /* and registries by name, that the repository wants; NULL: none
+				   */
 };
 
 void gateway_route(const struct config *c, struct route_rights rights,

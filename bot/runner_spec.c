@@ -5,11 +5,11 @@
  *	         /workspace                                 home       reaches
  *	setup    setup | checkout                           setup      registries
  *	resume                                              agent | setup   nothing
- *	agent    agent | setup, checkout                    agent | setup   registries, models
+ *	agent    agent | setup, checkout                    agent | setup   models, `network`
  *	session                                             agent | setup   nothing
  *	pack     | agent, checkout          /git | .git     empty      nothing
  *	setup    head | delta, checkout                     head       registries (if need be)
- *	gate     gate | delta, setup or head, checkout      | same     registries, if asked for
+ *	gate     gate | delta, setup or head, checkout      | same     `network`
  *
  * Left of the bar is the layer that is written to. What the setup wrote is not in the pack: a
  * commit has what the agent did. What the agent wrote besides is not in the gate: tests run on what
@@ -133,16 +133,26 @@ add_agent_home(const struct attempt *a, struct box_spec *s, struct err *e)
 
 /* ---- what all have ---- */
 
+/* Of the registries and hosts: an agent is told what it may not reach, and that is in the pull
+ * request; tests that ask for nothing have nobody to ask. */
 static bool
-wants_registries(const struct attempt *a)
+is_online(const struct attempt *a, const char *step)
+{
+	return str_eq(step, "agent") || a->registries ||
+	       (str_eq(step, "gate") && a->settings.network.n > 0);
+}
+
+static bool
+wants_all(const struct attempt *a)
 {
 	return strs_has(&a->settings.network, "registry");
 }
 
 static bool
-wants_hosts(const struct attempt *a)
+reaches(const struct attempt *a, const char *name)
 {
-	return a->settings.network.n > (wants_registries(a) ? 1 : 0);
+	return config_registry_find(a->r->role->config, name) &&
+	       (a->registries || strs_has(&a->settings.network, name));
 }
 
 /* A box that knows of a proxy asks it for hosts outside, and is told at once when one is not open;
@@ -159,14 +169,13 @@ static void
 fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 {
 	const struct config *c = a->r->role->config;
-	bool is_online = a->models || a->registries || (str_eq(name, "gate") && wants_hosts(a));
 	struct box_env env = {
 		.task = a->task.id,
-		.proxy = is_online && may_know_proxy(a, name),
-		.npm = a->registries && config_registry_find(c, "npm"),
-		.pypi = a->registries && config_registry_find(c, "pypi"),
-		.cargo = a->registries && config_registry_find(c, "cargo"),
-		.go = a->registries && config_registry_find(c, "go"),
+		.proxy = is_online(a, name) && may_know_proxy(a, name),
+		.npm = reaches(a, "npm"),
+		.pypi = reaches(a, "pypi"),
+		.cargo = reaches(a, "cargo"),
+		.go = reaches(a, "go"),
 		.tools = &c->sandbox_tools,
 	};
 
@@ -174,7 +183,7 @@ fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 	s->slot = a->slot;
 	s->wall_ms = wall_ms;
 	s->log_bytes_max = c->limit_log_bytes;
-	s->net = is_online;
+	s->net = is_online(a, name);
 	strs_copy(&s->tools, &c->sandbox_tools);
 	box_env_fill(&env, s);
 }
@@ -299,7 +308,7 @@ spec_agent(struct attempt *a, struct box_spec *s, struct err *e)
 	if (a->settings.limit_wall_ms > 0 && a->settings.limit_wall_ms < wall_ms)
 		wall_ms = a->settings.limit_wall_ms;
 	a->models = agent->provider != NULL;
-	a->registries = true;
+	a->registries = wants_all(a);
 	fill(a, s, "agent", wall_ms);
 	s->title = mem_fmt("agent: %s%s", agent->name,
 		a->session.is_resumed   ? ", going on with its session"
@@ -389,7 +398,7 @@ spec_gate(struct attempt *a, struct box_spec *s, struct err *e)
 	int rc;
 
 	a->models = false;
-	a->registries = wants_registries(a);
+	a->registries = wants_all(a);
 	fill(a, s, "gate", a->r->role->config->limit_gate_ms);
 	s->title = mem_fmt("tests: %s", a->settings.gate_test);
 	set_command(s, a->settings.gate_test);

@@ -213,6 +213,8 @@ check_host(const struct setting *s, const char *folder, const char *value, struc
 			value);
 	if (name != value && !strchr(name, '.'))
 		return err_set(e, ERR_INVALID, "\"%.80s\" opens a whole top-level domain", value);
+	if (str_eq(value, "pip"))
+		return buf_adds(out, "pypi"); /* one registry with two names */
 	for (; *value; value++)
 		(void)buf_addc(
 			out, *value >= 'A' && *value <= 'Z' ? (char)(*value - 'A' + 'a') : *value);

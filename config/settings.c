@@ -356,9 +356,10 @@ static const struct setting REPOSITORY[] = {
 	{ .path = "network",
 		.type = SETTING_HOST,
 		.is_list = true,
-		.help = "What boxes may reach: `registry` (the server's `registries`, in the tests "
-			"too), and of the server's `network` host names, `*.domain`. Nothing else "
-			"is reachable." },
+		.help = "What the agent and the tests may reach: `registry` (all of the server's "
+			"`registries`) or some by name, `npm`, `pip`; and of the server's "
+			"`network` host names, `*.domain`. Nothing else is reachable. `setup` "
+			"reaches all registries." },
 	{ .path = "protect",
 		.type = SETTING_GLOB,
 		.is_list = true,

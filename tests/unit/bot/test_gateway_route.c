@@ -244,9 +244,27 @@ a_step_has_only_its_rights(void **state)
 	route_finish(&r);
 	route(*state, none, "GET /npm/left-pad", "", &r);
 	assert_int_equal(r.status, 403);
+	assert_string_equal(r.blocked, "npm");
 	route_finish(&r);
 	route(*state, (struct route_rights){ .registries = true }, "GET /npm/left-pad", "", &r);
 	assert_int_equal(r.kind, ROUTE_REGISTRY);
+	route_finish(&r);
+}
+
+static void
+a_registry_can_be_opened_by_its_name(void **state)
+{
+	char *const npm[] = { (char[]){ "npm" } };
+	const struct strs names = { (char **)(uintptr_t)npm, 1 };
+	const struct route_rights rights = { .hosts = &names };
+	struct route r;
+
+	route(*state, rights, "GET /npm/left-pad", "", &r);
+	assert_int_equal(r.kind, ROUTE_REGISTRY);
+	route_finish(&r);
+	route(*state, rights, "GET /go/x/@v/list", "", &r);
+	assert_int_equal(r.status, 403);
+	assert_string_equal(r.blocked, "go");
 	route_finish(&r);
 }
 
@@ -375,6 +393,7 @@ main(void)
 		T(answers_that_never_change_are_known),
 		T(everything_else_is_refused),
 		T(a_step_has_only_its_rights),
+		T(a_registry_can_be_opened_by_its_name),
 		T(a_tunnel_needs_both_lists),
 		T(headers_go_on_without_credentials),
 		T(what_a_client_adds_to_its_question_goes_on),

@@ -22,7 +22,7 @@ reads_every_key(void **state)
 				   "  test: npm test -- --reporter=junit --output=report.xml\n"
 				   "  report: report.xml\n"
 				   "  reruns: 5\n"
-				   "network: [registry, \"*.Example.org\"]\n"
+				   "network: [registry, pip, \"*.Example.org\"]\n"
 				   "protect: [\".github/**\", \"deploy/**\"]\n"
 				   "chores:\n"
 				   "  deps:\n"
@@ -47,7 +47,8 @@ reads_every_key(void **state)
 	assert_string_equal(s.gate_test, "npm test -- --reporter=junit --output=report.xml");
 	assert_string_equal(s.gate_report, "report.xml");
 	assert_int_equal(s.gate_reruns, 5);
-	assert_string_equal(s.network.v[1], "*.example.org");
+	assert_string_equal(s.network.v[1], "pypi");
+	assert_string_equal(s.network.v[2], "*.example.org");
 	assert_int_equal(s.protect.n, 2);
 	assert_int_equal(s.chores.n, 1);
 	chore = s.chores.v;
