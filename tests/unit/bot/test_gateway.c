@@ -7,9 +7,8 @@
 #include "base/http1.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "tests/unit/base/http_server.h"
 #include "tests/unit/bot/box_client.h"
-#include "tests/unit/bot/role_case.h"
+#include "tests/unit/bot/gateway_rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,17 +17,10 @@
 
 #include <cmocka.h>
 
-#define KEY     "sk-real-0123456789"
 #define TARBALL MIB(20)
 
 struct fixture {
-	struct role_case c;
-	struct http_server *upstream;
-	struct msg_link *keeper;
-	bool keeper_refuses;
-	int keys_asked;
-	int listener;
-	int port;
+	struct gateway_rig g;
 
 	int requests; /* that reached the upstream */
 	char last[8192];
@@ -60,30 +52,11 @@ on_upstream(void *ctx, const char *raw, struct buf *out)
 		(void)buf_add(out, bytes, TARBALL);
 	} else {
 		auto_free char *body = mem_fmt("{\"tarball\":\"http://127.0.0.1:%d/npm/x.tgz\"}",
-			http_server_port(f->upstream));
+			http_server_port(f->g.upstream));
 		(void)buf_addf(out, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
 			strlen(body), body);
 	}
 	return SERVER_KEEP;
-}
-
-/* ---- keeper ---- */
-
-static void
-on_keeper_msg(void *ctx, struct msg_link *link, struct msg *m)
-{
-	struct fixture *f = ctx;
-	struct wire_verdict v = { .ok = !f->keeper_refuses };
-	struct msg_out out = {
-		.type = WIRE_SECRET, .obj = &v, .blob = KEY, .blob_len = strlen(KEY)
-	};
-
-	assert_int_equal(m->type, WIRE_KEY);
-	assert_string_equal(((const struct wire_name *)m->obj)->name, "openai");
-	f->keys_asked++;
-	if (f->keeper_refuses)
-		out.blob_len = 0;
-	assert_int_equal(msg_reply(link, m->id, &out, NULL), 0);
 }
 
 /* ---- the box ---- */
@@ -95,23 +68,10 @@ box(struct fixture *f, uint16_t type, bool models, bool registries)
 	struct msg_out out = { .type = type, .obj = &b };
 
 	if (type == WIRE_BOX_OPEN) {
-		out.fds = &f->listener;
+		out.fds = &f->g.listener;
 		out.n_fds = 1;
 	}
-	role_case_ask(&f->c, &out);
-}
-
-/* One request from its first byte to the end of the answer. */
-static char *
-ask(struct fixture *f, const char *request)
-{
-	struct box_client cl;
-
-	box_client_open(&cl, f->c.loop, f->port, request);
-	role_case_until(&f->c, &cl.done);
-	char *answer = buf_steal(&cl.in);
-	box_client_close(&cl);
-	return answer;
+	role_case_ask(&f->g.c, &out);
 }
 
 static char *
@@ -127,21 +87,12 @@ setup(void **state)
 {
 	struct fixture *f = mem_zero(sizeof(*f));
 
-	role_case_init(&f->c, ROLE_GATEWAY);
-	f->upstream = http_server_create(f->c.loop, on_upstream, f);
-	auto_free char *yaml =
-		mem_fmt("forges:\n  gh: { kind: github, url: \"http://f.example\", token_file: /k, "
-			"webhook_secret_file: /k }\n"
-			"models:\n  openai: { url: \"http://127.0.0.1:%d/v1\", key_file: /k, "
-			"allow: [\"gpt-*\"] }\n"
-			"registries:\n  npm: { url: \"http://127.0.0.1:%d/npm\" }\n",
-			http_server_port(f->upstream), http_server_port(f->upstream));
-	role_case_start(&f->c, yaml, ROLE_RUNNER);
-	f->keeper = role_case_add_peer(&f->c, ROLE_KEEPER, on_keeper_msg, f);
-	f->listener = box_listener(&f->port);
+	gateway_rig_init(&f->g, on_upstream, f,
+		"models:\n  openai: { url: \"UPSTREAM/v1\", key_file: /k, allow: [\"gpt-*\"] }\n"
+		"registries:\n  npm: { url: \"UPSTREAM/npm\" }\n");
 	box(f, WIRE_BOX_OPEN, true, true);
-	assert_int_equal(f->c.type, WIRE_BOX_OPENED);
-	assert_true(f->c.verdict.ok);
+	assert_int_equal(f->g.c.type, WIRE_BOX_OPENED);
+	assert_true(f->g.c.verdict.ok);
 	*state = f;
 	return 0;
 }
@@ -151,10 +102,7 @@ teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	http_server_destroy(f->upstream);
-	msg_link_destroy(f->keeper);
-	(void)close(f->listener);
-	role_case_finish(&f->c);
+	gateway_rig_finish(&f->g);
 	free(f);
 	return 0;
 }
@@ -166,7 +114,7 @@ a_question_goes_out_with_our_key_and_streams_back(void **state)
 {
 	struct fixture *f = *state;
 	auto_free char *request = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
-	auto_free char *answer = ask(f, request);
+	auto_free char *answer = gateway_rig_ask(&f->g, request);
 
 	assert_true(str_starts(answer, "HTTP/1.1 200 \r\n"));
 	assert_non_null(strstr(answer, "\r\ncontent-type: text/event-stream\r\n"));
@@ -175,24 +123,24 @@ a_question_goes_out_with_our_key_and_streams_back(void **state)
 	assert_null(strstr(answer, "ookie"));
 	assert_non_null(strstr(answer, "data:"));
 	assert_true(str_ends(answer, "0\r\n\r\n"));
-	assert_non_null(strstr(f->last, "\r\nauthorization: Bearer " KEY "\r\n"));
+	assert_non_null(strstr(f->last, "\r\nauthorization: Bearer " GATEWAY_RIG_KEY "\r\n"));
 	assert_null(strstr(f->last, "dummy"));
 	assert_null(strstr(f->last, "3128"));
 	assert_true(str_ends(f->last, "\r\n\r\n{\"model\":\"gpt-5\"}"));
 
-	auto_free char *again = ask(f, request);
+	auto_free char *again = gateway_rig_ask(&f->g, request);
 	assert_true(str_starts(again, "HTTP/1.1 200 "));
-	assert_int_equal(f->keys_asked, 1); /* remembered */
+	assert_int_equal(f->g.keys_asked, 1); /* remembered */
 }
 
 static void
 a_chunked_question_is_whole_when_it_leaves(void **state)
 {
 	struct fixture *f = *state;
-	auto_free char *answer =
-		ask(f, "POST /llm/openai/responses HTTP/1.1\r\nHost: localhost:3128\r\n"
-		       "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-		       "8\r\n{\"model\"\r\n9\r\n:\"gpt-5\"}\r\n0\r\n\r\n");
+	auto_free char *answer = gateway_rig_ask(&f->g,
+		"POST /llm/openai/responses HTTP/1.1\r\nHost: localhost:3128\r\n"
+		"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"8\r\n{\"model\"\r\n9\r\n:\"gpt-5\"}\r\n0\r\n\r\n");
 
 	assert_true(str_starts(answer, "HTTP/1.1 200 "));
 	assert_non_null(strstr(f->last, "\r\nContent-Length: 17\r\n"));
@@ -247,7 +195,7 @@ what_must_not_leave_does_not(void **state)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		print_message("  %s\n", rows[i].name);
-		auto_free char *answer = ask(f, rows[i].request);
+		auto_free char *answer = gateway_rig_ask(&f->g, rows[i].request);
 		assert_non_null(answer);
 		assert_memory_equal(answer + strlen("HTTP/1.1 "), rows[i].status, 3);
 		assert_non_null(strstr(answer, "\"message\":\""));
@@ -256,11 +204,11 @@ what_must_not_leave_does_not(void **state)
 	assert_int_equal(f->requests, 0);
 
 	box(f, WIRE_BOX_CLOSE, false, false);
-	assert_int_equal(f->c.type, WIRE_BOX_USAGE);
-	assert_true(f->c.usage.ok);
-	assert_non_null(f->c.usage.blocked);
-	assert_non_null(strstr(f->c.usage.blocked, " evil.example not open on this server\n"));
-	assert_non_null(strstr(f->c.usage.blocked, " evil.example not open to this task\n"));
+	assert_int_equal(f->g.c.type, WIRE_BOX_USAGE);
+	assert_true(f->g.c.usage.ok);
+	assert_non_null(f->g.c.usage.blocked);
+	assert_non_null(strstr(f->g.c.usage.blocked, " evil.example not open on this server\n"));
+	assert_non_null(strstr(f->g.c.usage.blocked, " evil.example not open to this task\n"));
 }
 
 static void
@@ -269,7 +217,7 @@ a_second_request_on_the_connection_is_ignored(void **state)
 	struct fixture *f = *state;
 	auto_free char *one = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
 	auto_free char *two = mem_fmt("%s%s", one, one);
-	auto_free char *answer = ask(f, two);
+	auto_free char *answer = gateway_rig_ask(&f->g, two);
 
 	assert_true(str_starts(answer, "HTTP/1.1 200 "));
 	assert_int_equal(f->requests, 1);
@@ -280,7 +228,7 @@ an_answer_that_breaks_off_is_not_taken_for_whole(void **state)
 {
 	struct fixture *f = *state;
 	auto_free char *request = post("/llm/openai/chat/completions", "{\"model\":\"gpt-5\"}");
-	auto_free char *answer = ask(f, request);
+	auto_free char *answer = gateway_rig_ask(&f->g, request);
 
 	assert_true(str_starts(answer, "HTTP/1.1 200 "));
 	assert_non_null(strstr(answer, "half"));
@@ -293,15 +241,15 @@ without_key_or_upstream_it_says_so(void **state)
 	struct fixture *f = *state;
 	auto_free char *request = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
 
-	f->keeper_refuses = true;
-	auto_free char *no_key = ask(f, request);
+	f->g.keeper_refuses = true;
+	auto_free char *no_key = gateway_rig_ask(&f->g, request);
 	assert_true(str_starts(no_key, "HTTP/1.1 502 "));
-	f->keeper_refuses = false;
-	http_server_destroy(f->upstream);
-	f->upstream = NULL;
-	auto_free char *no_upstream = ask(f, request);
+	f->g.keeper_refuses = false;
+	http_server_destroy(f->g.upstream);
+	f->g.upstream = NULL;
+	auto_free char *no_upstream = gateway_rig_ask(&f->g, request);
 	assert_true(str_starts(no_upstream, "HTTP/1.1 502 "));
-	assert_null(strstr(no_upstream, KEY));
+	assert_null(strstr(no_upstream, GATEWAY_RIG_KEY));
 }
 
 /* ---- registries ---- */
@@ -310,8 +258,8 @@ static void
 an_index_leads_back_and_a_tarball_comes_whole(void **state)
 {
 	struct fixture *f = *state;
-	auto_free char *index =
-		ask(f, "GET /npm/left-pad HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+	auto_free char *index = gateway_rig_ask(
+		&f->g, "GET /npm/left-pad HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 
 	assert_true(str_starts(index, "HTTP/1.1 200 "));
 	auto_buf struct buf body = BUF_INIT(KIB(4));
@@ -323,19 +271,19 @@ an_index_leads_back_and_a_tarball_comes_whole(void **state)
 	assert_true(str_starts(f->last, "GET /npm/left-pad "));
 
 	struct box_client cl;
-	box_client_open(&cl, f->c.loop, f->port,
+	box_client_open(&cl, f->g.c.loop, f->g.port,
 		"GET /npm/x/-/x.tgz HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
-	role_case_until(&f->c, &cl.done);
+	role_case_until(&f->g.c, &cl.done);
 	assert_int_equal(cl.done, 1);
 	assert_non_null(strstr(cl.in.data, "\r\ncontent-length: 20971520\r\n"));
 	assert_true(cl.in.len > TARBALL && cl.in.len < TARBALL + 1000);
 	box_client_close(&cl);
-	assert_int_equal(f->keys_asked, 0);
+	assert_int_equal(f->g.keys_asked, 0);
 
 	box(f, WIRE_BOX_CLOSE, false, false);
-	assert_int_equal(f->c.usage.requests, 2);
-	assert_true(f->c.usage.bytes_out > TARBALL);
-	assert_null(f->c.usage.blocked);
+	assert_int_equal(f->g.c.usage.requests, 2);
+	assert_true(f->g.c.usage.bytes_out > TARBALL);
+	assert_null(f->g.c.usage.blocked);
 }
 
 /* ---- the life of a box ---- */
@@ -346,16 +294,16 @@ a_closed_box_is_closed(void **state)
 	struct fixture *f = *state;
 	struct box_client cl;
 
-	box_client_open(&cl, f->c.loop, f->port,
+	box_client_open(&cl, f->g.c.loop, f->g.port,
 		"GET /npm/x HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n"); /* not complete */
 	/* Connections are accepted in order: when this one is answered, the first is in. */
-	free(ask(f, "GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n"));
+	free(gateway_rig_ask(&f->g, "GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n"));
 	box(f, WIRE_BOX_CLOSE, false, false);
-	role_case_until(&f->c, &cl.done);
+	role_case_until(&f->g.c, &cl.done);
 	assert_string_equal(buf_str(&cl.in), "");
 	box_client_close(&cl);
 	box(f, WIRE_BOX_CLOSE, false, false); /* asked again: the answer may have been lost */
-	assert_false(f->c.usage.ok);
+	assert_false(f->g.c.usage.ok);
 }
 
 static void
@@ -365,12 +313,12 @@ a_step_without_models_has_none(void **state)
 	auto_free char *request = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
 
 	box(f, WIRE_BOX_OPEN, false, true); /* the next step of the same attempt */
-	auto_free char *refused = ask(f, request);
+	auto_free char *refused = gateway_rig_ask(&f->g, request);
 	assert_true(str_starts(refused, "HTTP/1.1 403 "));
-	auto_free char *index =
-		ask(f, "GET /npm/left-pad HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+	auto_free char *index = gateway_rig_ask(
+		&f->g, "GET /npm/left-pad HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 	assert_true(str_starts(index, "HTTP/1.1 200 "));
-	assert_int_equal(f->keys_asked, 0);
+	assert_int_equal(f->g.keys_asked, 0);
 }
 
 static void
@@ -380,13 +328,13 @@ when_the_box_hangs_up_the_upstream_is_left_too(void **state)
 	auto_free char *request = post("/llm/openai/completions", "{\"model\":\"gpt-5\"}");
 	struct box_client cl;
 
-	box_client_open(&cl, f->c.loop, f->port, request);
+	box_client_open(&cl, f->g.c.loop, f->g.port, request);
 	while (f->requests == 0)
-		role_case_wait(&f->c);
-	assert_int_equal(http_server_connections(f->upstream), 1);
+		role_case_wait(&f->g.c);
+	assert_int_equal(http_server_connections(f->g.upstream), 1);
 	box_client_close(&cl);
-	while (http_server_connections(f->upstream) > 0)
-		role_case_wait(&f->c);
+	while (http_server_connections(f->g.upstream) > 0)
+		role_case_wait(&f->g.c);
 }
 
 static void
@@ -398,16 +346,16 @@ sixteen_connections_are_served_and_the_next_waits(void **state)
 	struct box_client next;
 
 	for (int i = 0; i < 16; i++)
-		box_client_open(&held[i], f->c.loop, f->port, request);
+		box_client_open(&held[i], f->g.c.loop, f->g.port, request);
 	while (f->requests < 16)
-		role_case_wait(&f->c);
-	box_client_open(
-		&next, f->c.loop, f->port, "GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
+		role_case_wait(&f->g.c);
+	box_client_open(&next, f->g.c.loop, f->g.port,
+		"GET /unknown HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 	for (int i = 0; i < 20; i++)
-		role_case_wait(&f->c);
+		role_case_wait(&f->g.c);
 	assert_int_equal(next.in.len, 0);
 	box_client_close(&held[0]);
-	role_case_until(&f->c, &next.done);
+	role_case_until(&f->g.c, &next.done);
 	assert_true(str_starts(buf_str(&next.in), "HTTP/1.1 404 "));
 	box_client_close(&next);
 	for (int i = 1; i < 16; i++)

@@ -7,9 +7,8 @@
 #include "base/http1.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "tests/unit/base/http_server.h"
 #include "tests/unit/bot/box_client.h"
-#include "tests/unit/bot/role_case.h"
+#include "tests/unit/bot/gateway_rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,11 +21,7 @@
 #define MANY    8
 
 struct fixture {
-	struct role_case c;
-	struct http_server *upstream;
-	struct msg_link *keeper;
-	int listener;
-	int port;
+	struct gateway_rig g;
 	int requests;
 	bool is_short;  /* the next answer breaks off */
 	bool is_silent; /* and this one never comes */
@@ -51,18 +46,10 @@ on_upstream(void *ctx, const char *raw, struct buf *out)
 		return f->is_short ? SERVER_CLOSE : SERVER_KEEP;
 	}
 	auto_free char *body = mem_fmt("{\"n\":%d,\"tarball\":\"http://127.0.0.1:%d/npm/x.tgz\"}",
-		f->requests, http_server_port(f->upstream));
+		f->requests, http_server_port(f->g.upstream));
 	(void)buf_addf(out, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s",
 		strstr(raw, "/missing") ? "404 Not Found" : "200 OK", strlen(body), body);
 	return SERVER_KEEP;
-}
-
-static void
-ignore_msg(void *ctx, struct msg_link *link, struct msg *m)
-{
-	(void)ctx;
-	(void)link;
-	fail_msg("the keeper is asked for %d", m->type);
 }
 
 static char *
@@ -70,35 +57,17 @@ ask(struct fixture *f, const char *line, const char *more)
 {
 	auto_free char *request =
 		mem_fmt("%s HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n%s\r\n", line, more);
-	struct box_client cl;
 
-	box_client_open(&cl, f->c.loop, f->port, request);
-	role_case_until(&f->c, &cl.done);
-	char *answer = buf_steal(&cl.in);
-	box_client_close(&cl);
-	return answer;
+	return gateway_rig_ask(&f->g, request);
 }
 
 static int
 setup(void **state)
 {
 	struct fixture *f = mem_zero(sizeof(*f));
-	struct wire_box b = { .task = 7, .fence = 3, .registries = true };
 
-	role_case_init(&f->c, ROLE_GATEWAY);
-	f->upstream = http_server_create(f->c.loop, on_upstream, f);
-	auto_free char *yaml =
-		mem_fmt("forges:\n  gh: { kind: github, url: \"http://f.example\", token_file: /k, "
-			"webhook_secret_file: /k }\n"
-			"registries:\n  npm: \"http://127.0.0.1:%d/npm\"\n",
-			http_server_port(f->upstream));
-	role_case_start(&f->c, yaml, ROLE_RUNNER);
-	f->keeper = role_case_add_peer(&f->c, ROLE_KEEPER, ignore_msg, f);
-	f->listener = box_listener(&f->port);
-	role_case_ask(
-		&f->c, &(struct msg_out){
-			       .type = WIRE_BOX_OPEN, .obj = &b, .fds = &f->listener, .n_fds = 1 });
-	assert_true(f->c.verdict.ok);
+	gateway_rig_init(&f->g, on_upstream, f, "registries:\n  npm: \"UPSTREAM/npm\"\n");
+	gateway_rig_open(&f->g, &(struct wire_box){ .task = 7, .fence = 3, .registries = true });
 	*state = f;
 	return 0;
 }
@@ -108,10 +77,8 @@ teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	http_server_destroy(f->upstream);
-	msg_link_destroy(f->keeper);
-	(void)close(f->listener);
-	role_case_finish(&f->c);
+	assert_int_equal(f->g.keys_asked, 0);
+	gateway_rig_finish(&f->g);
 	free(f);
 	return 0;
 }
@@ -198,10 +165,10 @@ of_many_who_ask_at_once_one_fetches(void **state)
 	struct box_client cl[MANY];
 
 	for (int i = 0; i < MANY; i++)
-		box_client_open(&cl[i], f->c.loop, f->port,
+		box_client_open(&cl[i], f->g.c.loop, f->g.port,
 			GET_TARBALL " HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 	for (int i = 0; i < MANY; i++) {
-		role_case_until(&f->c, &cl[i].done);
+		role_case_until(&f->g.c, &cl[i].done);
 		assert_true(cl[i].in.len > TARBALL);
 		box_client_close(&cl[i]);
 	}
@@ -216,16 +183,16 @@ who_fetches_may_leave_and_the_next_goes_on(void **state)
 
 	f->is_silent = true;
 	for (int i = 0; i < 2; i++) {
-		box_client_open(&cl[i], f->c.loop, f->port,
+		box_client_open(&cl[i], f->g.c.loop, f->g.port,
 			GET_TARBALL " HTTP/1.1\r\nHost: 127.0.0.1:3128\r\n\r\n");
 		while (f->requests == 0)
-			role_case_wait(&f->c);
+			role_case_wait(&f->g.c);
 	}
 	/* Connections are taken in order: when this is answered, the second one waits. */
 	free(ask(f, "GET /unknown", ""));
 	f->is_silent = false;
 	box_client_close(&cl[0]);
-	role_case_until(&f->c, &cl[1].done);
+	role_case_until(&f->g.c, &cl[1].done);
 	assert_true(cl[1].in.len > TARBALL);
 	assert_int_equal(f->requests, 2);
 	box_client_close(&cl[1]);

@@ -6,9 +6,8 @@
 #include "base/clean.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "tests/unit/base/http_server.h"
 #include "tests/unit/bot/box_client.h"
-#include "tests/unit/bot/role_case.h"
+#include "tests/unit/bot/gateway_rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,14 +16,8 @@
 
 #include <cmocka.h>
 
-#define KEY "sk-real-0123456789"
-
 struct fixture {
-	struct role_case c;
-	struct http_server *upstream;
-	struct msg_link *keeper;
-	int listener;
-	int port;
+	struct gateway_rig g;
 	int requests;
 	int status;         /* of the upstream's next answers */
 	const char *answer; /* their body */
@@ -53,18 +46,6 @@ on_upstream(void *ctx, const char *raw, struct buf *out)
 }
 
 static void
-on_keeper_msg(void *ctx, struct msg_link *link, struct msg *m)
-{
-	struct wire_verdict v = { .ok = true };
-	struct msg_out out = {
-		.type = WIRE_SECRET, .obj = &v, .blob = KEY, .blob_len = strlen(KEY)
-	};
-
-	(void)ctx;
-	assert_int_equal(msg_reply(link, m->id, &out, NULL), 0);
-}
-
-static void
 open_box(struct fixture *f, int64_t fence, int64_t tokens_max, int64_t cost_max, char *usage)
 {
 	struct wire_box b = { .task = 7,
@@ -74,10 +55,7 @@ open_box(struct fixture *f, int64_t fence, int64_t tokens_max, int64_t cost_max,
 		.tokens_max = tokens_max,
 		.cost_max = cost_max };
 
-	role_case_ask(
-		&f->c, &(struct msg_out){
-			       .type = WIRE_BOX_OPEN, .obj = &b, .fds = &f->listener, .n_fds = 1 });
-	assert_true(f->c.verdict.ok);
+	gateway_rig_open(&f->g, &b);
 }
 
 static const struct wire_usage *
@@ -85,10 +63,10 @@ close_box(struct fixture *f, int64_t fence)
 {
 	struct wire_box b = { .task = 7, .fence = fence };
 
-	role_case_ask(&f->c, &(struct msg_out){ .type = WIRE_BOX_CLOSE, .obj = &b });
-	assert_int_equal(f->c.type, WIRE_BOX_USAGE);
-	assert_true(f->c.usage.ok);
-	return &f->c.usage;
+	role_case_ask(&f->g.c, &(struct msg_out){ .type = WIRE_BOX_CLOSE, .obj = &b });
+	assert_int_equal(f->g.c.type, WIRE_BOX_USAGE);
+	assert_true(f->g.c.usage.ok);
+	return &f->g.c.usage;
 }
 
 static char *
@@ -98,14 +76,8 @@ ask(struct fixture *f, const char *path, const char *body)
 					  "Content-Type: application/json\r\n"
 					  "Content-Length: %zu\r\n\r\n%s",
 		path, strlen(body), body);
-	struct box_client cl;
 
-	box_client_open(&cl, f->c.loop, f->port, request);
-	role_case_until(&f->c, &cl.done);
-	char *answer = buf_steal(&cl.in);
-	box_client_close(&cl);
-	assert_non_null(answer);
-	return answer;
+	return gateway_rig_ask(&f->g, request);
 }
 
 #define CODEX  "/llm/openai/responses", "{\"model\":\"gpt-5\",\"stream\":true}"
@@ -116,20 +88,12 @@ setup(void **state)
 {
 	struct fixture *f = mem_zero(sizeof(*f));
 
-	role_case_init(&f->c, ROLE_GATEWAY);
-	f->upstream = http_server_create(f->c.loop, on_upstream, f);
 	f->status = 200;
 	f->answer = STREAM;
-	auto_free char *yaml = mem_fmt(
-		"forges:\n  gh: { kind: github, url: \"http://f.example\", token_file: /k, "
-		"webhook_secret_file: /k }\n"
-		"models:\n  openai: { url: \"http://127.0.0.1:%d/v1\", key_file: /k, "
+	gateway_rig_init(&f->g, on_upstream, f,
+		"models:\n  openai: { url: \"UPSTREAM/v1\", key_file: /k, "
 		"prices: [\"gpt-* in 2 cached 0.5 out 10\"] }\n"
-		"  claude: { kind: anthropic, url: \"http://127.0.0.1:%d\", key_file: /k }\n",
-		http_server_port(f->upstream), http_server_port(f->upstream));
-	role_case_start(&f->c, yaml, ROLE_RUNNER);
-	f->keeper = role_case_add_peer(&f->c, ROLE_KEEPER, on_keeper_msg, f);
-	f->listener = box_listener(&f->port);
+		"  claude: { kind: anthropic, url: UPSTREAM, key_file: /k }\n");
 	*state = f;
 	return 0;
 }
@@ -139,10 +103,7 @@ teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	http_server_destroy(f->upstream);
-	msg_link_destroy(f->keeper);
-	(void)close(f->listener);
-	role_case_finish(&f->c);
+	gateway_rig_finish(&f->g);
 	free(f);
 	return 0;
 }
@@ -160,8 +121,8 @@ what_the_answers_say_is_told_by_model(void **state)
 	/* 2 x (400 in, 600 cached, 50 out): 2 x (0.0008 + 0.0003 + 0.0005) dollars. */
 	assert_string_equal(
 		close_box(f, 1)->usage, "gpt-5 2 800 1200 0 100 3200\nopus 1 500 0 0 7 -1\n");
-	assert_string_equal(f->c.said_spent, f->c.usage.usage);
-	assert_null(f->c.usage.spent);
+	assert_string_equal(f->g.c.said_spent, f->g.c.usage.usage);
+	assert_null(f->g.c.usage.spent);
 }
 
 static void
@@ -249,9 +210,9 @@ who_hangs_up_pays_all_the_same(void **state)
 	open_box(f, 1, 0, 0, NULL);
 	f->is_half = true;
 	f->answer = "data: {}\n\ndata: {}\n\n";
-	box_client_open(&cl, f->c.loop, f->port, request);
+	box_client_open(&cl, f->g.c.loop, f->g.port, request);
 	while (!strstr(buf_str(&cl.in), "data: {}\n\ndata: {}"))
-		role_case_wait(&f->c);
+		role_case_wait(&f->g.c);
 	box_client_close(&cl);
 	assert_string_equal(close_box(f, 1)->usage, "gpt-5 1 12 0 0 2 44\n");
 }
@@ -280,7 +241,7 @@ a_storm_of_errors_ends(void **state)
 	assert_int_equal(f->requests, 60);
 	assert_non_null(strstr(close_box(f, 1)->spent, "errors"));
 	/* Errors take no tokens. */
-	assert_true(str_starts(f->c.usage.usage, "opus 60 4 0 0 0 -1"));
+	assert_true(str_starts(f->g.c.usage.usage, "opus 60 4 0 0 0 -1"));
 }
 
 int
