@@ -108,8 +108,8 @@ int box_spec_check(struct box_spec *s, struct err *e);
 
 /* ---- Start and end ---- */
 
-/* Where a start stands; the numbers are told to people. 1-9 outside, 10-29 before PID 1's exec,
- * 30-49 in PID 1, 50- in the workload. */
+/* Where a start stands; the numbers are told to people. 1-9 outside, 10-29 while the box is built
+ * (the terminal and the listener by PID 1), 30-49 in PID 1, 50- in the workload. */
 enum box_stage {
 	BOX_STAGE_NONE = 0,
 	BOX_STAGE_SPEC = 1,

@@ -10,6 +10,9 @@
 
 /* Numbers of enum box_stage that are reported from in here. */
 enum init_stage {
+	INIT_STAGE_NET = 19,
+	INIT_STAGE_PTY = 20,
+	INIT_STAGE_HELLO = 22,
 	INIT_STAGE_PLAN = 30,
 	INIT_STAGE_POSTURE = 31,
 	INIT_STAGE_SECCOMP = 32,
@@ -24,6 +27,10 @@ enum init_stage {
 
 /* Sends the report and ends this process. sys 0: not an errno matter. */
 _Noreturn void init_fail(int stage, int sys, const char *what, const char *more);
+
+/* Makes the terminal and the listener and hands their outer ends to the starter: the word that the
+ * box is built. */
+void init_doors(const struct init_plan *p);
 
 /* Ends the box with a report if anything that should hold does not: no capability, no new
  * privileges, own namespaces, no further user namespace, read-only root. Before the filter, which

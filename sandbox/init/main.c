@@ -39,16 +39,16 @@ init_fail(int stage, int sys, const char *what, const char *more)
 	_exit(125);
 }
 
-/* The box dies with its starter: by signal, or at the end of file if the starter was gone before
- * the signal was set. */
+/* The box dies with its starter: until it may go at the end of file, from then on by signal. Not
+ * earlier, because who made us need not be who started us: an OCI runtime ends once the box is
+ * built, and we pass to the starter. */
 static void
 bind_to_starter(void)
 {
 	struct pollfd p = { .fd = INIT_FD_REPORT, .events = POLLIN };
 
-	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		init_fail(INIT_STAGE_PLAN, errno, "death signal", "");
+		init_fail(INIT_STAGE_FORK, errno, "death signal", "");
 	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
 		_exit(125);
 }
@@ -179,10 +179,11 @@ main(void)
 	int signals;
 	pid_t pid;
 
-	bind_to_starter();
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	p = map_plan();
 	list_strings(p, p->argv, p->n_argv, argv);
 	list_strings(p, p->env, p->n_env, envp);
+	init_doors(p);
 	init_check_posture(p);
 	load_filter(p);
 
@@ -195,6 +196,7 @@ main(void)
 	if (signals < 0)
 		init_fail(INIT_STAGE_FORK, errno, "signalfd", "");
 	wait_for_go();
+	bind_to_starter();
 	pid = fork();
 	if (pid < 0)
 		init_fail(INIT_STAGE_FORK, errno, "fork", "");

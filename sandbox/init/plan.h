@@ -11,10 +11,10 @@
 
 #include <stdint.h>
 
-/* Descriptors of PID 1 at its exec; 0 and 1 are the workload's, 2 is the terminal. */
+/* Descriptors of PID 1 at its exec; 0 is the workload's, 1 too if has_stdout. */
 #define INIT_FD_REPORT 3 /* SEQPACKET to the starter: one byte in = go; struct init_report out */
 #define INIT_FD_PLAN   4
-#define INIT_FD_TTY    5
+#define INIT_FD_TTY    5 /* once it has made the terminal */
 
 #define INIT_MAGIC    0x54494e4eU
 #define INIT_NS_COUNT 7 /* user mnt pid net ipc uts cgroup */
@@ -41,8 +41,12 @@ struct init_plan {
 	uint32_t n_writable; /* strings: directories besides those that every box may write */
 	uint32_t writable;
 	uint32_t uid;
-	uint32_t n_filter; /* struct sock_filter, at an offset that is a multiple of 8 */
+	uint32_t has_stdout; /* otherwise 1 is the terminal */
+	uint32_t port;       /* to listen on at 127.0.0.1; 0 = none */
+	uint32_t n_filter;   /* struct sock_filter, at an offset that is a multiple of 8 */
 	uint32_t filter;
+	uint16_t rows; /* of the terminal */
+	uint16_t columns;
 	uint64_t ns[INIT_NS_COUNT];        /* inode numbers outside: those inside must differ */
 	uint64_t limits[INIT_LIMIT_COUNT]; /* UINT64_MAX = keep */
 };

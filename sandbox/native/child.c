@@ -40,7 +40,6 @@ static const struct {
 	{ BOX_STAGE_FILES, native_files },
 	{ BOX_STAGE_PIVOT, native_pivot },
 	{ BOX_STAGE_NET, native_net },
-	{ BOX_STAGE_PTY, native_pty },
 	{ BOX_STAGE_LOCKS, native_locks },
 	{ BOX_STAGE_INIT, native_exec },
 };
@@ -85,41 +84,12 @@ native_identity(struct native *n, struct err *e)
 	return 0;
 }
 
-/* The terminal and the listener go out; this is also the word that the box is built. */
-static int
-send_hello(const struct native *n, struct err *e)
-{
-	struct init_report hello = { 0 };
-	int fds[2] = { n->pty_fd, n->listen_fd };
-	size_t n_fds = n->listen_fd >= 0 ? 2 : 1;
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(fds))];
-	} control = { 0 };
-	struct iovec iov = { &hello, sizeof(hello) };
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(n_fds * sizeof(int)),
-	};
-
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-	memcpy(CMSG_DATA(&control.head), fds, n_fds * sizeof(int));
-	if (sendmsg(n->child_report, &m, MSG_NOSIGNAL) < 0)
-		return err_sys(e, "send the terminal out");
-	return 0;
-}
-
-/* Fills descriptors 0 to 5 from parked copies, so that no source is overwritten before it was used.
+/* Fills descriptors 0 to 4 from parked copies, so that no source is overwritten before it was used.
  */
 static int
 place_fds(const struct native *n, int *init, struct err *e)
 {
-	const int from[] = { n->stdin_fd, n->stdout_fd >= 0 ? n->stdout_fd : n->tty_fd, n->tty_fd,
-		n->child_report, n->plan_fd, n->tty_fd };
+	const int from[] = { n->stdin_fd, n->stdout_fd, -1, n->child_report, n->plan_fd };
 	enum { N = sizeof(from) / sizeof(from[0]) };
 	int parked[N];
 
@@ -127,7 +97,7 @@ place_fds(const struct native *n, int *init, struct err *e)
 		int fd = from[i];
 
 		if (fd < 0)
-			fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+			fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 		parked[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FD_HIGH);
 		if (parked[i] < 0)
 			return err_sys(e, "park descriptors");
@@ -152,10 +122,8 @@ native_exec(struct native *n, struct err *e)
 	char *const envp[] = { NULL };
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	int init = -1;
-	int rc = send_hello(n, e);
+	int rc = place_fds(n, &init, e);
 
-	if (rc == 0)
-		rc = place_fds(n, &init, e);
 	if (rc < 0)
 		return rc;
 	n->child_report = INIT_FD_REPORT;

@@ -42,9 +42,6 @@ struct native {
 	int stage_fd; /* a place outside the new root, gone with the host's tree; holds "root" */
 	int root_fd;  /* the new root */
 	int null_fd;  /* our own /dev/null, for masking */
-	int tty_fd;
-	int pty_fd;
-	int listen_fd;
 };
 
 /* ---- outside ---- */
@@ -88,7 +85,6 @@ int native_trees(struct native *n, struct err *e); /* layers.c: overlays */
 int native_files(struct native *n, struct err *e); /* etc.c: files of the spec */
 int native_pivot(struct native *n, struct err *e); /* root.c */
 int native_net(struct native *n, struct err *e);   /* net.c */
-int native_pty(struct native *n, struct err *e);   /* dev.c */
 int native_locks(struct native *n, struct err *e); /* locks.c */
 int native_exec(struct native *n, struct err *e);  /* child.c: does not return on success */
 

@@ -93,6 +93,10 @@ native_plan_create(const struct native *n, int *out_fd, struct err *e)
 	p.env = add_strings(&b, s->env.v, s->env.n);
 	p.cwd = add_strings(&b, &s->cwd, 1);
 	add_writable(&b, s, &p);
+	p.has_stdout = n->stdout_fd >= 0;
+	p.port = s->net ? BOX_PORT : 0;
+	p.rows = BOX_ROWS;
+	p.columns = BOX_COLUMNS;
 	p.filter = add_filter(&b, filter, n_filter);
 	p.n_filter = (uint32_t)n_filter;
 	set_limits(&p, s);

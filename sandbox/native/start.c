@@ -30,10 +30,7 @@ native_init(struct native *n, const struct box_spec *spec)
 		.child_report = -1,
 		.stage_fd = -1,
 		.root_fd = -1,
-		.null_fd = -1,
-		.tty_fd = -1,
-		.pty_fd = -1,
-		.listen_fd = -1 };
+		.null_fd = -1 };
 	for (size_t i = 0; i < NATIVE_LAYERS_MAX; i++)
 		n->layer_fds[i] = n->source_fds[i] = -1;
 	for (size_t i = 0; i < NATIVE_TOOLS_MAX; i++)
