@@ -73,6 +73,8 @@
 #define LIMIT_LFS_CACHE_BYTES      (16384L * MIB(1)) /* of a repository, kept for later tasks */
 #define LIMIT_LFS_MS               600000            /* for one object */
 
+#define LIMIT_LAYER_NAMES 2000000 /* of files in what a setup wrote */
+
 /* Transcript. */
 #define LIMIT_TRANSCRIPT_BYTES MIB(8)
 #define LIMIT_TAIL_BYTES       KIB(4)

@@ -424,8 +424,8 @@ open_cache(struct gateway *g)
 	auto_free char *dir = role_path(g->role->config, WRITES[0]);
 	struct err e = { 0 };
 
-	if (g->role->config->registry_cache_bytes > 0 &&
-		cache_create(dir, g->role->config->registry_cache_bytes, &g->cache, &e) < 0)
+	if (g->role->config->cache_registry_bytes > 0 &&
+		cache_create(dir, g->role->config->cache_registry_bytes, &g->cache, &e) < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "gateway.no_cache", &e);
 }
 

@@ -86,7 +86,7 @@ attempt_free(struct attempt *a)
 {
 	shim_forget(a);
 	clean_fd(&a->checkout_lock);
-	clean_fd(&a->layer_lock);
+	layer_forget(a);
 	free(a->spent);
 	row_finish(WIRE_PREPARED_ROWS, &a->base);
 	row_finish(WIRE_HARVESTED_ROWS, &a->harvest);
@@ -97,8 +97,6 @@ attempt_free(struct attempt *a)
 	free(a->agent_text);
 	free(a->quiet_tail);
 	free(a->session.id);
-	free(a->layer);
-	free(a->layer_key);
 	free(a->dir);
 	free(a);
 }
@@ -286,18 +284,18 @@ start(struct role_ctx *ctx, struct err *e)
 	struct runner *r = mem_zero(sizeof(*r));
 	auto_free char *dir = role_path(ctx->config, "boxes");
 	auto_free char *run = mem_fmt("%s/run", dir);
-	auto_free char *layers = mem_fmt("%s/layers", dir);
 	auto_free char *sessions = mem_fmt("%s/sessions", dir);
 	int rc;
 
 	ctx->own = r;
 	r->role = ctx;
+	r->layers_dir = mem_fmt("%s/layers", dir);
 	r->dir = steal_ptr(&dir);
 	buf_init(&r->redactions, REDACT_TABLE_BYTES);
 	(void)umask(077);
 	rc = fs_mkdirs(run, 0700, e);
 	if (rc == 0)
-		rc = fs_mkdirs(layers, 0700, e);
+		rc = fs_mkdirs(r->layers_dir, 0700, e);
 	if (rc == 0)
 		rc = fs_mkdirs(sessions, 0700, e);
 	if (rc == 0)
@@ -306,6 +304,7 @@ start(struct role_ctx *ctx, struct err *e)
 		return rc;
 	spread(run);
 	sweep_all(r);
+	layer_sweep(r);
 	runner_claim_soon(r);
 	return 0;
 }
@@ -326,6 +325,7 @@ stop(struct role_ctx *ctx)
 		a->call = 0;
 		a->phase = PHASE_END;
 		a->is_silent = true;
+		layer_leave(a);
 		shim_abandon(a);
 		if (!a->child)
 			runner_forget(a);

@@ -9,13 +9,14 @@
  * Phases, boxes and layers live in <state_dir>/boxes:
  *
  *	run/<slot>.<task>.<fence>/   one attempt: its shim's directory
- *	layers/<key>/{ws,home}/      what a setup wrote, read-only and shared
+ *	layers/<key>/{ws,home}/      what a setup wrote, read-only and shared (layer_store.h)
  *	sessions/<key>/{tar,about}   what an agent knows of a branch
  *	gone.<n>/                    being removed
  */
 #ifndef BOT_RUNNER_H
 #define BOT_RUNNER_H
 
+#include "bot/layer_store.h"
 #include "bot/role.h"
 #include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
@@ -25,8 +26,9 @@ struct agent_row;
 struct runner {
 	struct role_ctx *role;
 	struct sandbox_probe probe;
-	char *tier;  /* one line for the pull request */
-	char *dir;   /* <state_dir>/boxes */
+	char *tier; /* one line for the pull request */
+	char *dir;  /* <state_dir>/boxes */
+	char *layers_dir;
 	int shim_fd; /* the shim's program; 0: not yet made */
 	struct attempt *attempts;
 	bool slots[BOX_SLOTS_MAX]; /* taken */
@@ -98,8 +100,11 @@ struct attempt {
 	size_t setup_next;
 	bool on_head;    /* the setup is done again, on what was harvested, for the tests */
 	char *layer;     /* directory with ws and home, or NULL */
-	char *layer_key; /* NULL: not to be kept */
+	char *layer_key; /* NULL: there is none to look for */
+	char *layer_new; /* its own setup writes there, to be kept if all goes well; or NULL */
 	int layer_lock;
+	struct loop_timer *layer_wait; /* another attempt makes it */
+	int64_t layer_until_ms;        /* and is not waited for any longer than that; 0: not yet */
 
 	/* What will be told. */
 	struct task_step step; /* under way; name is a literal */
@@ -201,15 +206,29 @@ int attempt_mkdir(const struct attempt *a, const char *name, struct err *e);
 
 /* ---- runner_layer.c ---- */
 
-/* Computes the key; true if a layer is there: it is in use now. */
-bool layer_find(struct attempt *a);
+/* Goes on with the agent if somebody has kept what the setup would write; with the setup, if not;
+ * or waits for the one who is at it. */
+void layer_begin(struct attempt *a);
+
+/* Where the setup writes; the caller's. */
+char *layer_setup_dir(const struct attempt *a);
+
+/* The setup went well: from now on everybody may use what it wrote. Best effort. bytes: how much
+ * that is; negative: nobody knows. */
+void layer_keep(struct attempt *a, int64_t bytes);
+
+/* The attempt ends: nobody waits for it any more, nor it for anybody. */
+void layer_leave(struct attempt *a);
+
+/* Its box is gone, too: so is what nobody will use. */
+void layer_forget(struct attempt *a);
 
 /* True if what the setup wrote may not fit what was harvested: a file of setup_key has changed, or
  * none is named. */
 bool layer_is_stale(const struct attempt *a);
 
-/* The setup went well: from now on everybody may use what it wrote. Best effort. */
-void layer_keep(struct attempt *a);
+/* What an earlier life left in the store. */
+void layer_sweep(struct runner *r);
 
 /* ---- runner_shim.c ---- */
 

@@ -136,6 +136,7 @@ attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
 	a->done.outcome = outcome;
 	a->done.reason = mem_str(buf_str(&reason));
 	turn_begun(a);
+	layer_leave(a);
 	attempt_wind_up(a);
 }
 
@@ -270,8 +271,7 @@ setup_ended(struct attempt *a, const struct wire_step_done *d)
 		run_tests(a);
 	} else {
 		attempt_step_end(a, 0, NULL);
-		a->layer = attempt_path(a, "setup");
-		layer_keep(a);
+		layer_keep(a, d->disk_bytes);
 		attempt_begin_agent(a);
 	}
 }

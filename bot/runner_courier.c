@@ -83,10 +83,10 @@ on_prepared(void *ctx, struct msg *m, const struct err *why)
 		attempt_end(a, OUTCOME_INFRA, "the repository could not be prepared: %s", e.text);
 		return;
 	}
-	if (a->settings.setup.n == 0 || layer_find(a))
+	if (a->settings.setup.n == 0)
 		attempt_begin_agent(a);
 	else
-		attempt_begin_setup(a);
+		layer_begin(a);
 }
 
 static void

@@ -4,8 +4,12 @@
  *
  * The key is a hash of the repository, its setup commands and the contents of the files that
  * .agent.yml names in setup_key; without setup_key nothing is kept. Only tasks on the default
- * branch add layers: whoever may write there may run what he likes in later tasks anyway. Who uses
- * a layer holds it by flock(LOCK_SH).
+ * branch add layers: whoever may write there may run what he likes in later tasks anyway.
+ *
+ * Of several attempts that want the same layer at once one makes it, in the store's own directory,
+ * and the others wait: for its end, however it ends, and no longer than one setup may take. Then
+ * the next one makes it. Whoever is on another branch uses what is there and waits for what is
+ * being made, but what his own setup writes stays his.
  */
 #include "bot/runner.h"
 
@@ -16,16 +20,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYERS_MAX         16
 #define KEY_FILE_BYTES_MAX MIB(16)
 
 /* The checkout with its extras, opened from the top. */
@@ -94,38 +95,199 @@ make_key(const struct attempt *a, struct err *e)
 	return mem_str(hex);
 }
 
-/* Opens and locks it against removal, and makes it the most recently used one. */
-static bool
-take(struct attempt *a, const char *path)
-{
-	auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+/* ---- the store ---- */
 
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
+static struct layer_store
+store(const struct runner *r)
+{
+	return (struct layer_store){ .dir = r->layers_dir,
+		.quota = r->role->config->cache_layer_bytes };
+}
+
+static void
+sweep(struct runner *r, const struct strs *gone)
+{
+	for (size_t i = 0; i < gone->n; i++)
+		sweep_dir(r, mem_str(gone->v[i]), -1);
+}
+
+void
+layer_sweep(struct runner *r)
+{
+	const struct layer_store s = store(r);
+	auto_strs struct strs gone = { 0 };
+
+	layer_store_sweep(&s, &gone);
+	for (size_t i = 0; i < gone.n; i++) {
+		const struct attempt *a = r->attempts;
+
+		while (a && !str_eq(a->layer_new, gone.v[i]))
+			a = a->next;
+		if (!a)
+			sweep_dir(r, mem_str(gone.v[i]), -1);
+	}
+}
+
+static bool
+may_keep(const struct attempt *a)
+{
+	return a->layer_key && a->r->role->config->cache_layer_bytes > 0 &&
+	       str_eq(a->base.base_ref, a->base.default_branch);
+}
+
+static bool
+find(struct attempt *a)
+{
+	const struct layer_store s = store(a->r);
+
+	if (!a->layer_key || !layer_store_take(&s, a->layer_key, &a->layer_lock))
 		return false;
-	(void)futimens(fd, NULL);
-	a->layer_lock = steal_fd(&fd);
+	a->layer = mem_fmt("%s/%s", s.dir, a->layer_key);
 	return true;
 }
 
-bool
-layer_find(struct attempt *a)
+/* ---- one makes it, the others wait ---- */
+
+static bool
+makes(const struct attempt *o)
+{
+	return o->layer_new && o->phase == PHASE_SETUP && !o->on_head;
+}
+
+/* Somebody else makes it, or may be about to and would be the better one to. */
+static bool
+is_coming(const struct attempt *a)
+{
+	bool found = false;
+
+	for (const struct attempt *o = a->r->attempts; o; o = o->next) {
+		if (o != a && str_eq(o->layer_key, a->layer_key))
+			found |= makes(o) || (o->layer_wait && may_keep(o) && !may_keep(a));
+	}
+	return found;
+}
+
+static void
+on_wait_over(void *ctx)
+{
+	struct attempt *a = ctx;
+
+	a->layer_wait = NULL;
+	layer_begin(a);
+}
+
+/* False: it has waited long enough. */
+static bool
+wait_for_it(struct attempt *a)
+{
+	int64_t now = loop_now_ms(a->r->role->loop);
+	struct log_ctx log = runner_log(a);
+
+	if (a->layer_until_ms == 0) {
+		a->layer_until_ms = now + a->r->role->config->limit_setup_ms;
+		log_info(&log, "layer.wait", "key=%.12s", a->layer_key);
+	}
+	if (now >= a->layer_until_ms)
+		return false;
+	a->layer_wait = loop_timer_add(a->r->role->loop, a->layer_until_ms - now, on_wait_over, a);
+	return true;
+}
+
+/* A directory in the store, so that it can take its place there in one step. */
+static int
+make_new(struct attempt *a, struct err *e)
+{
+	a->layer_new = mem_fmt("%s/new.%s", a->r->layers_dir, strrchr(a->dir, '/') + 1);
+	return mkdir(a->layer_new, 0700) < 0 ? err_sys(e, "mkdir %s", a->layer_new) : 0;
+}
+
+void
+layer_begin(struct attempt *a)
 {
 	struct log_ctx log = runner_log(a);
 	struct err e = { 0 };
 
-	if (a->settings.setup.n == 0 || a->settings.setup_key.n == 0)
-		return false;
-	auto_free char *key = make_key(a, &e);
-	if (!key) {
-		log_err(LOG_LEVEL_WARN, &log, "layer.no_key", &e);
-		return false;
+	if (a->settings.setup_key.n > 0 && !a->layer_key) {
+		a->layer_key = make_key(a, &e);
+		if (!a->layer_key)
+			log_err(LOG_LEVEL_WARN, &log, "layer.no_key", &e);
 	}
-	auto_free char *path = mem_fmt("%s/layers/%s", a->r->dir, key);
-	a->layer_key = steal_ptr(&key);
-	if (!take(a, path))
-		return false;
-	a->layer = steal_ptr(&path);
-	return true;
+	if (find(a)) {
+		attempt_begin_agent(a);
+		return;
+	}
+	if (a->layer_key && is_coming(a) && wait_for_it(a))
+		return;
+	if (may_keep(a) && make_new(a, &e) < 0) {
+		log_err(LOG_LEVEL_WARN, &log, "layer.unmade", &e);
+		mem_set(&a->layer_new, NULL);
+	}
+	attempt_begin_setup(a);
+}
+
+/* Those who wait look again, in the loop's next round. */
+static void
+wake(const struct runner *r, const char *key)
+{
+	for (struct attempt *o = r->attempts; o; o = o->next) {
+		if (!o->layer_wait || !str_eq(o->layer_key, key))
+			continue;
+		loop_timer_remove(o->layer_wait);
+		o->layer_wait = loop_timer_add(r->role->loop, 0, on_wait_over, o);
+	}
+}
+
+char *
+layer_setup_dir(const struct attempt *a)
+{
+	if (a->on_head)
+		return attempt_path(a, "head");
+	return a->layer_new ? mem_str(a->layer_new) : attempt_path(a, "setup");
+}
+
+void
+layer_keep(struct attempt *a, int64_t bytes)
+{
+	const struct layer_store s = store(a->r);
+	struct log_ctx log = runner_log(a);
+	auto_strs struct strs gone = { 0 };
+	struct err e = { 0 };
+	int rc;
+
+	a->layer = layer_setup_dir(a);
+	if (!a->layer_new)
+		return;
+	rc = layer_store_put(&s, a->layer_key, a->layer, bytes, &a->layer_lock, &gone, &e);
+	sweep(a->r, &gone);
+	if (rc == 0) {
+		mem_set(&a->layer_new, NULL);
+		free(a->layer);
+		a->layer = mem_fmt("%s/%s", s.dir, a->layer_key);
+		log_info(&log, "layer.kept", "key=%.12s bytes=%" PRId64, a->layer_key, bytes);
+	} else if (rc != ERR_CONFLICT) {
+		log_err(LOG_LEVEL_WARN, &log, "layer.unkept", &e);
+	}
+	wake(a->r, a->layer_key);
+}
+
+void
+layer_leave(struct attempt *a)
+{
+	loop_timer_remove(a->layer_wait);
+	a->layer_wait = NULL;
+	if (a->layer_new)
+		wake(a->r, a->layer_key); /* it may be theirs to make now */
+}
+
+void
+layer_forget(struct attempt *a)
+{
+	layer_leave(a);
+	if (a->layer_new)
+		sweep_dir(a->r, steal_ptr(&a->layer_new), -1);
+	clean_fd(&a->layer_lock);
+	free(a->layer);
+	free(a->layer_key);
 }
 
 bool
@@ -142,73 +304,4 @@ layer_is_stale(const struct attempt *a)
 		stale |= lstat(path, &st) == 0;
 	}
 	return stale;
-}
-
-/* ---- room ---- */
-
-static char *
-oldest(const char *dir, size_t *count)
-{
-	auto_dir DIR *d = opendir(dir);
-	const struct dirent *de;
-	char *found = NULL;
-	struct timespec when = { 0 };
-
-	*count = 0;
-	while (d && (de = readdir(d))) {
-		struct stat st;
-
-		if (de->d_name[0] == '.' ||
-			fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		(*count)++;
-		if (!found || st.st_mtim.tv_sec < when.tv_sec) {
-			when = st.st_mtim;
-			mem_set(&found, de->d_name);
-		}
-	}
-	return found;
-}
-
-/* Renamed first: nobody finds it any more. One in use stays, and the next time another may be the
- * oldest. */
-static void
-make_room(struct runner *r)
-{
-	auto_free char *dir = mem_fmt("%s/layers", r->dir);
-	size_t count;
-	auto_free char *name = oldest(dir, &count);
-
-	if (!name || count < LAYERS_MAX)
-		return;
-	auto_free char *path = mem_fmt("%s/%s", dir, name);
-	auto_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return;
-	auto_free char *gone =
-		mem_fmt("%s/gone.%" PRId64 ".%d", r->dir, ++r->serial, (int)getpid());
-	if (rename(path, gone) == 0)
-		sweep_dir(r, steal_ptr(&gone), -1);
-}
-
-void
-layer_keep(struct attempt *a)
-{
-	struct log_ctx log = runner_log(a);
-	auto_free char *path = NULL;
-
-	if (!a->layer_key || !str_eq(a->base.base_ref, a->base.default_branch))
-		return;
-	make_room(a->r);
-	path = mem_fmt("%s/layers/%s", a->r->dir, a->layer_key);
-	/* EEXIST, ENOTEMPTY: another task was first; ours serves this attempt as well. */
-	if (rename(a->layer, path) < 0) {
-		if (errno != EEXIST && errno != ENOTEMPTY)
-			log_warn(&log, "layer.unkept", "errno=%d", errno);
-		return;
-	}
-	free(a->layer);
-	a->layer = steal_ptr(&path);
-	(void)take(a, a->layer);
-	log_info(&log, "layer.kept", "key=%.12s", a->layer_key);
 }

@@ -199,7 +199,8 @@ session_keep(struct attempt *a)
 	struct log_ctx log = runner_log(a);
 	struct err e = { 0 };
 
-	if (!a->session.is_packed || str_is_empty(branch))
+	/* Nothing that an agent leaves is found by the runs of the default branch. */
+	if (!a->session.is_packed || str_is_empty(branch) || str_eq(branch, a->base.default_branch))
 		return;
 	auto_free char *to = place(a, branch);
 	make_room(a->r);

@@ -50,15 +50,21 @@ attempt_mkdir(const struct attempt *a, const char *name, struct err *e)
 /* ---- layers ---- */
 
 static int
+add_writable_at(struct box_spec *s, const char *at, const char *path, struct err *e)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "mkdir %s", path);
+	box_spec_layer(s, at, path, 0, true);
+	return 0;
+}
+
+static int
 add_writable(const struct attempt *a, struct box_spec *s, const char *at, const char *name,
 	struct err *e)
 {
 	auto_free char *path = attempt_path(a, name);
-	int rc = attempt_mkdir(a, name, e);
 
-	if (rc == 0)
-		box_spec_layer(s, at, path, 0, true);
-	return rc;
+	return add_writable_at(s, at, path, e);
 }
 
 /* A writable layer of an earlier box, from below now. Its owner is whoever's box it was. */
@@ -208,6 +214,9 @@ int
 spec_setup(struct attempt *a, struct box_spec *s, struct err *e)
 {
 	const char *command = a->settings.setup.v[a->setup_next];
+	auto_free char *dir = layer_setup_dir(a);
+	auto_free char *ws = mem_fmt("%s/ws", dir);
+	auto_free char *home = mem_fmt("%s/home", dir);
 	auto_free char *empty = attempt_path(a, "empty");
 	struct stat st;
 	int rc;
@@ -217,13 +226,14 @@ spec_setup(struct attempt *a, struct box_spec *s, struct err *e)
 	fill(a, s, "setup", a->r->role->config->limit_setup_ms);
 	s->title = mem_fmt("setup: %s", command);
 	set_command(s, command);
-	rc = attempt_mkdir(a, a->on_head ? "head" : "setup", e);
+	s->is_measured = a->layer_new && !a->on_head;
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "mkdir %s", dir);
+	rc = attempt_mkdir(a, "empty", e);
 	if (rc == 0)
-		rc = attempt_mkdir(a, "empty", e);
+		rc = add_writable_at(s, BOX_WORKSPACE, ws, e);
 	if (rc == 0)
-		rc = add_writable(a, s, BOX_WORKSPACE, a->on_head ? "head/ws" : "setup/ws", e);
-	if (rc == 0)
-		rc = add_writable(a, s, BOX_HOME, a->on_head ? "head/home" : "setup/home", e);
+		rc = add_writable_at(s, BOX_HOME, home, e);
 	if (rc < 0)
 		return rc;
 	if (a->on_head)

@@ -17,7 +17,7 @@ is_starting(const struct runner *r)
 	bool found = false;
 
 	for (const struct attempt *a = r->attempts; a; a = a->next)
-		found |= !a->has_begun && a->phase != PHASE_END;
+		found |= !a->has_begun && a->phase != PHASE_END && !a->layer_wait;
 	return found;
 }
 

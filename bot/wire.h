@@ -317,6 +317,7 @@ struct wire_step_done {
 	bool is_done;
 	int64_t read;
 	int64_t written;
+	int64_t disk_bytes; /* what its writable layers hold, if the spec asks; -1: nobody knows */
 };
 
 /* The members of each struct above (wire_rows.c). */

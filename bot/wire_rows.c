@@ -253,5 +253,6 @@ const struct row WIRE_STEP_DONE_ROWS[] = {
 	ROW_B(struct wire_step_done, is_done, "is_done"),
 	ROW_I(struct wire_step_done, read, "read"),
 	ROW_I(struct wire_step_done, written, "written"),
+	ROW_I(struct wire_step_done, disk_bytes, "disk_bytes"),
 	ROW_DONE,
 };

@@ -75,14 +75,19 @@ struct config {
 	char *user;
 	int64_t boxes;
 	int64_t tasks_per_repo;
-	struct row_list forges;     /* struct config_forge */
-	struct row_list models;     /* struct config_model */
-	struct row_list registries; /* struct config_registry */
-	int64_t registry_cache_bytes;
+	struct row_list forges;       /* struct config_forge */
+	struct row_list models;       /* struct config_model */
+	struct row_list registries;   /* struct config_registry */
+	int64_t cache_registry_bytes; /* what is kept on disk at most; 0: nothing that is not in use
+				       */
+	int64_t cache_layer_bytes;
+	int64_t cache_checkout_bytes;
+	int64_t cache_mirror_bytes;
 	struct strs network;    /* hosts that repositories may open, and *.domain */
 	char *agent;            /* name of the default agent: always a row of agents */
 	struct row_list agents; /* struct config_agent; every built-in kind but command has a row */
-	char *sandbox_tier_min; /* userns, none */
+	char *sandbox_tier_min; /* name of an enum sandbox_tier */
+	char *sandbox_rootfs;   /* NULL: the machine's own */
 	struct strs sandbox_tools;
 	char *commit_name;
 	char *commit_email;

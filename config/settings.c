@@ -16,6 +16,7 @@
 #define HOUR   (60 * MINUTE)
 
 #define LIMIT_ID_MAX INT64_C(1000000000000)
+#define CACHE_MAX    (INT64_C(1) << 44)
 
 /* A secret is a file or a variable; these two rows say so for each. */
 #define SECRET(file, env, what)                                                                    \
@@ -190,13 +191,34 @@ static const struct setting SERVER[] = {
 			"`go` (a module proxy); `apt` and names of your own are reached as "
 			"`http://` by their own address. `npm: <url>` is short for `npm: { url: "
 			"<url> }`." },
-	{ .path = "registry_cache",
+	{ .path = "caches.registries",
 		.type = SETTING_SIZE,
 		.min = 0,
-		.max = (int64_t)1 << 44,
+		.max = CACHE_MAX,
 		.def = "4GiB",
 		.help = "How much of what registries answered is kept on disk for all boxes. 0: "
-			"nothing." },
+			"nothing. In each cache the least recently used go first." },
+	{ .path = "caches.layers",
+		.type = SETTING_SIZE,
+		.min = 0,
+		.max = CACHE_MAX,
+		.def = "20GiB",
+		.help = "How much of what setups wrote is kept for later tasks with the same "
+			"`setup_key`. 0: nothing." },
+	{ .path = "caches.checkouts",
+		.type = SETTING_SIZE,
+		.min = 0,
+		.max = CACHE_MAX,
+		.def = "40GiB",
+		.help = "How much the frozen checkouts may take that boxes start from; one in use "
+			"stays." },
+	{ .path = "caches.mirrors",
+		.type = SETTING_SIZE,
+		.min = 0,
+		.max = CACHE_MAX,
+		.def = "100GiB",
+		.help = "The same for mirrors of repositories, with their submodules and objects "
+			"of Git LFS. One that was used within a week stays." },
 	{ .path = "network",
 		.type = SETTING_HOST,
 		.is_list = true,
@@ -215,12 +237,18 @@ static const struct setting SERVER[] = {
 			"`qwen`." },
 	{ .path = "sandbox.tier_min",
 		.type = SETTING_CHOICE,
-		.choices = "userns|slots|none",
+		.choices = "userns|slots|vm",
 		.def = "userns",
 		.help = "The weakest box in which an agent may run: `userns` (namespaces, one host "
-			"uid for all boxes), `slots` (a host uid "
-			"for each: nightshift started as root). `none` runs agents without a box: "
-			"for tests only." },
+			"uid for all boxes), `slots` (a host uid for each: nightshift started as "
+			"root), `vm` (a kernel of its own). On a machine that cannot build it, "
+			"nothing runs at all." },
+	{ .path = "sandbox.rootfs",
+		.type = SETTING_PATH,
+		.help = "A directory whose programs boxes see instead of this machine's: an "
+			"unpacked image, what debootstrap made. It is shown read-only: `/usr`, "
+			"`/opt`, and what is in `/bin`, `/lib` and `/sbin`. Needs a shell, git and "
+			"tar." },
 	{ .path = "sandbox.tools",
 		.type = SETTING_PATH,
 		.is_list = true,

@@ -14,6 +14,7 @@
 #include "repo/checkout.h"
 #include "repo/git.h"
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -43,24 +44,15 @@ const char CHECKOUT_CONFIG[] = "[core]\n"
 			       "\tname = agent\n"
 			       "\temail = agent@localhost\n";
 
-static int
-boot_id(struct buf *out, struct err *e)
-{
-	int rc = fs_read("/proc/sys/kernel/random/boot_id", out, e);
-
-	return rc < 0 ? rc : 0;
-}
-
 bool
 checkout_is_whole(const char *trees, const char *sha)
 {
 	auto_free char *path = mem_fmt("%s/%s/boot", trees, sha);
 	auto_buf struct buf made = BUF_INIT(64);
-	auto_buf struct buf now = BUF_INIT(64);
+	char now[CLOCK_BOOT_ID_BYTES];
 
-	if (fs_read(path, &made, NULL) < 0 || boot_id(&now, NULL) < 0)
-		return false;
-	return made.len > 0 && str_eq(buf_str(&made), buf_str(&now));
+	clock_boot_id(now);
+	return fs_read(path, &made, NULL) == 0 && made.len > 0 && str_eq(made.data, now);
 }
 
 bool
@@ -189,7 +181,7 @@ fill(const struct repo_checkout *c, const char *tmp, struct err *e)
 {
 	auto_free char *tree = mem_fmt("%s/tree", tmp);
 	auto_free char *git_dir = mem_fmt("%s/.git", tree);
-	auto_buf struct buf boot = BUF_INIT(64);
+	char boot[CLOCK_BOOT_ID_BYTES];
 	int64_t date = 0;
 	int rc = checkout_measure(c, &date, e);
 
@@ -206,9 +198,8 @@ fill(const struct repo_checkout *c, const char *tmp, struct err *e)
 		rc = refresh_index(git_dir, tree, e);
 	if (rc == 0)
 		rc = checkout_has(tree, git_dir, tmp, e);
-	if (rc == 0)
-		rc = boot_id(&boot, e);
-	return rc < 0 ? rc : checkout_put(tmp, "boot", buf_str(&boot), e);
+	clock_boot_id(boot);
+	return rc < 0 ? rc : checkout_put(tmp, "boot", boot, e);
 }
 
 int

@@ -67,7 +67,8 @@ struct box_spec {
 			      over */
 	bool net; /* true: the gateway's listener on 127.0.0.1:3128; false: loopback and nothing
 		     else */
-	bool is_quiet; /* output goes only to the tail, not to the transcript */
+	bool is_measured; /* at its end, what its writable layers hold is counted */
+	bool is_quiet;    /* output goes only to the tail, not to the transcript */
 	char *events; /* how to read its output: an agent of sandbox/agent.h, or NULL for plain text
 		       */
 	int64_t slot; /* 0 .. BOX_SLOTS_MAX-1: the uid outside; no two boxes at a time share one */

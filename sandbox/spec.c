@@ -41,6 +41,7 @@ const struct row BOX_SPEC_ROWS[] = {
 	ROW_L(struct box_spec, files, "files", FILES_MAX, FILE_ROWS, struct box_file),
 	ROW_SS(struct box_spec, tools, "tools", LIMIT_PATH_BYTES, TOOLS_MAX),
 	ROW_B(struct box_spec, net, "net"),
+	ROW_B(struct box_spec, is_measured, "is_measured"),
 	ROW_B(struct box_spec, is_quiet, "is_quiet"),
 	ROW_S(struct box_spec, events, "events", LIMIT_NAME_BYTES),
 	ROW_I(struct box_spec, slot, "slot"),

@@ -349,9 +349,9 @@ runner_rig_init_kind(struct runner_rig *r, const char *kind, const char *agent, 
 		   : mem_fmt("command: [%s]", program);
 	yaml = mem_fmt("forges: { f: { kind: gitea, url: http://127.0.0.1:9, token_file: t, "
 		       "webhook_secret_file: h } }\n"
-		       "boxes: 2\nagent: mine\nagents: { mine: { %s } }\nsandbox: { "
+		       "%sagent: mine\nagents: { mine: { %s } }\nsandbox: { "
 		       "tools: [%s] }\n%s",
-		how, tools, more);
+		strstr(more, "boxes:") ? "" : "boxes: 2\n", how, tools, more);
 	role_case_start(&r->c, yaml, ROLE_COURIER);
 	r->courier = role_case_add_peer(&r->c, ROLE_COURIER, on_courier, r);
 	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper, r);
