@@ -316,6 +316,7 @@ box_open(struct gateway *g, struct msg *m, struct err *e)
 	}
 	budget_open(&b->budget, w);
 	strs_copy(&b->hosts, &w->hosts);
+	b->is_guest = w->is_guest;
 	b->rights = (struct route_rights){
 		.models = w->models, .registries = w->registries, .hosts = &b->hosts
 	};

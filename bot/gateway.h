@@ -27,6 +27,7 @@ struct gateway_box {
 	int64_t fence;
 	struct route_rights rights;
 	struct strs hosts; /* of rights */
+	bool is_guest;     /* uses the cache of packages, and does not fill it */
 	int fd;
 	struct loop_io *io;
 	struct gateway_conn *conns;

@@ -164,10 +164,10 @@ keep_begin(struct gateway_conn *c)
 		return true;
 	}
 	f = flight_find(c->box->g, c->keeping.key);
-	if (!f)
-		flight_begin(c);
-	else if (!f->is_slow)
+	if (f && !f->is_slow)
 		wait_for(c, f);
+	else if (!f && !c->box->is_guest)
+		flight_begin(c);
 	return f && !f->is_slow;
 }
 

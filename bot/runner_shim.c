@@ -88,6 +88,7 @@ open_gateway(struct attempt *a)
 		.fence = a->task.fence,
 		.models = a->models,
 		.registries = a->registries,
+		.is_guest = !str_eq(a->base.base_ref, a->base.default_branch),
 		.hosts = a->settings.network,
 		.usage = a->done.usage,
 		.blocked = a->done.blocked };

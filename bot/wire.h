@@ -288,6 +288,7 @@ struct wire_box {
 	int64_t fence;
 	bool models;        /* the model routes are open (agent step only) */
 	bool registries;    /* the registry routes are open */
+	bool is_guest;      /* not of the default branch: it writes no cache that others read */
 	struct strs hosts;  /* that the repository wants to reach */
 	char *usage;        /* what an earlier gateway counted for this attempt */
 	char *blocked;      /* and refused, as in struct wire_usage */

@@ -222,6 +222,7 @@ const struct row WIRE_BOX_ROWS[] = {
 	ROW_I(struct wire_box, fence, "fence"),
 	ROW_B(struct wire_box, models, "models"),
 	ROW_B(struct wire_box, registries, "registries"),
+	ROW_B(struct wire_box, is_guest, "is_guest"),
 	ROW_SS(struct wire_box, hosts, "hosts", LIMIT_NAME_BYTES, LIMIT_GLOBS),
 	ROW_S(struct wire_box, usage, "usage", LIMIT_SUMMARY_BYTES),
 	ROW_S(struct wire_box, blocked, "blocked", LIMIT_SUMMARY_BYTES),

@@ -198,6 +198,25 @@ who_fetches_may_leave_and_the_next_goes_on(void **state)
 	box_client_close(&cl[1]);
 }
 
+/* A run on another branch reads what is kept, and what it fetches is kept for nobody. */
+static void
+a_guest_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct wire_box guest = { .task = 8, .fence = 1, .registries = true, .is_guest = true };
+
+	free(ask(f, GET_TARBALL, ""));
+	assert_int_equal(f->requests, 1);
+	gateway_rig_open(&f->g, &guest);
+	auto_free char *kept = ask(f, GET_TARBALL, "");
+	assert_int_equal(f->requests, 1);
+	assert_true(strlen(kept) > TARBALL);
+	for (int i = 2; i <= 3; i++) {
+		free(ask(f, "GET /npm/y/-/y-1.0.0.tgz", ""));
+		assert_int_equal(f->requests, i);
+	}
+}
+
 int
 main(void)
 {
@@ -208,6 +227,7 @@ main(void)
 		T(half_an_answer_is_kept_by_nobody),
 		T(of_many_who_ask_at_once_one_fetches),
 		T(who_fetches_may_leave_and_the_next_goes_on),
+		T(a_guest_writes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
