@@ -16,6 +16,7 @@
 #ifndef BOT_RUNNER_H
 #define BOT_RUNNER_H
 
+#include "base/spawn.h"
 #include "bot/layer_store.h"
 #include "bot/role.h"
 #include "sandbox/redact.h"
@@ -35,6 +36,7 @@ struct runner {
 	struct loop_timer *claim;
 	struct loop_timer *turn; /* somebody waits with the end of an attempt */
 	struct sweep *sweeps;
+	struct net_pool *nets; /* NULL: boxes make their own */
 	bool is_asking;        /* the keeper, for */
 	struct buf redactions; /* for the shims; no attempt starts before it is there */
 	bool is_stopping;
@@ -234,6 +236,9 @@ void layer_sweep(struct runner *r);
 
 /* Starts a shim in a directory, with the far end of a link. The pidfd is the caller's. */
 int shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e);
+
+/* The shim's program as what else it can be. */
+int shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct err *e);
 int shim_start(struct attempt *a, struct err *e);
 
 /* Takes the descriptors (-1 = none). The end comes as attempt_step_done. */
@@ -251,6 +256,12 @@ void shim_end(struct attempt *a);
 /* The link ends, and with it the box; only the shim's exit is still of interest. */
 void shim_abandon(struct attempt *a);
 void shim_forget(struct attempt *a);
+
+/* ---- runner_net.c ---- */
+
+void net_pool_start(struct runner *r);
+int net_pool_take(struct runner *r);  /* for one box; the caller's to close; -1: none */
+bool net_pool_stop(struct runner *r); /* true: nothing is left of it */
 
 /* ---- runner_turn.c ---- */
 

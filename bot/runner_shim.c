@@ -9,7 +9,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/spawn.h"
 #include "bot/shim.h"
 #include "store/usage.h"
 
@@ -182,25 +181,32 @@ on_shim_exit(void *ctx, pid_t pid, struct loop_exit how)
 extern const unsigned char shim_image_start[], shim_image_end[];
 
 int
-shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e)
+shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct err *e)
 {
-	/* Only for who looks at the list of processes. */
-	static const char *const argv[] = { "nightshift", "--role", "shim", NULL };
-	struct spawn sp = SPAWN_INIT;
 	int rc = 0;
 
 	if (r->shim_fd <= 0)
 		rc = fs_memfd("shim", shim_image_start, (size_t)(shim_image_end - shim_image_start),
 			&r->shim_fd, e);
+	sp->exec_fd = r->shim_fd;
+	if (rc == 0)
+		rc = spawn_start(sp, pid, pidfd, e);
+	return rc < 0 ? err_wrap(e, rc, "%s", sp->argv[2]) : 0;
+}
+
+int
+shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e)
+{
+	/* Only for who looks at the list of processes. */
+	static const char *const argv[] = { "nightshift", "--role", "shim", NULL };
+	struct spawn sp = SPAWN_INIT;
+
 	sp.argv = argv;
-	sp.exec_fd = r->shim_fd;
 	sp.cwd = dir;
 	sp.fds[0] = far;
 	sp.n_fds = 1;
 	sp.new_session = true;
-	if (rc == 0)
-		rc = spawn_start(&sp, pid, pidfd, e);
-	return rc < 0 ? err_wrap(e, rc, "shim") : 0;
+	return shim_spawn_as(r, &sp, pid, pidfd, e);
 }
 
 int
@@ -242,6 +248,7 @@ shim_run(
 {
 	auto_fd int in = take_stdin;
 	auto_fd int out = take_stdout;
+	auto_fd int net = net_pool_take(a->r);
 	auto_buf struct buf packed = BUF_INIT(LIMIT_BLOB_BYTES);
 	const int fds[2] = { in, out };
 	struct msg_out msg = { .type = WIRE_STEP, .fds = fds };
@@ -250,6 +257,11 @@ shim_run(
 	assert(out < 0 || in >= 0); /* descriptors are told apart by their order */
 	if (rc < 0)
 		return err_wrap(e, rc, "step %s", s->name);
+	if (net >= 0)
+		rc = msg_send(
+			a->link, &(struct msg_out){ .type = WIRE_NET, .fds = &net, .n_fds = 1 }, e);
+	if (rc < 0)
+		return rc;
 	msg.blob = packed.data;
 	msg.blob_len = packed.len;
 	msg.n_fds = in < 0 ? 0 : out < 0 ? 1 : 2;

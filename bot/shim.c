@@ -332,6 +332,9 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	} else if (m->type == WIRE_REDACTIONS) {
 		buf_reset(&s->redactions);
 		(void)buf_add(&s->redactions, m->blob, m->blob_len);
+	} else if (m->type == WIRE_NET && m->n_fds == 1) {
+		clean_fd(&s->net_fd);
+		s->net_fd = steal_fd(&m->fds[0]);
 	} else if (m->type == WIRE_STEP_GO) {
 		shim_step_go(s);
 	} else if (m->type == WIRE_SHIM_STOP) {
@@ -415,6 +418,7 @@ shim_finish(struct shim *s)
 	loop_timer_remove(s->flush);
 	loop_timer_remove(s->tail);
 	msg_link_destroy(s->link); /* the word that the transcript is complete */
+	clean_fd(&s->net_fd);
 	buf_finish(&s->quiet);
 	buf_finish(&s->redactions);
 	loop_destroy(s->loop);
@@ -423,7 +427,7 @@ shim_finish(struct shim *s)
 int
 shim_main(void)
 {
-	struct shim s = { 0 };
+	struct shim s = { .net_fd = -1 };
 	struct err e = { 0 };
 
 	log_init("shim", LOG_LEVEL_INFO);

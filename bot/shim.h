@@ -6,6 +6,7 @@
  * inside. The runner starts it with an empty environment, in the attempt's own directory, with one
  * descriptor besides stderr: 3, a msg link. It runs one step after another:
  *
+ *	NET          the network of the box to come, made ahead; a box without makes its own
  *	STEP         a box spec; descriptors: stdin, and stdout if it is not the terminal
  *	STEP_LISTEN  the box is built; with its listener, if it has one
  *	STEP_GO      the box may begin
@@ -24,5 +25,11 @@
 
 /* Runs the role to its end; returns the exit code. */
 int shim_main(void);
+
+/* What else the program can be, under the name SHIM_NETS: the maker of the runner's networks, which
+ * answers each NET_MAKE with a NET until the runner is gone. To make one may take seconds on a busy
+ * machine, and the runner has none to spare. */
+#define SHIM_NETS "nets"
+int shim_nets_main(void);
 
 #endif

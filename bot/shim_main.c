@@ -4,8 +4,10 @@
  */
 #include "bot/shim.h"
 
+#include "base/str.h"
+
 int
-main(void)
+main(int argc, char **argv)
 {
-	return shim_main();
+	return argc > 0 && str_eq(argv[argc - 1], SHIM_NETS) ? shim_nets_main() : shim_main();
 }

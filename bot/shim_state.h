@@ -37,6 +37,7 @@ struct shim {
 	struct msg_link *link;
 	struct recorder *recorder; /* from the first step on */
 	struct buf redactions;     /* of redact.h, said before the first step */
+	int net_fd;                /* of the next step; -1: its box makes its own */
 	struct shim_step *step;    /* NULL between steps */
 	struct buf quiet;          /* last bytes of a step that is not recorded */
 	struct loop_timer *flush;

@@ -261,6 +261,7 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 {
 	auto_fd int stdin_fd = take_stdin;
 	auto_fd int stdout_fd = take_stdout;
+	auto_fd int net_fd = steal_fd(&s->net_fd);
 	struct shim_step *step = mem_zero(sizeof(*step));
 	const struct agent_row *row = agent_row_find(take_spec->events);
 	struct err e = { 0 };
@@ -270,8 +271,10 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 	step->box = (struct box)BOX_INIT;
 	if (row && row->rules)
 		step->reader = agent_reader_create(row);
-	if (start_box(s, &(struct box_io){ .stdin_fd = stdin_fd, .stdout_fd = stdout_fd }, &e) <
-		0) {
+	if (start_box(s,
+		    &(struct box_io){
+			    .stdin_fd = stdin_fd, .stdout_fd = stdout_fd, .net_fd = net_fd },
+		    &e) < 0) {
 		fail(step, BOX_END_START, &e);
 		step_end(s, 255);
 		return;

@@ -91,6 +91,8 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_STEP_DONE, "step_done", SHIM, RUNNER, ROWS(STEP_DONE, step_done), 0, 0 },
 	{ WIRE_SHIM_STOP, "shim_stop", RUNNER, SHIM, NO_ROWS, 0, 0 },
 	{ WIRE_SHIM_TAIL, "shim_tail", SHIM, RUNNER, NO_ROWS, LIMIT_TAIL_BYTES, 0 },
+	{ WIRE_NET_MAKE, "net_make", RUNNER, SHIM, NO_ROWS, 0, 0 },
+	{ WIRE_NET, "net", SHIM | RUNNER, RUNNER | SHIM, NO_ROWS, 0, 1 },
 };
 /* clang-format on */
 const size_t WIRE_RULES_COUNT = sizeof(WIRE_RULES) / sizeof(WIRE_RULES[0]);

@@ -104,6 +104,9 @@ enum wire_type {
 	WIRE_SHIM_STOP, /* kill the box now */
 	WIRE_SHIM_TAIL, /* shim -> runner: blob: last bytes of the plain text, at most every second
 			 */
+	WIRE_NET_MAKE,  /* runner -> its maker of networks */
+	WIRE_NET, /* the answer, fd: a network for a box, without it none can be made; and runner ->
+		     shim, before the step that it is for */
 	WIRE_TYPE_COUNT,
 };
 

@@ -26,6 +26,7 @@ struct native {
 	bool has_slots; /* we may map any uid and shift layers: started as root */
 	int stdin_fd;   /* not owned */
 	int stdout_fd;  /* not owned; -1 = terminal */
+	int net_fd;     /* not owned; -1 = a network namespace is made with the others */
 	int init_fd;    /* not owned: image of PID 1 */
 	int plan_fd;
 	int cgroup_fd;
@@ -49,8 +50,9 @@ struct native {
 /* True if we are root enough to give each box a host uid and to shift the owner of layers. */
 bool native_has_slots(void);
 
-/* ns.c: clone3 with all namespaces; 0 in the child. */
-pid_t native_clone(int cgroup_fd, int *pidfd);
+/* ns.c: clone3 with all namespaces; 0 in the child. net_fd: the network to be born into, or -1 for
+ * one of its own. */
+pid_t native_clone(int cgroup_fd, int net_fd, int *pidfd);
 int native_write_maps(const struct native *n, pid_t pid, struct err *e);
 int native_map_self(const struct native *n, struct err *e);
 void native_namespaces(uint64_t out[INIT_NS_COUNT]); /* inode numbers of ours, 0 = unknown */

@@ -2,6 +2,9 @@
 /*
  * ns - the seven namespaces in one clone3, and who is who in the user namespace.
  *
+ * The network may have been made ahead. Only we can enter it, and not without leaving ours, so the
+ * child is born in it and we come back.
+ *
  * Started as root, each box gets a host uid of its own: 1000 inside is 100000 + slot outside.
  * Otherwise 1000 inside is our own uid, which is all that an unprivileged process may map.
  */
@@ -16,14 +19,14 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ALL_NAMESPACES                                                                             \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
-		CLONE_NEWCGROUP)
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
@@ -61,11 +64,11 @@ native_has_slots(void)
 	return found;
 }
 
-pid_t
-native_clone(int cgroup_fd, int *pidfd)
+static pid_t
+clone_now(int cgroup_fd, uint64_t more, int *pidfd)
 {
 	struct clone_args a = {
-		.flags = ALL_NAMESPACES | CLONE_PIDFD,
+		.flags = NAMESPACES | CLONE_PIDFD | more,
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -75,6 +78,23 @@ native_clone(int cgroup_fd, int *pidfd)
 		a.cgroup = (unsigned)cgroup_fd;
 	}
 	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+}
+
+pid_t
+native_clone(int cgroup_fd, int net_fd, int *pidfd)
+{
+	if (net_fd < 0)
+		return clone_now(cgroup_fd, CLONE_NEWNET, pidfd);
+	auto_fd int ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (ours < 0 || setns(net_fd, CLONE_NEWNET) < 0)
+		return -1;
+	pid_t pid = clone_now(cgroup_fd, 0, pidfd);
+	int why = errno;
+	/* Where we came from is open still, and so is our right to it. */
+	if (pid != 0 && setns(ours, CLONE_NEWNET) < 0)
+		abort();
+	errno = why;
+	return pid;
 }
 
 static int

@@ -66,7 +66,7 @@ probe_namespaces(struct sandbox_probe *p)
 {
 	struct sandbox_feature *f = add(p, "namespaces", true);
 	int pidfd = -1;
-	pid_t pid = native_clone(-1, &pidfd);
+	pid_t pid = native_clone(-1, -1, &pidfd);
 
 	if (pid == 0)
 		_exit(0);

@@ -104,7 +104,7 @@ clone_box(struct native *n, struct box *b, struct err *e)
 	pid_t pid;
 
 	n->stage = BOX_STAGE_CLONE;
-	pid = native_clone(n->cgroup_fd, &pidfd);
+	pid = native_clone(n->cgroup_fd, n->net_fd, &pidfd);
 	if (pid == 0) {
 		(void)close(steal_fd(&n->report));
 		native_child(n);
@@ -208,6 +208,7 @@ native_start(const struct box_spec *s, const struct box_io *io, struct box *b, s
 	native_init(&n, s);
 	n.stdin_fd = io->stdin_fd;
 	n.stdout_fd = io->stdout_fd;
+	n.net_fd = io->net_fd;
 	rc = prepare(&n, e);
 	if (rc == 0)
 		rc = clone_box(&n, b, e);

@@ -67,7 +67,7 @@ standard_input_and_output_may_be_files(void **state)
 	assert_int_equal(fs_memfd("in", "prompt\n", 7, &in, NULL), 0);
 	box_rig_spec(*state, &s, "sh", "-c", "cat; echo to the terminal >&2", NULL);
 	assert_int_equal(box_spec_check(&s, NULL), 0);
-	assert_int_equal(box_start(&s, &(struct box_io){ in, out }, &b, &e), 0);
+	assert_int_equal(box_start(&s, &(struct box_io){ in, out, -1 }, &b, &e), 0);
 	assert_int_equal(box_go(&b, NULL), 0);
 	box_rig_wait_for(b.pty_fd, "to the terminal");
 	assert_int_equal(box_rig_reap(&b), 0);
@@ -97,17 +97,19 @@ nothing_runs_before_go(void **state)
 }
 
 static void
-the_listener_is_accepted_on_from_outside(void **state)
+ping_through(const struct box_rig *r, int net_fd)
 {
 	auto_box_spec struct box_spec s;
+	struct box_io io = BOX_IO_INIT;
 	struct box b = BOX_INIT;
 	struct err e = { 0 };
 	char text[64] = "";
 
-	box_rig_spec(*state, &s, "inside", "get", "ping", NULL);
+	box_rig_spec(r, &s, "inside", "get", "ping", NULL);
 	s.net = true;
+	io.net_fd = net_fd;
 	assert_int_equal(box_spec_check(&s, NULL), 0);
-	assert_int_equal(box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e), 0);
+	assert_int_equal(box_start(&s, &io, &b, &e), 0);
 	assert_int_equal(box_go(&b, NULL), 0);
 	struct pollfd p = { .fd = b.listen_fd, .events = POLLIN };
 	assert_int_equal(poll(&p, 1, 20000), 1);
@@ -119,6 +121,58 @@ the_listener_is_accepted_on_from_outside(void **state)
 	box_rig_wait_for(b.pty_fd, "pong");
 	assert_int_equal(box_rig_reap(&b), 0);
 	box_finish(&b);
+}
+
+static void
+the_listener_is_accepted_on_from_outside(void **state)
+{
+	ping_through(*state, -1);
+}
+
+static ino_t
+net_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+/* As the rig makes one for each of root's boxes, and the runner does: not ours, not another's, and
+ * nothing was ever said in it. */
+static void
+assert_new_net(const struct box_rig *r, ino_t ours, ino_t others)
+{
+	auto_box_spec struct box_spec s;
+	auto_box_run struct box_run run;
+
+	box_rig_spec(
+		r, &s, "sh", "-c", "stat -Lc %i /proc/self/ns/net; tail -n +3 /proc/net/dev", NULL);
+	box_rig_run(&s, &run);
+	ino_t its = strtoul(buf_str(&run.out), NULL, 10);
+	assert_true(its != 0 && its != ours && its != others);
+	const char *dev = strchr(buf_str(&run.out), '\n') + 1;
+	assert_true(str_starts(dev + strspn(dev, " "), "lo:       0       0    0"));
+	assert_string_equal(strchr(dev, '\n'), "\n");
+}
+
+static void
+root_may_make_networks_ahead(void **state)
+{
+	const struct box_rig *r = *state;
+	ino_t ours = net_of("/proc/self/ns/net");
+	auto_fd int net = -1;
+	struct err e = { 0 };
+	struct stat st;
+
+	assert_int_equal(sandbox_net_make(&net, &e), r->is_root ? 0 : ERR_DENIED);
+	assert_int_equal(net_of("/proc/self/ns/net"), ours);
+	if (!r->is_root)
+		return;
+	assert_int_equal(fstat(net, &st), 0);
+	ping_through(r, net);
+	assert_int_equal(net_of("/proc/self/ns/net"), ours);
+	assert_new_net(r, ours, st.st_ino);
 }
 
 static void
@@ -310,6 +364,7 @@ main(void)
 		cmocka_unit_test(standard_input_and_output_may_be_files),
 		cmocka_unit_test(nothing_runs_before_go),
 		cmocka_unit_test(the_listener_is_accepted_on_from_outside),
+		cmocka_unit_test(root_may_make_networks_ahead),
 		cmocka_unit_test(tools_and_files_are_placed),
 		cmocka_unit_test(common_programs_work),
 		cmocka_unit_test(files_of_another_owner_can_be_changed),
