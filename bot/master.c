@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "bot/master_state.h"
 #include "bot/notify.h"
+#include "sandbox/cgroup.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -216,11 +217,22 @@ prepare(struct master *m, struct err *e)
 	return rc;
 }
 
+/* Before the first role is started: it stays where it was born. Boxes have other limits without. */
+static void
+claim_cgroup(void)
+{
+	struct err e = { 0 };
+
+	if (cgroup_claim(&e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "cgroup.not_ours", &e);
+}
+
 static int
 start_all(struct master *m, struct err *e)
 {
 	int rc = loop_signal_add(m->loop, SIGTERM, on_stop, m, e);
 
+	claim_cgroup();
 	if (rc == 0)
 		rc = loop_signal_add(m->loop, SIGINT, on_stop, m, e);
 	if (rc == 0)

@@ -5,7 +5,7 @@
 #include "sandbox/sandbox.h"
 
 #include "base/clean.h"
-#include "base/mem.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/init/plan.h"
 
 #include <errno.h>
@@ -15,9 +15,6 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define RMDIR_TRIES_MAX 20
-#define RMDIR_WAIT_MS   10
 
 static const char *const END_NAMES[BOX_END_COUNT] = {
 	[BOX_END_ITSELF] = "itself",
@@ -86,39 +83,16 @@ box_terminate(const struct box *b)
 void
 box_kill(const struct box *b)
 {
-	if (b->cgroup) {
-		auto_free char *path = mem_fmt("%s/cgroup.kill", b->cgroup);
-		auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-		if (fd >= 0)
-			(void)!write(fd, "1", 1);
-	}
+	if (b->cgroup)
+		cgroup_kill(b->cgroup);
 	if (b->pidfd >= 0)
 		(void)pidfd_send_signal(b->pidfd, SIGKILL, NULL, 0);
-}
-
-/* Its last process was reaped, but the kernel lets go of the group a moment later and says so in
- * cgroup.events. */
-static void
-remove_cgroup(const char *dir)
-{
-	auto_free char *path = mem_fmt("%s/cgroup.events", dir);
-	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct pollfd p = { .fd = fd, .events = POLLPRI };
-
-	for (int i = 0; i < RMDIR_TRIES_MAX; i++) {
-		if (rmdir(dir) == 0 || errno != EBUSY)
-			return;
-		(void)poll(&p, 1, RMDIR_WAIT_MS);
-	}
 }
 
 void
 box_finish(struct box *b)
 {
-	if (b->cgroup)
-		remove_cgroup(b->cgroup);
-	free(b->cgroup);
+	cgroup_destroy(b->cgroup);
 	clean_fd(&b->pidfd);
 	clean_fd(&b->pty_fd);
 	clean_fd(&b->listen_fd);
@@ -126,4 +100,10 @@ box_finish(struct box *b)
 	enum box_stage stage = b->stage;
 	*b = (struct box)BOX_INIT;
 	b->stage = stage; /* the story outlives the box */
+}
+
+void
+sandbox_sweep(void)
+{
+	cgroup_sweep(cgroup_world());
 }

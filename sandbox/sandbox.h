@@ -120,6 +120,7 @@ enum box_stage {
 	BOX_STAGE_CLONE = 5,
 	BOX_STAGE_ID_MAP = 6,
 	BOX_STAGE_GO = 8,
+	BOX_STAGE_JOIN = 9, /* inside already, but still with our eyes */
 
 	BOX_STAGE_IDENTITY = 10,
 	BOX_STAGE_SOURCES = 11,
@@ -167,11 +168,11 @@ const char *box_end_name(int64_t end);
 struct box {
 	pid_t pid; /* of its PID 1, as seen from here */
 	int pidfd;
-	int pty_fd;           /* master */
-	int listen_fd;        /* 127.0.0.1:3128 inside, or -1 */
-	int report_fd;        /* readable once: box_report */
-	char *cgroup;         /* directory, or NULL */
-	enum box_stage stage; /* of a start that failed */
+	int pty_fd;            /* master */
+	int listen_fd;         /* 127.0.0.1:3128 inside, or -1 */
+	int report_fd;         /* readable once: box_report */
+	struct cgroup *cgroup; /* NULL: this machine has none for it (cgroup.h) */
+	enum box_stage stage;  /* of a start that failed */
 };
 
 #define BOX_INIT                                                                                   \
@@ -268,7 +269,7 @@ void sandbox_probe_finish(struct sandbox_probe *p);
  * request. */
 void sandbox_describe(const struct sandbox_probe *p, struct buf *out);
 
-/* Removes cgroups of boxes of an earlier life that hold no process. */
+/* Ends what is left of boxes of an earlier life, and removes their cgroups. */
 void sandbox_sweep(void);
 
 #endif

@@ -39,8 +39,8 @@ sandbox_describe(const struct sandbox_probe *p, struct buf *out)
 {
 	(void)buf_addf(out, "%s: %s", sandbox_tier_name(p->tier), TIERS[p->tier].text);
 	for (size_t i = 0; i < p->n; i++) {
-		if (strcmp(p->v[i].name, "cgroup") == 0 && p->v[i].ok)
-			(void)buf_adds(out, ", cgroup");
+		if (strcmp(p->v[i].name, "limits") == 0)
+			(void)buf_addf(out, "; %s", p->v[i].text);
 	}
 }
 

@@ -22,6 +22,7 @@
 
 enum init_limit {
 	INIT_LIMIT_CORE,
+	INIT_LIMIT_CPU, /* seconds */
 	INIT_LIMIT_DATA,
 	INIT_LIMIT_FILES,
 	INIT_LIMIT_FILE_BYTES,
@@ -43,6 +44,7 @@ struct init_plan {
 	uint32_t uid;
 	uint32_t has_stdout; /* otherwise 1 is the terminal */
 	uint32_t port;       /* to listen on at 127.0.0.1; 0 = none */
+	uint32_t nice;       /* what its priority is lowered by */
 	uint32_t n_filter;   /* struct sock_filter, at an offset that is a multiple of 8 */
 	uint32_t filter;
 	uint16_t rows; /* of the terminal */

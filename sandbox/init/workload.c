@@ -20,6 +20,7 @@
 
 static const int RLIMITS[INIT_LIMIT_COUNT] = {
 	[INIT_LIMIT_CORE] = RLIMIT_CORE,
+	[INIT_LIMIT_CPU] = RLIMIT_CPU,
 	[INIT_LIMIT_DATA] = RLIMIT_DATA,
 	[INIT_LIMIT_FILES] = RLIMIT_NOFILE,
 	[INIT_LIMIT_FILE_BYTES] = RLIMIT_FSIZE,
@@ -112,6 +113,8 @@ init_exec(const struct init_plan *p, char **argv, char **envp)
 
 	take_terminal();
 	lower_limits(p);
+	if (p->nice && setpriority(PRIO_PROCESS, 0, (int)p->nice) < 0)
+		init_fail(INIT_STAGE_LIMITS, errno, "setpriority", "");
 	if (chdir(cwd) < 0)
 		init_fail(INIT_STAGE_CWD, errno, "working directory ", cwd);
 	init_landlock(p);

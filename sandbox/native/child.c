@@ -9,6 +9,7 @@
 
 #include "base/clean.h"
 #include "base/mem.h"
+#include "sandbox/cgroup.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ static const struct {
 	enum box_stage stage;
 	int (*step)(struct native *n, struct err *e);
 } STEPS[] = {
+	{ BOX_STAGE_JOIN, native_join },
 	{ BOX_STAGE_IDENTITY, native_identity },
 	{ BOX_STAGE_SOURCES, native_sources },
 	{ BOX_STAGE_ROOT, native_root },
@@ -43,6 +45,15 @@ static const struct {
 	{ BOX_STAGE_LOCKS, native_locks },
 	{ BOX_STAGE_INIT, native_exec },
 };
+
+/* First, so that everything that the box takes counts. From then on it sees its groups as roots. */
+int
+native_join(struct native *n, struct err *e)
+{
+	int rc = cgroup_enter(n->cgroup, true, e);
+
+	return rc < 0 ? rc : native_unshare_cgroup(e);
+}
 
 /* One byte from outside: the maps are written. */
 static int

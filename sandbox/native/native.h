@@ -29,8 +29,7 @@ struct native {
 	int net_fd;     /* not owned; -1 = a network namespace is made with the others */
 	int init_fd;    /* not owned: image of PID 1 */
 	int plan_fd;
-	int cgroup_fd;
-	char *cgroup;
+	struct cgroup *cgroup;
 	int report;                       /* our end */
 	int child_report;                 /* the child's end */
 	int layer_fds[NATIVE_LAYERS_MAX]; /* detached mounts made outside, by index of spec->layers
@@ -50,9 +49,11 @@ struct native {
 /* True if we are root enough to give each box a host uid and to shift the owner of layers. */
 bool native_has_slots(void);
 
-/* ns.c: clone3 with all namespaces; 0 in the child. net_fd: the network to be born into, or -1 for
- * one of its own. */
+/* ns.c: clone3 with all namespaces but one, the cgroup's; 0 in the child. net_fd: the network to be
+ * born into, or -1 for one of its own. */
 pid_t native_clone(int cgroup_fd, int net_fd, int *pidfd);
+/* The seventh, whose root is the group that one is in at the moment. */
+int native_unshare_cgroup(struct err *e);
 int native_write_maps(const struct native *n, pid_t pid, struct err *e);
 int native_map_self(const struct native *n, struct err *e);
 void native_namespaces(uint64_t out[INIT_NS_COUNT]); /* inode numbers of ours, 0 = unknown */
@@ -61,10 +62,6 @@ void native_namespaces(uint64_t out[INIT_NS_COUNT]); /* inode numbers of ours, 0
 int native_layers_open(struct native *n, struct err *e);
 int native_layer_open(
 	const struct native *n, size_t i, int *out_fd, struct err *e); /* inside, unprivileged */
-
-/* cgroup.c: a fresh one; *path stays NULL where the kernel or our rights offer none. */
-void native_cgroup_create(char **path, int *fd);
-bool native_cgroup_available(struct buf *text);
 
 /* filter.c: the compiled syscall filter, cached for the process. */
 int native_filter(const void **program, size_t *n_instructions, struct err *e);
@@ -76,6 +73,7 @@ int native_init_image(int *out_fd, struct err *e); /* cached, not the caller's t
 /* ---- inside, in this order ---- */
 
 _Noreturn void native_child(struct native *n);
+int native_join(struct native *n, struct err *e);     /* child.c: its cgroup */
 int native_identity(struct native *n, struct err *e); /* child.c */
 int native_sources(struct native *n,
 	struct err *e); /* root.c: open what will be bound, while the host is visible */

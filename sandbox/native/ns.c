@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ns - the seven namespaces in one clone3, and who is who in the user namespace.
+ * ns - the seven namespaces, six of them in one clone3, and who is who in the user namespace.
  *
  * The network may have been made ahead. Only we can enter it, and not without leaving ours, so the
  * child is born in it and we come back.
@@ -26,11 +26,15 @@
 #include <unistd.h>
 
 #define NAMESPACES                                                                                 \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
+
+/* When the machine has no memory left, boxes go before anything else. Said by somebody with
+ * CAP_SYS_RESOURCE, the box cannot take it back. */
+#define OOM_FIRST "1000"
 
 static const char *const NAMES[INIT_NS_COUNT] = { "user", "mnt", "pid", "net", "ipc", "uts",
 	"cgroup" };
@@ -97,6 +101,12 @@ native_clone(int cgroup_fd, int net_fd, int *pidfd)
 	return pid;
 }
 
+int
+native_unshare_cgroup(struct err *e)
+{
+	return unshare(CLONE_NEWCGROUP) < 0 ? err_sys(e, "cgroup namespace") : 0;
+}
+
 static int
 put(const char *path, const char *text, struct err *e)
 {
@@ -128,6 +138,8 @@ native_write_maps(const struct native *n, pid_t pid, struct err *e)
 	rc = put_map(path, n->uid, e);
 	if (rc < 0)
 		return rc;
+	(void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	(void)put(path, OOM_FIRST, NULL);
 	(void)snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
 	return put_map(path, n->gid, e);
 }
@@ -141,6 +153,7 @@ native_map_self(const struct native *n, struct err *e)
 
 	if (prctl(PR_SET_DUMPABLE, 1) < 0)
 		return err_sys(e, "PR_SET_DUMPABLE");
+	(void)put("/proc/self/oom_score_adj", OOM_FIRST, NULL);
 	rc = put("/proc/self/setgroups", "deny", e);
 	if (rc == 0)
 		rc = put_map("/proc/self/uid_map", n->uid, e);

@@ -8,6 +8,7 @@
 #include "base/clean.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "sandbox/cgroup.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -16,6 +17,10 @@
 #include <unistd.h>
 
 #define PLAN_BYTES_MAX MIB(2) /* the kernel takes 2 MiB of arguments and environment */
+
+#define PROCS_SLACK 16
+#define CPU_SLACK_S 60
+#define NICE        10
 
 extern const unsigned char init_image_start[], init_image_end[];
 
@@ -61,15 +66,35 @@ limit(int64_t value)
 	return value > 0 ? (uint64_t)value : UINT64_MAX;
 }
 
-static void
-set_limits(struct init_plan *p, const struct box_spec *s)
+/* Seconds that one process may work: as much as all of the box could, were there a quota. */
+static int64_t
+cpu_seconds(const struct box_spec *s)
 {
+	int64_t milli = s->cpu_milli_max > 0 ? s->cpu_milli_max
+					     : sysconf(_SC_NPROCESSORS_ONLN) * INT64_C(1000);
+
+	return s->wall_ms / 1000 * milli / 1000 + CPU_SLACK_S;
+}
+
+/* What no cgroup keeps, each process has for itself; what one keeps is a second lock behind it that
+ * must not snap first. Never the size of the address space: WebAssembly reserves a lot of that. */
+static void
+set_limits(struct init_plan *p, const struct box_spec *s, unsigned keeps)
+{
+	int64_t data = s->data_bytes_max;
+
+	if (!(keeps & CGROUP_MEMORY) && s->memory_bytes_max > 0 &&
+		(data <= 0 || data > s->memory_bytes_max))
+		data = s->memory_bytes_max;
 	p->limits[INIT_LIMIT_CORE] = 0;
-	p->limits[INIT_LIMIT_DATA] = limit(s->data_bytes_max);
+	p->limits[INIT_LIMIT_DATA] = limit(data);
 	p->limits[INIT_LIMIT_FILES] = limit(s->files_max);
 	p->limits[INIT_LIMIT_FILE_BYTES] = limit(s->file_bytes_max);
 	p->limits[INIT_LIMIT_LOCKED] = MIB(8);
-	p->limits[INIT_LIMIT_PROCS] = limit(s->procs_max);
+	p->limits[INIT_LIMIT_PROCS] =
+		limit(s->procs_max + (keeps & CGROUP_PROCS ? PROCS_SLACK : 0));
+	p->limits[INIT_LIMIT_CPU] = keeps & CGROUP_CPU ? UINT64_MAX : (uint64_t)cpu_seconds(s);
+	p->nice = keeps & CGROUP_CPU ? 0 : NICE;
 }
 
 int
@@ -99,7 +124,7 @@ native_plan_create(const struct native *n, int *out_fd, struct err *e)
 	p.columns = BOX_COLUMNS;
 	p.filter = add_filter(&b, filter, n_filter);
 	p.n_filter = (uint32_t)n_filter;
-	set_limits(&p, s);
+	set_limits(&p, s, cgroup_keeps(n->cgroup));
 	native_namespaces(p.ns);
 	if (b.is_full)
 		return err_set(

@@ -7,6 +7,7 @@
 
 #include "base/clean.h"
 #include "base/mem.h"
+#include "sandbox/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,6 @@ native_init(struct native *n, const struct box_spec *spec)
 	*n = (struct native){ .spec = spec,
 		.init_fd = -1,
 		.plan_fd = -1,
-		.cgroup_fd = -1,
 		.report = -1,
 		.child_report = -1,
 		.stage_fd = -1,
@@ -48,12 +48,9 @@ native_finish(struct native *n)
 	for (size_t i = 0; i < NATIVE_TOOLS_MAX; i++)
 		clean_fd(&n->tool_fds[i]);
 	clean_fd(&n->plan_fd);
-	clean_fd(&n->cgroup_fd);
 	clean_fd(&n->report);
 	clean_fd(&n->child_report);
-	if (n->cgroup)
-		(void)rmdir(n->cgroup);
-	free(n->cgroup);
+	cgroup_destroy(n->cgroup);
 }
 
 /* As root the tools are opened out here: the way to them need not be open to everybody. */
@@ -82,19 +79,21 @@ prepare(struct native *n, struct err *e)
 		rc = open_tools(n, e);
 	if (rc < 0)
 		return rc;
-	n->stage = BOX_STAGE_FILTER;
-	rc = native_init_image(&n->init_fd, e);
-	if (rc == 0)
-		rc = native_plan_create(n, &n->plan_fd, e);
-	if (rc < 0)
-		return rc;
+	/* Before the plan, which has the limits that no group keeps. */
 	n->stage = BOX_STAGE_CGROUP;
-	native_cgroup_create(&n->cgroup, &n->cgroup_fd);
+	n->cgroup = cgroup_create(cgroup_world(),
+		&(struct cgroup_limits){ .memory_bytes_max = n->spec->memory_bytes_max,
+			.procs_max = n->spec->procs_max,
+			.cpu_milli_max = n->spec->cpu_milli_max });
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_sys(e, "socketpair");
 	n->report = ends[0];
 	n->child_report = ends[1];
-	return 0;
+	n->stage = BOX_STAGE_FILTER;
+	rc = native_init_image(&n->init_fd, e);
+	if (rc == 0)
+		rc = native_plan_create(n, &n->plan_fd, e);
+	return rc;
 }
 
 static int
@@ -104,7 +103,7 @@ clone_box(struct native *n, struct box *b, struct err *e)
 	pid_t pid;
 
 	n->stage = BOX_STAGE_CLONE;
-	pid = native_clone(n->cgroup_fd, n->net_fd, &pidfd);
+	pid = native_clone(cgroup_fd(n->cgroup), n->net_fd, &pidfd);
 	if (pid == 0) {
 		(void)close(steal_fd(&n->report));
 		native_child(n);
@@ -197,6 +196,7 @@ sandbox_warm(void)
 
 	(void)native_filter(&program, &n, NULL);
 	(void)native_init_image(&fd, NULL);
+	(void)cgroup_world();
 }
 
 static int

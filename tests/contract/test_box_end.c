@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sandbox/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -65,7 +66,7 @@ killing_it_leaves_nothing(void **state)
 	struct box b = BOX_INIT;
 
 	start_storm(*state, word, &b);
-	auto_free char *cgroup = mem_str(b.cgroup);
+	auto_free char *cgroup = mem_str(cgroup_dir(b.cgroup));
 	box_terminate(&b); /* they ignore it */
 	box_kill(&b);
 	assert_int_equal(box_rig_reap(&b), 137);

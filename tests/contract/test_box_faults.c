@@ -23,6 +23,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,6 +77,8 @@ static const struct fault FAULTS[] = {
 	{ { BOX_STAGE_ID_MAP, BOX_STAGE_IDENTITY }, SYS_write, 2, ALL, { 14, 4 }, EPERM,
 		DETAIL_NONE },
 	{ { BOX_STAGE_GO, BOX_STAGE_GO }, SYS_recvmsg, 0, 0, { 0 }, EIO, DETAIL_NONE },
+	{ { BOX_STAGE_JOIN, BOX_STAGE_JOIN }, SYS_unshare, 0, ALL,
+		{ CLONE_NEWCGROUP, CLONE_NEWCGROUP }, EPERM, DETAIL_NONE },
 	{ { BOX_STAGE_IDENTITY, BOX_STAGE_IDENTITY }, SYS_setresuid, 0, 0, { 0 }, EPERM,
 		DETAIL_NONE },
 	{ { BOX_STAGE_SOURCES, BOX_STAGE_SOURCES }, SYS_mount, 3, MS_PRIVATE,
@@ -299,7 +302,7 @@ no_stage_is_left_out(void **state)
 {
 	const struct box_rig *r = *state;
 	static const enum box_stage all[] = { BOX_STAGE_LAYERS, BOX_STAGE_CGROUP, BOX_STAGE_FILTER,
-		BOX_STAGE_CLONE, BOX_STAGE_ID_MAP, BOX_STAGE_GO, BOX_STAGE_IDENTITY,
+		BOX_STAGE_CLONE, BOX_STAGE_ID_MAP, BOX_STAGE_GO, BOX_STAGE_JOIN, BOX_STAGE_IDENTITY,
 		BOX_STAGE_SOURCES, BOX_STAGE_ROOT, BOX_STAGE_ETC, BOX_STAGE_DEV, BOX_STAGE_PROC,
 		BOX_STAGE_TREES, BOX_STAGE_FILES, BOX_STAGE_PIVOT, BOX_STAGE_NET, BOX_STAGE_PTY,
 		BOX_STAGE_LOCKS, BOX_STAGE_INIT, BOX_STAGE_PLAN, BOX_STAGE_POSTURE,
