@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * filter - the system calls that a box may not make.
+ * filter - the rules of rules.c as a program for the kernel, compiled once, before the clone.
  *
- * A list of what is denied, not of what is allowed: agents run compilers, browsers and debuggers,
- * and an allow list would be wrong every week. What is newer than this list is answered "not
- * implemented", which programs expect of old kernels. The groups follow systemd's
- * (src/shared/seccomp-util.c). Compiled once, before the clone.
+ * What is newer than the list is answered "not implemented", which programs expect of old kernels.
  */
 #include "sandbox/native/native.h"
 
@@ -16,21 +13,13 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
-#include <linux/sched.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
 
 /* The first number that no one here has read the manual of: statmount. Numbers from 424 on are the
  * same on every architecture. */
@@ -45,155 +34,18 @@
 #error "name this architecture's AUDIT_ARCH"
 #endif
 
-/* By name, because the set differs between architectures: what this one does not have resolves to
- * an error and is passed over. */
-static const char *const DENIED[] = {
-	/* mounts and roots */
-	"chroot",
-	"fsconfig",
-	"fsmount",
-	"fsopen",
-	"fspick",
-	"mount",
-	"mount_setattr",
-	"move_mount",
-	"open_tree",
-	"pivot_root",
-	"umount",
-	"umount2",
-	/* namespaces */
-	"setns",
-	"unshare",
-	/* keys: shared with everything of the same uid outside */
-	"add_key",
-	"keyctl",
-	"request_key",
-	/* kernel programs, and interfaces with a long history of holes */
-	"bpf",
-	"fanotify_init",
-	"fanotify_mark",
-	"io_uring_enter",
-	"io_uring_register",
-	"io_uring_setup",
-	"perf_event_open",
-	"userfaultfd",
-	/* other processes' memory and files by the back door; ptrace stays, for debuggers */
-	"kcmp",
-	"mbind",
-	"migrate_pages",
-	"move_pages",
-	"pidfd_getfd",
-	"process_madvise",
-	"process_vm_readv",
-	"process_vm_writev",
-	/* files by handle go past every mount */
-	"name_to_handle_at",
-	"open_by_handle_at",
-	/* the machine's: modules, reboot, swap, clock, raw I/O, quotas, accounting, the log */
-	"acct",
-	"adjtimex",
-	"clock_adjtime",
-	"clock_settime",
-	"create_module",
-	"delete_module",
-	"finit_module",
-	"get_kernel_syms",
-	"init_module",
-	"ioperm",
-	"iopl",
-	"kexec_file_load",
-	"kexec_load",
-	"nfsservctl",
-	"pciconfig_iobase",
-	"pciconfig_read",
-	"pciconfig_write",
-	"query_module",
-	"quotactl",
-	"quotactl_fd",
-	"reboot",
-	"settimeofday",
-	"stime",
-	"swapoff",
-	"swapon",
-	"syslog",
-	"vhangup",
-	/* obsolete */
-	"_sysctl",
-	"afs_syscall",
-	"bdflush",
-	"break",
-	"ftime",
-	"getpmsg",
-	"gtty",
-	"idle",
-	"lock",
-	"lookup_dcookie",
-	"modify_ldt",
-	"mpx",
-	"prof",
-	"profil",
-	"putpmsg",
-	"remap_file_pages",
-	"security",
-	"sgetmask",
-	"ssetmask",
-	"stty",
-	"sysfs",
-	"tuxcall",
-	"ulimit",
-	"uselib",
-	"ustat",
-	"vm86",
-	"vm86old",
-	"vserver",
-};
-
-static const unsigned long CLONE_FLAGS[] = { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET,
-	CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS };
-
-/* Typing into the terminal's input, the console's own bag of tricks, and line disciplines, which
- * load modules that nobody has looked at for years. The kernel reads 32 bits of the request, so do
- * we. */
-static const unsigned long IOCTLS[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
-
-/* Protocols of the allowed families that would load a module for whoever asks. */
-static const unsigned PROTOCOLS[] = { 33 /* DCCP */, 115 /* L2TP */, 132 /* SCTP */,
-	136 /* UDP-Lite */ };
-
+/* native_rule_cb: what this architecture does not have resolves to an error or to a negative
+ * number, and is passed over. */
 static int
-deny(scmp_filter_ctx f, int call, unsigned n, const struct scmp_arg_cmp *args)
+add_rule(void *ctx, const char *name, int sys, unsigned n, const struct scmp_arg_cmp *args)
 {
-	int rc = seccomp_rule_add_array(f, SCMP_ACT_ERRNO(EPERM), call, n, args);
+	int call = seccomp_syscall_resolve_name(name);
+	int rc;
 
-	/* EDOM: not on this architecture. EEXIST: said already. */
-	return rc == -EDOM || rc == -EEXIST ? 0 : rc;
-}
-
-/* AF_UNIX, AF_INET, AF_INET6, and of AF_NETLINK only routes, which getaddrinfo and `ip` ask. */
-static int
-deny_sockets(scmp_filter_ctx f)
-{
-	int rc = 0;
-
-	for (unsigned family = 0; rc == 0 && family <= AF_NETLINK; family++) {
-		if (family == AF_UNIX || family == AF_INET || family == AF_INET6 ||
-			family == AF_NETLINK)
-			continue;
-		rc = deny(f, SCMP_SYS(socket), 1, &SCMP_A0(SCMP_CMP_EQ, family));
-	}
-	if (rc == 0)
-		rc = deny(f, SCMP_SYS(socket), 1, &SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
-	if (rc == 0)
-		rc = deny(f, SCMP_SYS(socket), 2,
-			(const struct scmp_arg_cmp[]){
-				SCMP_A0(SCMP_CMP_EQ, AF_NETLINK), SCMP_A2(SCMP_CMP_NE, 0) });
-	for (size_t i = 0; rc == 0 && i < sizeof(PROTOCOLS) / sizeof(PROTOCOLS[0]); i++)
-		rc = deny(f, SCMP_SYS(socket), 1,
-			&SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffffU, PROTOCOLS[i]));
-	/* Other families have pairs too (TIPC). */
-	if (rc == 0)
-		rc = deny(f, SCMP_SYS(socketpair), 1, &SCMP_A0(SCMP_CMP_NE, AF_UNIX));
-	return rc;
+	if (call < 0)
+		return 0;
+	rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((unsigned)sys), call, n, args);
+	return rc == -EEXIST ? 0 : rc; /* said already */
 }
 
 static int
@@ -201,26 +53,7 @@ add_rules(scmp_filter_ctx f)
 {
 	int rc = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
-	for (size_t i = 0; rc == 0 && i < sizeof(DENIED) / sizeof(DENIED[0]); i++) {
-		int call = seccomp_syscall_resolve_name(DENIED[i]);
-
-		/* Negative pseudo numbers are calls of other architectures. */
-		if (call >= 0)
-			rc = deny(f, call, 0, NULL);
-	}
-	for (size_t i = 0; rc == 0 && i < sizeof(CLONE_FLAGS) / sizeof(CLONE_FLAGS[0]); i++)
-		rc = deny(f, SCMP_SYS(clone), 1,
-			&SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_FLAGS[i], CLONE_FLAGS[i]));
-	for (size_t i = 0; rc == 0 && i < sizeof(IOCTLS) / sizeof(IOCTLS[0]); i++)
-		rc = deny(f, SCMP_SYS(ioctl), 1,
-			&SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffU, IOCTLS[i]));
-	if (rc == 0)
-		rc = deny_sockets(f);
-	/* Its flags lie in memory, where a filter cannot look; the C library falls back to clone.
-	 */
-	if (rc == 0)
-		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	return rc;
+	return rc == 0 ? native_rules(add_rule, f) : rc;
 }
 
 /* In front of libseccomp's program, which cannot compare call numbers: "of this architecture and

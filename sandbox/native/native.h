@@ -63,6 +63,13 @@ int native_layers_open(struct native *n, struct err *e);
 int native_layer_open(
 	const struct native *n, size_t i, int *out_fd, struct err *e); /* inside, unprivileged */
 
+/* rules.c: calls back for each rule until one answers other than 0: what is called thus, with
+ * arguments thus, is answered with this errno. */
+struct scmp_arg_cmp;
+typedef int native_rule_cb(
+	void *ctx, const char *call, int sys, unsigned n, const struct scmp_arg_cmp *args);
+int native_rules(native_rule_cb *cb, void *ctx);
+
 /* filter.c: the compiled syscall filter, cached for the process. */
 int native_filter(const void **program, size_t *n_instructions, struct err *e);
 
