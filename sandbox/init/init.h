@@ -8,8 +8,11 @@
 
 #include "sandbox/init/plan.h"
 
+#include <stddef.h>
+
 /* Numbers of enum box_stage that are reported from in here. */
 enum init_stage {
+	INIT_STAGE_FILES = 17,
 	INIT_STAGE_NET = 19,
 	INIT_STAGE_PTY = 20,
 	INIT_STAGE_HELLO = 22,
@@ -27,6 +30,9 @@ enum init_stage {
 
 /* Sends the report and ends this process. sys 0: not an errno matter. */
 _Noreturn void init_fail(int stage, int sys, const char *what, const char *more);
+
+/* Writes the files of the plan. */
+void init_files(const struct init_plan *p);
 
 /* Makes the terminal and the listener and hands their outer ends to the starter: the word that the
  * box is built. */

@@ -183,6 +183,7 @@ main(void)
 	p = map_plan();
 	list_strings(p, p->argv, p->n_argv, argv);
 	list_strings(p, p->env, p->n_env, envp);
+	init_files(p);
 	init_doors(p);
 	init_check_posture(p);
 	load_filter(p);

@@ -41,6 +41,8 @@ struct init_plan {
 	uint32_t cwd;
 	uint32_t n_writable; /* strings: directories besides those that every box may write */
 	uint32_t writable;
+	uint32_t n_files; /* to write first: path, mode in octal and text, three strings each */
+	uint32_t files;
 	uint32_t uid;
 	uint32_t has_stdout; /* otherwise 1 is the terminal */
 	uint32_t port;       /* to listen on at 127.0.0.1; 0 = none */

@@ -10,7 +10,6 @@
 #include "base/clean.h"
 #include "base/mem.h"
 #include "sandbox/cgroup.h"
-#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +17,6 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,10 +25,7 @@
 
 #define FD_HIGH 64 /* descriptors are parked above this while the low numbers are filled */
 
-static const struct {
-	enum box_stage stage;
-	int (*step)(struct native *n, struct err *e);
-} STEPS[] = {
+static const struct native_step STEPS[] = {
 	{ BOX_STAGE_JOIN, native_join },
 	{ BOX_STAGE_IDENTITY, native_identity },
 	{ BOX_STAGE_SOURCES, native_sources },
@@ -56,8 +51,8 @@ native_join(struct native *n, struct err *e)
 }
 
 /* One byte from outside: the maps are written. */
-static int
-wait_for_maps(const struct native *n, struct err *e)
+int
+native_wait(const struct native *n, struct err *e)
 {
 	char byte;
 	ssize_t got;
@@ -72,10 +67,10 @@ int
 native_identity(struct native *n, struct err *e)
 {
 	struct pollfd p = { .fd = n->child_report, .events = POLLIN };
-	int rc = n->has_slots ? 0 : native_map_self(n, e);
+	int rc = n->has_slots ? 0 : native_map_self(n, BOX_UID, e);
 
 	if (rc == 0)
-		rc = wait_for_maps(n, e);
+		rc = native_wait(n, e);
 	if (rc < 0)
 		return rc;
 	(void)umask(0); /* modes are meant as they are written, up to the last lock */
@@ -98,9 +93,9 @@ native_identity(struct native *n, struct err *e)
 /* Fills descriptors 0 to 4 from parked copies, so that no source is overwritten before it was used.
  */
 static int
-place_fds(const struct native *n, int *init, struct err *e)
+place_fds(const struct native *n, int program, int *out_program, struct err *e)
 {
-	const int from[] = { n->stdin_fd, n->stdout_fd, -1, n->child_report, n->plan_fd };
+	const int from[] = { n->stdin_fd, n->stdout_fd, n->stderr_fd, n->child_report, n->plan_fd };
 	enum { N = sizeof(from) / sizeof(from[0]) };
 	int parked[N];
 
@@ -113,8 +108,8 @@ place_fds(const struct native *n, int *init, struct err *e)
 		if (parked[i] < 0)
 			return err_sys(e, "park descriptors");
 	}
-	*init = fcntl(n->init_fd, F_DUPFD_CLOEXEC, FD_HIGH);
-	if (*init < 0)
+	*out_program = fcntl(program, F_DUPFD_CLOEXEC, FD_HIGH);
+	if (*out_program < 0)
 		return err_sys(e, "park descriptors");
 	for (int i = 0; i < N; i++) {
 		if (dup3(parked[i], i, 0) < 0)
@@ -126,49 +121,48 @@ place_fds(const struct native *n, int *init, struct err *e)
 }
 
 int
-native_exec(struct native *n, struct err *e)
+native_become(struct native *n, int program, const char *const *argv, struct err *e)
 {
-	static char name[] = "init";
-	char *const argv[] = { name, NULL };
 	char *const envp[] = { NULL };
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	int init = -1;
-	int rc = place_fds(n, &init, e);
+	sigset_t none;
+	int fd = -1;
+	int rc = place_fds(n, program, &fd, e);
 
 	if (rc < 0)
 		return rc;
 	n->child_report = INIT_FD_REPORT;
 	for (int i = 1; i < NSIG; i++)
 		(void)sigaction(i, &dfl, NULL);
-	(void)syscall(SYS_execveat, init, "", argv, envp, AT_EMPTY_PATH);
-	return err_sys(e, "exec init");
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+	return err_sys(e, "exec %s", argv[0]);
 }
 
-/* What the errno means is left to the reader: PID 1 does not know it either. */
-static void
-tell(const struct native *n, enum box_stage stage, const struct err *e)
+int
+native_exec(struct native *n, struct err *e)
 {
-	struct init_report r = { .stage = (int32_t)stage, .sys = e->sys };
-	const char *why = e->sys ? strerrordesc_np(e->sys) : NULL;
-	size_t len = strlen(e->text);
+	return native_become(n, n->init_fd, (const char *const[]){ "init", NULL }, e);
+}
 
-	if (why && str_ends(e->text, why))
-		len -= strlen(why) + strlen(": ");
-	(void)snprintf(r.text, sizeof(r.text), "%.*s", (int)len, e->text);
-	(void)!send(n->child_report, &r, sizeof(r), MSG_NOSIGNAL);
+_Noreturn void
+native_run(struct native *n, const struct native_step *steps, size_t count)
+{
+	struct err e = { 0 };
+
+	(void)prctl(PR_SET_NAME, "box");
+	for (size_t i = 0; i < count; i++) {
+		if (steps[i].run(n, &e) == 0)
+			continue;
+		native_tell(n, steps[i].stage, &e);
+		break;
+	}
+	_exit(125);
 }
 
 _Noreturn void
 native_child(struct native *n)
 {
-	struct err e = { 0 };
-
-	(void)prctl(PR_SET_NAME, "box");
-	for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
-		if (STEPS[i].step(n, &e) == 0)
-			continue;
-		tell(n, STEPS[i].stage, &e);
-		_exit(125);
-	}
-	_exit(125);
+	native_run(n, STEPS, sizeof(STEPS) / sizeof(STEPS[0]));
 }

@@ -105,13 +105,18 @@ native_etc(struct native *n, struct err *e)
 	return rc < 0 ? rc : show_java(n, e);
 }
 
+/* Those of the root. Where the box may write there may be something already, written by its like:
+ * PID 1 goes there, with no more rights than the box (init/files.c). */
 int
 native_files(struct native *n, struct err *e)
 {
 	const struct box_file *f = n->spec->files.v;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < n->spec->files.n; i++)
-		rc = native_write(n, f[i].path, (mode_t)f[i].mode, f[i].text, strlen(f[i].text), e);
+	for (size_t i = 0; rc == 0 && i < n->spec->files.n; i++) {
+		if (!native_is_writable(n->spec, f[i].path))
+			rc = native_write(
+				n, f[i].path, (mode_t)f[i].mode, f[i].text, strlen(f[i].text), e);
+	}
 	return rc;
 }

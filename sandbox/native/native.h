@@ -13,6 +13,7 @@
 #include "sandbox/init/plan.h"
 #include "sandbox/sandbox.h"
 
+#include <sched.h>
 #include <stddef.h>
 
 #define NATIVE_LAYERS_MAX 32
@@ -27,11 +28,13 @@ struct native {
 	int stdin_fd;   /* not owned */
 	int stdout_fd;  /* not owned; -1 = terminal */
 	int net_fd;     /* not owned; -1 = a network namespace is made with the others */
+	int stderr_fd;  /* not owned; of who builds the box, -1 = none */
 	int init_fd;    /* not owned: image of PID 1 */
 	int plan_fd;
 	struct cgroup *cgroup;
 	int report;                       /* our end */
 	int child_report;                 /* the child's end */
+	pid_t sender;                     /* who said hello, if the kernel was asked to tell */
 	int layer_fds[NATIVE_LAYERS_MAX]; /* detached mounts made outside, by index of spec->layers
 					   */
 	enum box_stage stage;             /* under way, for the error */
@@ -40,8 +43,9 @@ struct native {
 	int source_fds[NATIVE_LAYERS_MAX];
 	int tool_fds[NATIVE_TOOLS_MAX];
 	int stage_fd; /* a place outside the new root, gone with the host's tree; holds "root" */
-	int root_fd;  /* the new root */
-	int null_fd;  /* our own /dev/null, for masking */
+	const char *stage_path;
+	int root_fd; /* the new root */
+	int null_fd; /* our own /dev/null, for masking */
 };
 
 /* ---- outside ---- */
@@ -49,13 +53,28 @@ struct native {
 /* True if we are root enough to give each box a host uid and to shift the owner of layers. */
 bool native_has_slots(void);
 
-/* ns.c: clone3 with all namespaces but one, the cgroup's; 0 in the child. net_fd: the network to be
- * born into, or -1 for one of its own. */
-pid_t native_clone(int cgroup_fd, int net_fd, int *pidfd);
+/* start.c: the halves of a start around the clone, for whoever builds the box. */
+void native_begin(struct native *n, const struct box_spec *spec, const struct box_io *io);
+int native_prepare(struct native *n, struct err *e);
+void native_finish(struct native *n);
+
+/* hello.c: waits until the box says that it is built, at most this long. Fills in what came along,
+ * on failure too: the box is the caller's to undo. */
+#define NATIVE_BUILD_MS_MAX 30000
+int native_hello(struct native *n, struct box *b, struct err *e);
+void native_tell(const struct native *n, enum box_stage stage, const struct err *e); /* inside */
+
+/* Five of the seven: the network's comes with them or was made ahead, the cgroup's after it was
+ * entered. */
+#define NATIVE_NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
+
+/* ns.c: clone3; 0 in the child. net_fd: the network to be born into, or -1 for none but those of
+ * namespaces. */
+pid_t native_clone(uint64_t namespaces, int cgroup_fd, int net_fd, int *pidfd);
 /* The seventh, whose root is the group that one is in at the moment. */
 int native_unshare_cgroup(struct err *e);
 int native_write_maps(const struct native *n, pid_t pid, struct err *e);
-int native_map_self(const struct native *n, struct err *e);
+int native_map_self(const struct native *n, unsigned inside, struct err *e);
 void native_namespaces(uint64_t out[INIT_NS_COUNT]); /* inode numbers of ours, 0 = unknown */
 
 /* layers.c */
@@ -76,24 +95,43 @@ int native_filter(const void **program, size_t *n_instructions, struct err *e);
 /* plan.c */
 int native_plan_create(const struct native *n, int *out_fd, struct err *e);
 int native_init_image(int *out_fd, struct err *e); /* cached, not the caller's to close */
+void native_init_program(const void **program, size_t *len);
+/* Below something that belongs to the box and not to its root. */
+bool native_is_writable(const struct box_spec *s, const char *path);
 
 /* ---- inside, in this order ---- */
 
+struct native_step {
+	enum box_stage stage;
+	int (*run)(struct native *n, struct err *e);
+};
+
+/* child.c: one after the other; the last one does not return. A failure is told. */
+_Noreturn void native_run(struct native *n, const struct native_step *steps, size_t count);
 _Noreturn void native_child(struct native *n);
+int native_wait(const struct native *n, struct err *e); /* for the word from outside */
+/* Turns into the program, with descriptors 0 to 4 as PID 1 expects them and no others, and without
+ * an environment. Returns on failure. */
+int native_become(struct native *n, int program, const char *const *argv, struct err *e);
+
 int native_join(struct native *n, struct err *e);     /* child.c: its cgroup */
 int native_identity(struct native *n, struct err *e); /* child.c */
 int native_sources(struct native *n,
 	struct err *e); /* root.c: open what will be bound, while the host is visible */
-int native_root(struct native *n, struct err *e);  /* root.c */
-int native_etc(struct native *n, struct err *e);   /* etc.c */
-int native_dev(struct native *n, struct err *e);   /* dev.c */
-int native_proc(struct native *n, struct err *e);  /* proc.c */
-int native_trees(struct native *n, struct err *e); /* layers.c: overlays */
-int native_files(struct native *n, struct err *e); /* etc.c: files of the spec */
-int native_pivot(struct native *n, struct err *e); /* root.c */
-int native_net(struct native *n, struct err *e);   /* net.c */
-int native_locks(struct native *n, struct err *e); /* locks.c */
-int native_exec(struct native *n, struct err *e);  /* child.c: does not return on success */
+int native_root(struct native *n, struct err *e);   /* root.c */
+int native_hang(struct native *n, struct err *e);   /* root.c, part of it: stage and empty root */
+int native_system(struct native *n, struct err *e); /* root.c, part of it: the programs in it */
+int native_etc(struct native *n, struct err *e);    /* etc.c */
+int native_dev(struct native *n, struct err *e);    /* dev.c */
+int native_proc(struct native *n, struct err *e);   /* proc.c */
+extern const char *const NATIVE_PROC_COVERED[];     /* files of /proc, until NULL */
+extern const char *const NATIVE_PROC_EMPTIED[];     /* directories */
+int native_trees(struct native *n, struct err *e);  /* layers.c: overlays */
+int native_files(struct native *n, struct err *e);  /* etc.c: files of the spec */
+int native_pivot(struct native *n, struct err *e);  /* root.c */
+int native_net(struct native *n, struct err *e);    /* net.c */
+int native_locks(struct native *n, struct err *e);  /* locks.c */
+int native_exec(struct native *n, struct err *e);   /* child.c: does not return on success */
 
 /* ---- mount.c: the mount calls, by descriptor and relative to the new root ---- */
 

@@ -25,9 +25,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NAMESPACES                                                                                 \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
-
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
@@ -69,10 +66,10 @@ native_has_slots(void)
 }
 
 static pid_t
-clone_now(int cgroup_fd, uint64_t more, int *pidfd)
+clone_now(uint64_t namespaces, int cgroup_fd, int *pidfd)
 {
 	struct clone_args a = {
-		.flags = NAMESPACES | CLONE_PIDFD | more,
+		.flags = namespaces | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -85,14 +82,14 @@ clone_now(int cgroup_fd, uint64_t more, int *pidfd)
 }
 
 pid_t
-native_clone(int cgroup_fd, int net_fd, int *pidfd)
+native_clone(uint64_t namespaces, int cgroup_fd, int net_fd, int *pidfd)
 {
 	if (net_fd < 0)
-		return clone_now(cgroup_fd, CLONE_NEWNET, pidfd);
+		return clone_now(namespaces, cgroup_fd, pidfd);
 	auto_fd int ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (ours < 0 || setns(net_fd, CLONE_NEWNET) < 0)
 		return -1;
-	pid_t pid = clone_now(cgroup_fd, 0, pidfd);
+	pid_t pid = clone_now(namespaces, cgroup_fd, pidfd);
 	int why = errno;
 	/* Where we came from is open still, and so is our right to it. */
 	if (pid != 0 && setns(ours, CLONE_NEWNET) < 0)
@@ -118,11 +115,11 @@ put(const char *path, const char *text, struct err *e)
 }
 
 static int
-put_map(const char *path, unsigned outside, struct err *e)
+put_map(const char *path, unsigned inside, unsigned outside, struct err *e)
 {
 	char map[64];
 
-	(void)snprintf(map, sizeof(map), "%d %u 1\n", BOX_UID, outside);
+	(void)snprintf(map, sizeof(map), "%u %u 1\n", inside, outside);
 	return put(path, map, e);
 }
 
@@ -135,19 +132,19 @@ native_write_maps(const struct native *n, pid_t pid, struct err *e)
 	int rc;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-	rc = put_map(path, n->uid, e);
+	rc = put_map(path, BOX_UID, n->uid, e);
 	if (rc < 0)
 		return rc;
 	(void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
 	(void)put(path, OOM_FIRST, NULL);
 	(void)snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-	return put_map(path, n->gid, e);
+	return put_map(path, BOX_UID, n->gid, e);
 }
 
 /* By the child itself. It must be dumpable for that, or its own files in /proc belong to somebody
  * else; the ids were read before the clone, inside they are 65534. */
 int
-native_map_self(const struct native *n, struct err *e)
+native_map_self(const struct native *n, unsigned inside, struct err *e)
 {
 	int rc;
 
@@ -156,9 +153,9 @@ native_map_self(const struct native *n, struct err *e)
 	(void)put("/proc/self/oom_score_adj", OOM_FIRST, NULL);
 	rc = put("/proc/self/setgroups", "deny", e);
 	if (rc == 0)
-		rc = put_map("/proc/self/uid_map", n->uid, e);
+		rc = put_map("/proc/self/uid_map", inside, n->uid, e);
 	if (rc == 0)
-		rc = put_map("/proc/self/gid_map", n->gid, e);
+		rc = put_map("/proc/self/gid_map", inside, n->gid, e);
 	return rc;
 }
 

@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PLAN_BYTES_MAX MIB(2) /* the kernel takes 2 MiB of arguments and environment */
+/* The kernel takes 2 MiB of arguments and environment; the rest is for files. */
+#define PLAN_BYTES_MAX MIB(12)
 
 #define PROCS_SLACK 16
 #define CPU_SLACK_S 60
@@ -47,6 +48,47 @@ add_writable(struct buf *b, const struct box_spec *s, struct init_plan *p)
 			continue;
 		(void)add_strings(b, &l[i].at, 1);
 		p->n_writable++;
+	}
+}
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+bool
+native_is_writable(const struct box_spec *s, const char *path)
+{
+	static const char *const always[] = { BOX_HOME, "/dev/shm", "/tmp", "/var/tmp" };
+	const struct box_layer *l = s->layers.v;
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		found |= is_below(path, always[i]);
+	for (size_t i = 0; i < s->layers.n; i++)
+		found |= is_below(path, l[i].at);
+	return found;
+}
+
+/* Those where the box may write; what is in its root is there already. */
+static void
+add_files(struct buf *b, const struct box_spec *s, struct init_plan *p)
+{
+	const struct box_file *f = s->files.v;
+
+	p->files = (uint32_t)b->len;
+	for (size_t i = 0; i < s->files.n; i++) {
+		char mode[16];
+		char *const strings[] = { f[i].path, mode, f[i].text };
+
+		if (!native_is_writable(s, f[i].path))
+			continue;
+		(void)snprintf(mode, sizeof(mode), "%o", (unsigned)f[i].mode);
+		(void)add_strings(b, strings, 3);
+		p->n_files++;
 	}
 }
 
@@ -118,6 +160,7 @@ native_plan_create(const struct native *n, int *out_fd, struct err *e)
 	p.env = add_strings(&b, s->env.v, s->env.n);
 	p.cwd = add_strings(&b, &s->cwd, 1);
 	add_writable(&b, s, &p);
+	add_files(&b, s, &p);
 	p.has_stdout = n->stdout_fd >= 0;
 	p.port = s->net ? BOX_PORT : 0;
 	p.rows = BOX_ROWS;
@@ -127,11 +170,18 @@ native_plan_create(const struct native *n, int *out_fd, struct err *e)
 	set_limits(&p, s, cgroup_keeps(n->cgroup));
 	native_namespaces(p.ns);
 	if (b.is_full)
-		return err_set(
-			e, ERR_LIMIT, "arguments and environment over %ld bytes", PLAN_BYTES_MAX);
+		return err_set(e, ERR_LIMIT, "arguments, environment and files over %ld bytes",
+			PLAN_BYTES_MAX);
 	p.size = (uint32_t)b.len;
 	memcpy(b.data, &p, sizeof(p));
 	return fs_memfd("plan", b.data, b.len, out_fd, e);
+}
+
+void
+native_init_program(const void **program, size_t *len)
+{
+	*program = init_image_start;
+	*len = (size_t)(init_image_end - init_image_start);
 }
 
 int
@@ -140,8 +190,11 @@ native_init_image(int *out_fd, struct err *e)
 	static int cached = -1;
 
 	if (cached < 0) {
-		int rc = fs_memfd("init", init_image_start,
-			(size_t)(init_image_end - init_image_start), &cached, e);
+		const void *program;
+		size_t len;
+
+		native_init_program(&program, &len);
+		int rc = fs_memfd("init", program, len, &cached, e);
 
 		if (rc < 0)
 			return err_wrap(e, rc, "image of PID 1");

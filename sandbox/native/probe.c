@@ -67,7 +67,7 @@ probe_namespaces(struct sandbox_probe *p)
 {
 	struct sandbox_feature *f = add(p, "namespaces", true);
 	int pidfd = -1;
-	pid_t pid = native_clone(-1, -1, &pidfd);
+	pid_t pid = native_clone(NATIVE_NAMESPACES | CLONE_NEWNET, -1, -1, &pidfd);
 
 	if (pid == 0)
 		_exit(native_unshare_cgroup(NULL) < 0);

@@ -16,13 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const COVERED[] = { "cmdline", "config.gz", "consoles", "devices", "diskstats",
-	"interrupts", "iomem", "ioports", "kallsyms", "kcore", "key-users", "keys", "kmsg",
-	"kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules", "pagetypeinfo",
-	"partitions", "sched_debug", "schedstat", "slabinfo", "softirqs", "swaps", "sysrq-trigger",
-	"timer_list", "timer_stats", "vmallocinfo", "zoneinfo" };
-static const char *const EMPTIED[] = { "acpi", "asound", "bus", "driver", "dynamic_debug", "fs",
-	"irq", "scsi", "tty" };
+const char *const NATIVE_PROC_COVERED[] = { "cmdline", "config.gz", "consoles", "devices",
+	"diskstats", "interrupts", "iomem", "ioports", "kallsyms", "kcore", "key-users", "keys",
+	"kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules",
+	"pagetypeinfo", "partitions", "sched_debug", "schedstat", "slabinfo", "softirqs", "swaps",
+	"sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo", "zoneinfo", NULL };
+const char *const NATIVE_PROC_EMPTIED[] = { "acpi", "asound", "bus", "driver", "dynamic_debug",
+	"fs", "irq", "scsi", "tty", NULL };
 
 /* Most of them are root's alone on most machines: a file that others may neither read nor write
  * needs no cover. */
@@ -91,9 +91,9 @@ native_proc(struct native *n, struct err *e)
 	rc = native_mount_copy(proc, "sys", NATIVE_RO, &sys, e);
 	if (rc == 0)
 		rc = native_mount_put(n, sys, "/proc/sys", true, e);
-	for (size_t i = 0; rc == 0 && i < sizeof(COVERED) / sizeof(COVERED[0]); i++)
-		rc = cover(n, proc, COVERED[i], e);
-	for (size_t i = 0; rc == 0 && i < sizeof(EMPTIED) / sizeof(EMPTIED[0]); i++)
-		rc = empty(n, proc, EMPTIED[i], e);
+	for (size_t i = 0; rc == 0 && NATIVE_PROC_COVERED[i]; i++)
+		rc = cover(n, proc, NATIVE_PROC_COVERED[i], e);
+	for (size_t i = 0; rc == 0 && NATIVE_PROC_EMPTIED[i]; i++)
+		rc = empty(n, proc, NATIVE_PROC_EMPTIED[i], e);
 	return rc;
 }

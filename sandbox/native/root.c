@@ -114,10 +114,11 @@ new_tmpfs(const char *size, const char *inodes, int *out_fd, struct err *e)
 }
 
 static int
-hang(int mnt, struct err *e)
+hang(struct native *n, struct err *e)
 {
 	for (size_t i = 0; i < sizeof(HOOKS) / sizeof(HOOKS[0]); i++) {
-		if (move_mount(mnt, "", AT_FDCWD, HOOKS[i], MOVE_MOUNT_F_EMPTY_PATH) == 0)
+		n->stage_path = HOOKS[i];
+		if (move_mount(n->stage_fd, "", AT_FDCWD, HOOKS[i], MOVE_MOUNT_F_EMPTY_PATH) == 0)
 			return 0;
 	}
 	return err_sys(e, "mount the stage");
@@ -126,13 +127,13 @@ hang(int mnt, struct err *e)
 /* Two: the stage in the host's tree, and the root on it. What else lies on the stage (layers, for
  * their overlays to be mounted) goes away with the host's tree, in the one unmount that must be.
  * Each unmount waits for all processors. */
-static int
-hang_root(struct native *n, struct err *e)
+int
+native_hang(struct native *n, struct err *e)
 {
-	int rc = new_tmpfs("1m", "256", &n->stage_fd, e);
+	int rc = new_tmpfs("4m", "256", &n->stage_fd, e);
 
 	if (rc == 0)
-		rc = hang(n->stage_fd, e);
+		rc = hang(n, e);
 	if (rc == 0)
 		rc = new_tmpfs("32m", "8192", &n->root_fd, e);
 	if (rc < 0)
@@ -189,14 +190,22 @@ put_tmpfs(struct native *n, struct err *e)
 }
 
 int
-native_root(struct native *n, struct err *e)
+native_system(struct native *n, struct err *e)
 {
-	int rc = hang_root(n, e);
+	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(SYSTEM) / sizeof(SYSTEM[0]); i++)
 		rc = bind_system(n, SYSTEM[i], e);
+	return rc < 0 ? rc : native_mkdirs(n, "/run", e);
+}
+
+int
+native_root(struct native *n, struct err *e)
+{
+	int rc = native_hang(n, e);
+
 	if (rc == 0)
-		rc = native_mkdirs(n, "/run", e);
+		rc = native_system(n, e);
 	if (rc == 0)
 		rc = put_tmpfs(n, e);
 	return rc < 0 ? rc : put_tools(n, e);

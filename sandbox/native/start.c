@@ -11,19 +11,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BUILD_MS_MAX 30000
-
-static void
-native_init(struct native *n, const struct box_spec *spec)
+void
+native_begin(struct native *n, const struct box_spec *spec, const struct box_io *io)
 {
 	*n = (struct native){ .spec = spec,
+		.stdin_fd = io->stdin_fd,
+		.stdout_fd = io->stdout_fd,
+		.stderr_fd = -1,
+		.net_fd = io->net_fd,
 		.init_fd = -1,
 		.plan_fd = -1,
 		.report = -1,
@@ -40,7 +40,7 @@ native_init(struct native *n, const struct box_spec *spec)
 	n->gid = n->has_slots ? (gid_t)(BOX_HOST_UID + spec->slot) : getegid();
 }
 
-static void
+void
 native_finish(struct native *n)
 {
 	for (size_t i = 0; i < NATIVE_LAYERS_MAX; i++)
@@ -67,8 +67,8 @@ open_tools(struct native *n, struct err *e)
 	return 0;
 }
 
-static int
-prepare(struct native *n, struct err *e)
+int
+native_prepare(struct native *n, struct err *e)
 {
 	int ends[2];
 	int rc;
@@ -99,11 +99,12 @@ prepare(struct native *n, struct err *e)
 static int
 clone_box(struct native *n, struct box *b, struct err *e)
 {
+	uint64_t network = n->net_fd < 0 ? CLONE_NEWNET : 0;
 	int pidfd = -1;
 	pid_t pid;
 
 	n->stage = BOX_STAGE_CLONE;
-	pid = native_clone(cgroup_fd(n->cgroup), n->net_fd, &pidfd);
+	pid = native_clone(NATIVE_NAMESPACES | network, cgroup_fd(n->cgroup), n->net_fd, &pidfd);
 	if (pid == 0) {
 		(void)close(steal_fd(&n->report));
 		native_child(n);
@@ -113,51 +114,6 @@ clone_box(struct native *n, struct box *b, struct err *e)
 	b->pid = pid;
 	b->pidfd = pidfd;
 	(void)close(steal_fd(&n->child_report));
-	return 0;
-}
-
-/* The box says that it is built, with its terminal and listener; or what went wrong. */
-static int
-receive_hello(struct native *n, struct box *b, struct err *e)
-{
-	struct init_report r = { 0 };
-	struct pollfd p = { .fd = n->report, .events = POLLIN };
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(2 * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { &r, sizeof(r) };
-	struct msghdr m = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control) };
-	int fds[2] = { -1, -1 };
-	int ready;
-
-	do
-		ready = poll(&p, 1, BUILD_MS_MAX);
-	while (ready < 0 && errno == EINTR);
-	if (ready == 0)
-		return err_set(
-			e, ERR_TIMEOUT, "the box was not built within %d s", BUILD_MS_MAX / 1000);
-	ssize_t got;
-	/* A box that ended without reading our byte resets the connection, before what it said. */
-	do
-		got = recvmsg(n->report, &m, MSG_CMSG_CLOEXEC);
-	while (got < 0 && (errno == EINTR || errno == ECONNRESET));
-	if (got != (ssize_t)sizeof(r))
-		return err_set(e, ERR_SYSTEM, "the box ended while it was built");
-	r.text[sizeof(r.text) - 1] = '\0';
-	if (r.stage != 0) {
-		n->stage = (enum box_stage)r.stage;
-		errno = r.sys;
-		return r.sys ? err_sys(e, "%s", r.text) : err_set(e, ERR_SYSTEM, "%s", r.text);
-	}
-	if (control.head.cmsg_type != SCM_RIGHTS || control.head.cmsg_len < CMSG_LEN(sizeof(int)))
-		return err_set(e, ERR_PROTOCOL, "the box sent no terminal");
-	memcpy(fds, CMSG_DATA(&control.head), control.head.cmsg_len - CMSG_LEN(0));
-	b->pty_fd = fds[0];
-	b->listen_fd = fds[1];
 	return 0;
 }
 
@@ -175,7 +131,7 @@ build(struct native *n, struct box *b, struct err *e)
 	/* A child that failed before it read our byte has still said why: not being heard is no
 	 * error yet. */
 	(void)!send(n->report, "m", 1, MSG_NOSIGNAL);
-	return receive_hello(n, b, e);
+	return native_hello(n, b, e);
 }
 
 static void
@@ -205,11 +161,8 @@ native_start(const struct box_spec *s, const struct box_io *io, struct box *b, s
 	auto_cleanup(native_finish) struct native n;
 	int rc;
 
-	native_init(&n, s);
-	n.stdin_fd = io->stdin_fd;
-	n.stdout_fd = io->stdout_fd;
-	n.net_fd = io->net_fd;
-	rc = prepare(&n, e);
+	native_begin(&n, s, io);
+	rc = native_prepare(&n, e);
 	if (rc == 0)
 		rc = clone_box(&n, b, e);
 	if (rc == 0) {
