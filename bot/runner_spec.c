@@ -190,6 +190,7 @@ fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 	s->wall_ms = wall_ms;
 	s->log_bytes_max = c->limit_log_bytes;
 	s->net = is_online(a, name);
+	s->rootfs = mem_str(c->sandbox_rootfs);
 	strs_copy(&s->tools, &c->sandbox_tools);
 	box_env_fill(&env, s);
 }

@@ -63,6 +63,7 @@ struct box_spec {
 	struct row_list
 		layers; /* struct box_layer; may be empty: /workspace is then an empty tmpfs */
 	struct row_list files; /* struct box_file */
+	char *rootfs; /* directory whose programs are shown instead of the machine's; or NULL */
 	struct strs tools; /* directories shown read-only at their own path; absent ones are passed
 			      over */
 	bool net; /* true: the gateway's listener on 127.0.0.1:3128; false: loopback and nothing

@@ -39,6 +39,7 @@ const struct row BOX_SPEC_ROWS[] = {
 	ROW_S(struct box_spec, cwd, "cwd", LIMIT_PATH_BYTES),
 	ROW_L(struct box_spec, layers, "layers", LAYERS_MAX, LAYER_ROWS, struct box_layer),
 	ROW_L(struct box_spec, files, "files", FILES_MAX, FILE_ROWS, struct box_file),
+	ROW_S(struct box_spec, rootfs, "rootfs", LIMIT_PATH_BYTES),
 	ROW_SS(struct box_spec, tools, "tools", LIMIT_PATH_BYTES, TOOLS_MAX),
 	ROW_B(struct box_spec, net, "net"),
 	ROW_B(struct box_spec, is_measured, "is_measured"),
@@ -172,12 +173,26 @@ check_files(const struct box_spec *s, struct err *e)
 		if (!f[i].text || (f[i].mode & ~INT64_C(0777)) != 0)
 			return err_set(e, ERR_INVALID, "contents or mode of %s", f[i].path);
 	}
+	return 0;
+}
+
+static int
+check_tools(const struct box_spec *s, struct err *e)
+{
 	for (size_t i = 0; i < s->tools.n; i++) {
 		if (!is_plain(s->tools.v[i]) || is_below(s->tools.v[i], "/proc") ||
 			is_below(s->tools.v[i], "/dev"))
 			return err_set(
 				e, ERR_INVALID, "%s cannot be shown in a box", s->tools.v[i]);
+		/* There is no place for it in a tree that is not ours to write. */
+		if (s->rootfs && !is_free(s->tools.v[i]))
+			return err_set(e, ERR_INVALID,
+				"%s cannot be shown over a rootfs: it needs a place of its own, "
+				"like /opt/tools",
+				s->tools.v[i]);
 	}
+	if (s->rootfs && !is_plain(s->rootfs))
+		return err_set(e, ERR_INVALID, "rootfs %s is not an absolute path", s->rootfs);
 	return 0;
 }
 
@@ -209,6 +224,8 @@ box_spec_check(struct box_spec *s, struct err *e)
 	rc = check_layers(s, e);
 	if (rc == 0)
 		rc = check_files(s, e);
+	if (rc == 0)
+		rc = check_tools(s, e);
 	if (rc < 0)
 		return rc;
 	fill(&s->wall_ms, WALL_MS_DEFAULT);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define COPY_BYTES_MAX 131072
+#define JAVA_MAX       16
 
 static const struct {
 	const char *path;
@@ -50,10 +51,13 @@ copy(struct native *n, const char *name, struct err *e)
 {
 	auto_buf struct buf data = BUF_INIT(COPY_BYTES_MAX);
 	char path[300];
+	int rc;
 
 	(void)snprintf(path, sizeof(path), "/etc/%s", name);
+	rc = n->rootfs_fd < 0 ? fs_read(path, &data, NULL)
+			      : native_rootfs_read(n, path, &data, NULL);
 	/* Absent, or not as small as it should be: programs cope. */
-	if (fs_read(path, &data, NULL) < 0)
+	if (rc < 0)
 		return 0;
 	return native_write(n, path, 0444, buf_str(&data), data.len, e);
 }
@@ -62,30 +66,43 @@ static int
 show(struct native *n, const char *name, struct err *e)
 {
 	auto_fd int fd = -1;
+	bool is_dir = false;
 	struct stat st;
 	char path[300];
+	int rc;
 
 	(void)snprintf(path, sizeof(path), "/etc/%s", name);
-	if (stat(path, &st) < 0)
-		return 0;
-	/* A directory of it may hold a mount of its own that we may not take apart: then it is not
-	 * shown. */
-	if (native_mount_copy(AT_FDCWD, path, NATIVE_RO | NATIVE_EXEC, &fd, NULL) < 0)
-		return 0;
-	return native_mount_put(n, fd, path, S_ISDIR(st.st_mode), e);
+	if (n->rootfs_fd >= 0) {
+		rc = native_rootfs_copy(n, path, &is_dir, &fd, NULL);
+	} else {
+		rc = stat(path, &st);
+		is_dir = rc == 0 && S_ISDIR(st.st_mode);
+		if (rc == 0)
+			rc = native_mount_copy(AT_FDCWD, path, NATIVE_RO | NATIVE_EXEC, &fd, NULL);
+	}
+	/* Absent; or a directory of it holds a mount of its own that we may not take apart: then it
+	 * is not shown. */
+	return rc < 0 ? 0 : native_mount_put(n, fd, path, is_dir, e);
 }
 
 /* A JDK's configuration lies in /etc, under the JDK's own name. */
 static int
 show_java(struct native *n, struct err *e)
 {
-	auto_dir DIR *d = opendir("/etc");
+	auto_fd int fd = n->rootfs_fd < 0 ? open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+					  : native_rootfs_dir(n, "etc");
+	auto_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *de;
+	int left = JAVA_MAX;
 	int rc = 0;
 
-	while (d && rc == 0 && (de = readdir(d))) {
-		if (str_starts(de->d_name, "java-"))
-			rc = show(n, de->d_name, e);
+	if (d)
+		(void)steal_fd(&fd);
+	while (d && rc == 0 && left > 0 && (de = readdir(d))) {
+		if (!str_starts(de->d_name, "java-"))
+			continue;
+		rc = show(n, de->d_name, e);
+		left--;
 	}
 	return rc;
 }

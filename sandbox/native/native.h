@@ -37,6 +37,7 @@ struct native {
 	pid_t sender;                     /* who said hello, if the kernel was asked to tell */
 	int layer_fds[NATIVE_LAYERS_MAX]; /* detached mounts made outside, by index of spec->layers
 					   */
+	int rootfs_mount;                 /* a detached mount of it */
 	enum box_stage stage;             /* under way, for the error */
 
 	/* Inside only. */
@@ -44,8 +45,9 @@ struct native {
 	int tool_fds[NATIVE_TOOLS_MAX];
 	int stage_fd; /* a place outside the new root, gone with the host's tree; holds "root" */
 	const char *stage_path;
-	int root_fd; /* the new root */
-	int null_fd; /* our own /dev/null, for masking */
+	int root_fd;   /* the new root */
+	int rootfs_fd; /* the spec's rootfs, on the stage; -1: none */
+	int null_fd;   /* our own /dev/null, for masking */
 };
 
 /* ---- outside ---- */
@@ -132,6 +134,25 @@ int native_pivot(struct native *n, struct err *e);  /* root.c */
 int native_net(struct native *n, struct err *e);    /* net.c */
 int native_locks(struct native *n, struct err *e);  /* locks.c */
 int native_exec(struct native *n, struct err *e);   /* child.c: does not return on success */
+
+/* ---- rootfs.c: a tree that strangers made. What is in it is looked up by the kernel below the
+ * tree's own descriptor and never by a path that its links could lead elsewhere. ---- */
+
+int native_rootfs_open(struct native *n, struct err *e); /* outside as root, else inside */
+
+/* The system's directories and links, or a refusal: it is no root of a system. */
+int native_rootfs_system(struct native *n, struct err *e);
+
+/* A detached mount of a directory or a regular file; ERR_MISSING: there is none, or a link is on
+ * the way to it. */
+int native_rootfs_copy(
+	const struct native *n, const char *path, bool *is_dir, int *out_fd, struct err *e);
+
+/* Descriptor of a directory, to list it; -1: there is none. */
+int native_rootfs_dir(const struct native *n, const char *path);
+
+/* The text of a regular file; links lead to where they would if the tree were the root. */
+int native_rootfs_read(const struct native *n, const char *path, struct buf *out, struct err *e);
 
 /* ---- mount.c: the mount calls, by descriptor and relative to the new root ---- */
 

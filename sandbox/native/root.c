@@ -66,6 +66,8 @@ native_sources(struct native *n, struct err *e)
 	if (n->null_fd < 0)
 		return err_sys(e, "open /dev/null");
 	rc = open_tools(n, e);
+	if (rc == 0 && n->rootfs_mount < 0)
+		rc = native_rootfs_open(n, e);
 	for (size_t i = 0; rc == 0 && i < n->spec->layers.n; i++) {
 		n->source_fds[i] = n->layer_fds[i];
 		if (n->source_fds[i] < 0)
@@ -194,7 +196,10 @@ native_system(struct native *n, struct err *e)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof(SYSTEM) / sizeof(SYSTEM[0]); i++)
+	if (rc == 0 && n->spec->rootfs)
+		rc = native_rootfs_system(n, e);
+	for (size_t i = 0; rc == 0 && !n->spec->rootfs && i < sizeof(SYSTEM) / sizeof(SYSTEM[0]);
+		i++)
 		rc = bind_system(n, SYSTEM[i], e);
 	return rc < 0 ? rc : native_mkdirs(n, "/run", e);
 }

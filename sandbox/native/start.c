@@ -30,6 +30,8 @@ native_begin(struct native *n, const struct box_spec *spec, const struct box_io 
 		.child_report = -1,
 		.stage_fd = -1,
 		.root_fd = -1,
+		.rootfs_fd = -1,
+		.rootfs_mount = -1,
 		.null_fd = -1 };
 	for (size_t i = 0; i < NATIVE_LAYERS_MAX; i++)
 		n->layer_fds[i] = n->source_fds[i] = -1;
@@ -47,6 +49,7 @@ native_finish(struct native *n)
 		clean_fd(&n->layer_fds[i]);
 	for (size_t i = 0; i < NATIVE_TOOLS_MAX; i++)
 		clean_fd(&n->tool_fds[i]);
+	clean_fd(&n->rootfs_mount);
 	clean_fd(&n->plan_fd);
 	clean_fd(&n->report);
 	clean_fd(&n->child_report);
@@ -77,6 +80,8 @@ native_prepare(struct native *n, struct err *e)
 	rc = native_layers_open(n, e);
 	if (rc == 0)
 		rc = open_tools(n, e);
+	if (rc == 0 && n->has_slots)
+		rc = native_rootfs_open(n, e);
 	if (rc < 0)
 		return rc;
 	/* Before the plan, which has the limits that no group keeps. */
