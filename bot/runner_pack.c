@@ -37,10 +37,19 @@
 	"export GIT_CONFIG_KEY_0=filter.lfs.clean \"GIT_CONFIG_VALUE_0=sh '$tmp/clean' %f\"\n"     \
 	"export GIT_CONFIG_KEY_1=filter.lfs.required GIT_CONFIG_VALUE_1=true\n"
 
+/* No file that would be refused anyway is hashed and packed before: a sparse one costs its maker
+ * nothing. What git-lfs keeps becomes a pointer. */
+#define TOO_LARGE                                                                                  \
+	"git ls-files -z --others --modified --exclude-standard | sed -z 's|^|./|' |\n"            \
+	" xargs -0r sh -c 'find \"$@\" -maxdepth 0 -type f -size +16384k -print0 2>/dev/null' sh " \
+	"|\n"                                                                                      \
+	" git check-attr -z --stdin filter |\n"                                                    \
+	" xargs -0rn 3 sh -c '[ \"$3\" = lfs ] || { echo \"$1: over 16 MiB\" >&2; exit 1; }' sh\n"
+
 /* nightshift-modules is written by the layer that has the submodules (repo/extra.c). */
 const char RUNNER_PACK[] =
-	"set -e\n" CHANGED CLEAN "find . -mindepth 2 -name .git -prune -exec rm -rf -- {} +\n"
-	"git add --all\n"
+	"set -e\n" CHANGED CLEAN
+	"find . -mindepth 2 -name .git -prune -exec rm -rf -- {} +\n" TOO_LARGE "git add --all\n"
 	"for path in $LEAVE; do\n"
 	" git diff --cached --quiet \"$BASE\" -- \"$path\" && continue\n"
 	" git reset --quiet \"$BASE\" -- \"$path\"\n"
