@@ -8,6 +8,7 @@
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
 #	tests/bench/agent/<x>.c             bench_agent_<x>: static, runs in a box
 #	tests/escape/*.c                    escape_attempts: static, tries to get out of a box
+#	tests/hostile/*.c                   hostile: static, agents that mean harm
 #	tests/fuzz/fuzz_<x>.c               fuzz_<x>, only with NS_FUZZ: ten seconds from its seeds
 #	tests/lint/check-<x>                a lint, and its self-test
 #	tests/e2e/<x>.test.mjs              an end-to-end test, run by Node
@@ -111,27 +112,30 @@ foreach(kind tools/tool bench/bench)
 	endforeach()
 endforeach()
 
+# For boxes: they bring no libraries along.
+function(ns_static name)
+	add_executable(${name} ${ARGN})
+	target_link_libraries(${name} PRIVATE ns_warnings)
+	target_link_options(${name} PRIVATE -static)
+	set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+endfunction()
+
 file(GLOB sources CONFIGURE_DEPENDS tests/bench/agent/*.c)
 foreach(source IN LISTS sources)
 	get_filename_component(name ${source} NAME_WE)
-	add_executable(bench_agent_${name} ${source})
-	target_link_libraries(bench_agent_${name} PRIVATE ns_warnings)
-	target_link_options(bench_agent_${name} PRIVATE -static)
-	set_target_properties(bench_agent_${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+	ns_static(bench_agent_${name} ${source})
 endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS tests/escape/*.c)
-add_executable(escape_attempts ${sources})
-target_link_libraries(escape_attempts PRIVATE ns_warnings)
-target_link_options(escape_attempts PRIVATE -static)
-set_target_properties(escape_attempts PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-target_include_directories(escape_attempts PRIVATE tests/escape)
+ns_static(escape_attempts ${sources})
+file(GLOB sources CONFIGURE_DEPENDS tests/hostile/*.c)
+ns_static(hostile ${sources})
 
 file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests/bench
 	tests/bench/*.c tests/bench/agent/*.c)
 list(TRANSFORM sources REPLACE "(.*)[.]c" "bench_\\1")
 list(TRANSFORM sources REPLACE "/" "_")
-add_custom_target(bench DEPENDS ${sources})
+add_custom_target(bench DEPENDS hostile ${sources})
 
 if(NS_FUZZ)
 	file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
