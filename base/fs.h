@@ -28,8 +28,9 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *e);
 int fs_remove_tree(const char *path, struct err *e);
 
 /* What path and everything below it takes on its disk; a file with several names counts with each.
- * Never follows links. ERR_LIMIT: more names than that, or too deep; ERR_DENIED: a directory that
- * may not be read; a mount below it is an error, too. *out is what was counted until then. */
+ * What goes away meanwhile is passed over. Never follows links. ERR_LIMIT: more names than that, or
+ * too deep; ERR_DENIED: a directory that may not be read; a mount below it is an error, too. *out
+ * is what was counted until then. */
 struct fs_size {
 	int64_t bytes;
 	int64_t entries;

@@ -71,11 +71,14 @@ enter(struct walk *w, int take_fd, struct err *e)
 	return 0;
 }
 
+/* 1: that is where we are now. */
 static int
 descend(struct walk *w, const char *name, ino_t ino, struct err *e)
 {
 	int fd = open_below(dirfd(w->dir), name);
 
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return 0; /* it was one a moment ago */
 	if (fd < 0)
 		return err_sys(e, errno == EXDEV ? "%s: a mount point" : "open %s", name);
 	if (w->depth == DEPTH_MAX) {
@@ -84,7 +87,8 @@ descend(struct walk *w, const char *name, ino_t ino, struct err *e)
 	}
 	w->levels[w->depth - 1].next = telldir(w->dir);
 	w->levels[w->depth++] = (struct level){ .ino = ino };
-	return enter(w, fd, e);
+	int rc = enter(w, fd, e);
+	return rc < 0 ? rc : 1;
 }
 
 static int
@@ -128,13 +132,16 @@ step(struct walk *w, struct err *e)
 			return errno ? err_sys(e, "list a directory") : 0;
 		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
 			continue;
-		if (fstatat(dirfd(w->dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(dirfd(w->dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno == ENOENT)
+				continue;
 			return err_sys(e, "stat %s", entry->d_name);
+		}
 		int rc = add(w, &st, e);
 		if (rc == 0 && S_ISDIR(st.st_mode))
 			rc = descend(w, entry->d_name, st.st_ino, e);
-		if (rc < 0 || S_ISDIR(st.st_mode))
-			return rc < 0 ? rc : 1;
+		if (rc != 0)
+			return rc;
 	}
 }
 

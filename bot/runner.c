@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/roles.h"
+#include "sandbox/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -249,6 +250,20 @@ check_tier(struct runner *r, struct err *e)
 	return 0;
 }
 
+/* Made once, copied by each attempt's shim. Without one, they are watched. */
+static void
+make_disk(struct runner *r)
+{
+	struct err e = { 0 };
+
+	r->disk_fd = -1;
+	for (size_t i = 0; i < r->probe.n; i++) {
+		if (str_eq(r->probe.v[i].name, "disk") && r->probe.v[i].ok &&
+			disk_blank(r->role->config->limit_disk_bytes, &r->disk_fd, &e) < 0)
+			log_err(LOG_LEVEL_WARN, NULL, "disk.unmade", &e);
+	}
+}
+
 /* Root has a network to lose: boxes make their own, and we need none. A root without the right to,
  * as in a container, keeps it; whether boxes can be built is the probe's to say. */
 static int
@@ -302,6 +317,7 @@ start(struct role_ctx *ctx, struct err *e)
 		rc = check_tier(r, e);
 	if (rc < 0)
 		return rc;
+	make_disk(r);
 	spread(run);
 	sweep_all(r);
 	layer_sweep(r);

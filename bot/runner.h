@@ -31,6 +31,7 @@ struct runner {
 	char *dir;  /* <state_dir>/boxes */
 	char *layers_dir;
 	int shim_fd; /* the shim's program; 0: not yet made */
+	int disk_fd; /* an empty disk for each attempt to copy; -1: this machine cannot */
 	struct attempt *attempts;
 	bool slots[BOX_SLOTS_MAX]; /* taken */
 	struct loop_timer *claim;
@@ -202,9 +203,11 @@ extern const char RUNNER_PACK[]; /* runner_pack.c */
 int spec_pack(struct attempt *a, struct box_spec *s, struct err *e);
 int spec_gate(struct attempt *a, struct box_spec *s, struct err *e);
 
-/* dir/name, made if absent; the caller's to free. */
+/* dir/name; the caller's to free. */
 char *attempt_path(const struct attempt *a, const char *name);
-int attempt_mkdir(const struct attempt *a, const char *name, struct err *e);
+
+/* The same on the disk of what its boxes write, where only its shim finds it. */
+char *attempt_disk_path(const struct attempt *a, const char *name);
 
 /* ---- runner_layer.c ---- */
 
@@ -212,7 +215,8 @@ int attempt_mkdir(const struct attempt *a, const char *name, struct err *e);
  * or waits for the one who is at it. */
 void layer_begin(struct attempt *a);
 
-/* Where the setup writes; the caller's. */
+/* Where the setup writes; the caller's. What may be kept for others lies beside the attempt's disk.
+ */
 char *layer_setup_dir(const struct attempt *a);
 
 /* The setup went well: from now on everybody may use what it wrote. Best effort. bytes: how much

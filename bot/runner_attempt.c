@@ -267,7 +267,7 @@ setup_ended(struct attempt *a, const struct wire_step_done *d)
 		attempt_begin_setup(a);
 	} else if (a->on_head) {
 		free(a->layer);
-		a->layer = attempt_path(a, "head");
+		a->layer = layer_setup_dir(a);
 		run_tests(a);
 	} else {
 		attempt_step_end(a, 0, NULL);

@@ -241,8 +241,8 @@ char *
 layer_setup_dir(const struct attempt *a)
 {
 	if (a->on_head)
-		return attempt_path(a, "head");
-	return a->layer_new ? mem_str(a->layer_new) : attempt_path(a, "setup");
+		return attempt_disk_path(a, "head");
+	return a->layer_new ? mem_str(a->layer_new) : attempt_disk_path(a, "setup");
 }
 
 void

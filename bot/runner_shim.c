@@ -223,6 +223,7 @@ shim_start(struct attempt *a, struct err *e)
 		.obj = &(struct wire_verdict){ .ok = true },
 		.blob = a->r->redactions.data,
 		.blob_len = a->r->redactions.len };
+	const struct msg_out disk = { .type = WIRE_SHIM_DISK, .fds = &a->r->disk_fd, .n_fds = 1 };
 	int ends[2];
 	int pidfd = -1;
 	pid_t pid = -1;
@@ -239,7 +240,9 @@ shim_start(struct attempt *a, struct err *e)
 	a->child = loop_child_add(a->r->role->loop, pid, pidfd, on_shim_exit, a);
 	a->link = msg_link_create(a->r->role->loop, &link);
 	rc = msg_link_attach(a->link, steal_fd(&near), e);
-	return rc < 0 ? rc : msg_send(a->link, &table, e);
+	if (rc == 0)
+		rc = msg_send(a->link, &table, e);
+	return rc < 0 || a->r->disk_fd < 0 ? rc : msg_send(a->link, &disk, e);
 }
 
 int

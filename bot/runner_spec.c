@@ -21,6 +21,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "bot/shim.h"
 #include "sandbox/agent.h"
 
 #include <errno.h>
@@ -39,7 +40,13 @@ attempt_path(const struct attempt *a, const char *name)
 	return mem_fmt("%s/%s", a->dir, name);
 }
 
-int
+char *
+attempt_disk_path(const struct attempt *a, const char *name)
+{
+	return mem_fmt("%s/" SHIM_DISK "/%s", a->dir, name);
+}
+
+static int
 attempt_mkdir(const struct attempt *a, const char *name, struct err *e)
 {
 	auto_free char *path = attempt_path(a, name);
@@ -49,32 +56,25 @@ attempt_mkdir(const struct attempt *a, const char *name, struct err *e)
 
 /* ---- layers ---- */
 
-static int
-add_writable_at(struct box_spec *s, const char *at, const char *path, struct err *e)
+/* On the attempt's disk. */
+static void
+add_writable(const struct attempt *a, struct box_spec *s, const char *at, const char *name)
 {
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "mkdir %s", path);
+	auto_free char *path = attempt_disk_path(a, name);
+
 	box_spec_layer(s, at, path, 0, true);
-	return 0;
 }
 
+/* A writable layer of an earlier box, from below now. Its owner is whoever's box it was. On the
+ * attempt's disk it cannot be seen from here. */
 static int
-add_writable(const struct attempt *a, struct box_spec *s, const char *at, const char *name,
-	struct err *e)
-{
-	auto_free char *path = attempt_path(a, name);
-
-	return add_writable_at(s, at, path, e);
-}
-
-/* A writable layer of an earlier box, from below now. Its owner is whoever's box it was. */
-static int
-add_written(struct box_spec *s, const char *at, const char *dir, struct err *e)
+add_written(
+	const struct attempt *a, struct box_spec *s, const char *at, const char *dir, struct err *e)
 {
 	auto_free char *data = mem_fmt("%s/data", dir);
-	struct stat st;
+	struct stat st = { .st_uid = box_owner(a->slot) };
 
-	if (lstat(data, &st) < 0)
+	if (!str_starts(dir, a->dir) && lstat(data, &st) < 0)
 		return err_sys(e, "layer %s", data);
 	box_spec_layer(s, at, data, st.st_uid, false);
 	return 0;
@@ -87,7 +87,7 @@ add_setup(const struct attempt *a, struct box_spec *s, const char *at, const cha
 	if (!a->layer)
 		return 0;
 	auto_free char *dir = mem_fmt("%s/%s", a->layer, part);
-	return add_written(s, at, dir, e);
+	return add_written(a, s, at, dir, e);
 }
 
 static void
@@ -106,8 +106,7 @@ add_home_layers(const struct attempt *a, struct box_spec *s, const char *name, s
 	struct stat st;
 	int rc = attempt_mkdir(a, "empty", e);
 
-	if (rc == 0)
-		rc = add_writable(a, s, BOX_HOME, name, e);
+	add_writable(a, s, BOX_HOME, name);
 	if (rc == 0)
 		rc = add_setup(a, s, BOX_HOME, "home", e);
 	if (rc == 0 && lstat(empty, &st) < 0)
@@ -189,6 +188,7 @@ fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 	s->slot = a->slot;
 	s->wall_ms = wall_ms;
 	s->log_bytes_max = c->limit_log_bytes;
+	s->disk_bytes_max = c->limit_disk_bytes;
 	s->net = is_online(a, name);
 	s->rootfs = mem_str(c->sandbox_rootfs);
 	strs_copy(&s->tools, &c->sandbox_tools);
@@ -228,15 +228,11 @@ spec_setup(struct attempt *a, struct box_spec *s, struct err *e)
 	s->title = mem_fmt("setup: %s", command);
 	set_command(s, command);
 	s->is_measured = a->layer_new && !a->on_head;
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, "mkdir %s", dir);
 	rc = attempt_mkdir(a, "empty", e);
-	if (rc == 0)
-		rc = add_writable_at(s, BOX_WORKSPACE, ws, e);
-	if (rc == 0)
-		rc = add_writable_at(s, BOX_HOME, home, e);
 	if (rc < 0)
 		return rc;
+	box_spec_layer(s, BOX_WORKSPACE, ws, 0, true);
+	box_spec_layer(s, BOX_HOME, home, 0, true);
 	if (a->on_head)
 		add_delta(a, s);
 	add_checkout(a, s);
@@ -326,8 +322,7 @@ spec_agent(struct attempt *a, struct box_spec *s, struct err *e)
 		: a->session.is_refused ? ", afresh: its session could not be resumed"
 					: "");
 	rc = fill_agent(a, agent, s, e);
-	if (rc == 0)
-		rc = add_writable(a, s, BOX_WORKSPACE, "agent", e);
+	add_writable(a, s, BOX_WORKSPACE, "agent");
 	if (rc == 0)
 		rc = add_setup(a, s, BOX_WORKSPACE, "ws", e);
 	if (rc == 0)
@@ -352,18 +347,16 @@ add_leave(const struct attempt *a, struct box_spec *s)
 }
 
 /* The pristine .git of the checkout, never the one that the agent had its hands on. */
-static int
-add_git(const struct attempt *a, struct box_spec *s, struct err *e)
+static void
+add_git(const struct attempt *a, struct box_spec *s)
 {
 	auto_free char *git = mem_fmt("%s/.git", a->base.checkout_dir);
 	auto_free char *extra = mem_fmt("%s/.git", a->base.extra_dir ? a->base.extra_dir : "");
-	int rc = add_writable(a, s, GIT_DIR, "git", e);
 
-	if (rc == 0 && a->base.extra_dir && access(extra, F_OK) == 0)
+	add_writable(a, s, GIT_DIR, "git");
+	if (a->base.extra_dir && access(extra, F_OK) == 0)
 		box_spec_layer(s, GIT_DIR, extra, a->base.owner_uid, false);
-	if (rc == 0)
-		box_spec_layer(s, GIT_DIR, git, a->base.owner_uid, false);
-	return rc;
+	box_spec_layer(s, GIT_DIR, git, a->base.owner_uid, false);
 }
 
 int
@@ -381,7 +374,7 @@ spec_pack(struct attempt *a, struct box_spec *s, struct err *e)
 		"GIT_COMMITTER_EMAIL=nightshift@localhost",
 		"GIT_COMMITTER_DATE=@0 +0000",
 	};
-	auto_free char *agent = attempt_path(a, "agent");
+	auto_free char *agent = attempt_disk_path(a, "agent");
 	int rc;
 
 	a->models = a->registries = false;
@@ -394,13 +387,13 @@ spec_pack(struct attempt *a, struct box_spec *s, struct err *e)
 		strs_add(&s->env, env[i]);
 	strs_addf(&s->env, "BASE=%s", a->base.base_sha);
 	add_leave(a, s);
-	rc = add_writable(a, s, BOX_WORKSPACE, "pack", e);
-	if (rc == 0)
-		rc = add_written(s, BOX_WORKSPACE, agent, e);
+	add_writable(a, s, BOX_WORKSPACE, "pack");
+	rc = add_written(a, s, BOX_WORKSPACE, agent, e);
 	if (rc < 0)
 		return rc;
 	add_checkout(a, s);
-	return add_git(a, s, e);
+	add_git(a, s);
+	return 0;
 }
 
 int
@@ -413,9 +406,7 @@ spec_gate(struct attempt *a, struct box_spec *s, struct err *e)
 	fill(a, s, "gate", a->r->role->config->limit_gate_ms);
 	s->title = mem_fmt("tests: %s", a->settings.gate_test);
 	set_command(s, a->settings.gate_test);
-	rc = add_writable(a, s, BOX_WORKSPACE, "gate", e);
-	if (rc < 0)
-		return rc;
+	add_writable(a, s, BOX_WORKSPACE, "gate");
 	add_delta(a, s);
 	rc = add_setup(a, s, BOX_WORKSPACE, "ws", e);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "bot/shim_state.h"
 #include "bot/wire.h"
+#include "sandbox/disk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -211,19 +212,18 @@ static int64_t
 measure(const struct box_spec *spec)
 {
 	const struct box_layer *l = spec->layers.v;
-	int64_t sum = 0;
+	auto_strs struct strs paths = { 0 };
+	struct disk_counted c = { 0 };
+	struct err e = { 0 };
 
 	for (size_t i = 0; i < spec->layers.n; i++) {
-		struct fs_size size;
-		struct err e = { 0 };
-
-		if (l[i].is_writable && fs_measure(l[i].path, LIMIT_LAYER_NAMES, &size, &e) < 0) {
-			log_err(LOG_LEVEL_WARN, NULL, "layer.unmeasured", &e);
-			return -1;
-		}
-		sum += l[i].is_writable ? size.bytes : 0;
+		if (l[i].is_writable)
+			strs_add(&paths, l[i].path);
 	}
-	return sum;
+	if (disk_count(&paths, LIMIT_LAYER_NAMES, &c, &e) == 0)
+		return c.bytes;
+	log_err(LOG_LEVEL_WARN, NULL, "layer.unmeasured", &e);
+	return -1;
 }
 
 static void
@@ -335,6 +335,8 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	} else if (m->type == WIRE_NET && m->n_fds == 1) {
 		clean_fd(&s->net_fd);
 		s->net_fd = steal_fd(&m->fds[0]);
+	} else if (m->type == WIRE_SHIM_DISK && m->n_fds == 1) {
+		shim_disk_take(s, steal_fd(&m->fds[0]));
 	} else if (m->type == WIRE_STEP_GO) {
 		shim_step_go(s);
 	} else if (m->type == WIRE_SHIM_STOP) {
@@ -394,6 +396,7 @@ shim_init(struct shim *s, struct err *e)
 	(void)sigaction(SIGHUP, &ignore, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	shim_disk_init(s);
 	buf_init(&s->quiet, LIMIT_TAIL_BYTES / 4);
 	buf_init(&s->redactions, REDACT_TABLE_BYTES);
 	rc = loop_signal_add(s->loop, SIGTERM, on_term, s, e);
@@ -422,6 +425,7 @@ shim_finish(struct shim *s)
 	buf_finish(&s->quiet);
 	buf_finish(&s->redactions);
 	loop_destroy(s->loop);
+	shim_disk_finish(s);
 }
 
 int

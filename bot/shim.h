@@ -7,6 +7,7 @@
  * descriptor besides stderr: 3, a msg link. It runs one step after another:
  *
  *	NET          the network of the box to come, made ahead; a box without makes its own
+ *	SHIM_DISK    before them, if there can be: an empty disk, to be copied and mounted at disk/
  *	STEP         a box spec; descriptors: stdin, and stdout if it is not the terminal
  *	STEP_LISTEN  the box is built; with its listener, if it has one
  *	STEP_GO      the box may begin
@@ -22,6 +23,8 @@
 #define SHIM_CAST    "task.cast"
 #define SHIM_TEXT    "task.txt"
 #define SHIM_SUMMARY "summary.txt" /* the agent's last message, if it sent one */
+#define SHIM_DISK    "disk"        /* what its boxes write; only the shim sees what is in it */
+#define SHIM_IMAGE   "disk.img"
 
 /* Runs the role to its end; returns the exit code. */
 int shim_main(void);

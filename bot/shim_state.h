@@ -32,14 +32,17 @@ struct shim_step {
 	struct loop_timer *kill;
 };
 
+struct shim_disk; /* shim_disk.c */
+
 struct shim {
 	struct loop *loop;
 	struct msg_link *link;
 	struct recorder *recorder; /* from the first step on */
-	struct buf redactions;     /* of redact.h, said before the first step */
-	int net_fd;                /* of the next step; -1: its box makes its own */
-	struct shim_step *step;    /* NULL between steps */
-	struct buf quiet;          /* last bytes of a step that is not recorded */
+	struct shim_disk *disk;
+	struct buf redactions;  /* of redact.h, said before the first step */
+	int net_fd;             /* of the next step; -1: its box makes its own */
+	struct shim_step *step; /* NULL between steps */
+	struct buf quiet;       /* last bytes of a step that is not recorded */
 	struct loop_timer *flush;
 	struct loop_timer *tail;
 	bool tail_is_old;
@@ -53,6 +56,16 @@ void shim_step_go(struct shim *s);
 /* Ends the step: TERM now, the rest after grace_ms (0: all at once). STEP_DONE follows when it is
  * over. */
 void shim_step_stop(struct shim *s, enum box_end why, int64_t grace_ms);
+
+/* shim_disk.c: for all steps, from the first to after the last. */
+void shim_disk_init(struct shim *s);
+void shim_disk_take(struct shim *s, int take_blank);
+void shim_disk_finish(struct shim *s);
+
+/* While a box runs. The end of the watch says so if the disk was full at the last: one sentence,
+ * the caller's to free, or NULL. */
+void shim_disk_watch(struct shim *s);
+char *shim_disk_unwatch(struct shim *s);
 
 /* shim.c: the step is over and s->step is freed by this call. */
 void shim_step_done(struct shim *s, int exit_code);

@@ -75,6 +75,19 @@ on_terminal(void *ctx, int fd, uint32_t events)
 
 /* ---- the end ---- */
 
+/* A program that failed on a full disk says all sorts of things. */
+static void
+blame_disk(struct shim *s, int exit_code)
+{
+	struct shim_step *step = s->step;
+	auto_free char *text = step->has_gone ? shim_disk_unwatch(s) : NULL;
+
+	if (!text || step->end != BOX_END_ITSELF || exit_code == 0)
+		return;
+	step->end = BOX_END_DISK;
+	mem_set(&step->text, text);
+}
+
 static void
 step_end(struct shim *s, int exit_code)
 {
@@ -87,6 +100,7 @@ step_end(struct shim *s, int exit_code)
 	loop_timer_remove(step->kill);
 	step->pty_io = step->report_io = NULL;
 	step->wall = step->idle = step->kill = NULL;
+	blame_disk(s, exit_code);
 	box_finish(&step->box);
 	shim_step_done(s, exit_code);
 }
@@ -227,6 +241,7 @@ shim_step_go(struct shim *s)
 	step->wall = loop_timer_add(s->loop, step->spec.wall_ms, on_wall, s);
 	if (step->spec.idle_ms > 0)
 		step->idle = loop_timer_add(s->loop, step->spec.idle_ms, on_idle, s);
+	shim_disk_watch(s);
 	if (box_go(&step->box, &e) < 0) {
 		/* It died before: its report says why, unless there is none. */
 		read_report(step);

@@ -85,6 +85,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_BOX_USAGE, "box_usage", GATEWAY, RUNNER, ROWS(USAGE, usage), 0, 0 },
 	{ WIRE_BOX_SPENT, "box_spent", GATEWAY, RUNNER, ROWS(USAGE, usage), 0, 0 },
 
+	{ WIRE_SHIM_DISK, "shim_disk", RUNNER, SHIM, NO_ROWS, 0, 1 },
 	{ WIRE_STEP, "step", RUNNER, SHIM, NO_ROWS, LIMIT_BLOB_BYTES, MSG_FDS_MAX - 1 },
 	{ WIRE_STEP_LISTEN, "step_listen", SHIM, RUNNER, NO_ROWS, 0, 1 },
 	{ WIRE_STEP_GO, "step_go", RUNNER, SHIM, NO_ROWS, 0, 0 },

@@ -96,7 +96,8 @@ enum wire_type {
 			    new gateway can be told what was counted already */
 
 	/* runner -> shim, see sandbox/shim.h for the structs */
-	WIRE_STEP, /* blob: row-packed struct box_spec; fds: stdin file, stdout file if any */
+	WIRE_SHIM_DISK, /* before a step; fd: an empty disk (sandbox/disk.h), to be copied */
+	WIRE_STEP,      /* blob: row-packed struct box_spec; fds: stdin file, stdout file if any */
 	WIRE_STEP_LISTEN, /* shim -> runner: fd: the box's listener; then the box waits for
 			     WIRE_STEP_GO */
 	WIRE_STEP_GO,

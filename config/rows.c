@@ -90,6 +90,7 @@ const struct row CONFIG_ROWS[] = {
 	ROW_S(struct config, commit_sign_key_env, "commit.sign_key_env", LIMIT_NAME_BYTES),
 	ROW_I(struct config, limit_wall_ms, "limits.wall"),
 	ROW_I(struct config, limit_log_bytes, "limits.log"),
+	ROW_I(struct config, limit_disk_bytes, "limits.disk"),
 	ROW_I(struct config, limit_setup_ms, "limits.setup"),
 	ROW_I(struct config, limit_gate_ms, "limits.gate"),
 	ROW_I(struct config, limit_attempts, "limits.attempts"),

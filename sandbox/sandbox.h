@@ -39,13 +39,13 @@ struct box_file {
 
 /*
  * A layer of a directory tree in the box. Layers with the same `at` make one tree, listed top
- * first; the first may be writable: then `path` is a directory that belongs to this box, and what
- * is written lies in its sub-directory `data` (made at the start, with `work` beside it), in
- * overlayfs's own form: a deleted name is a character device 0:0, a directory that hides the one
- * below has the attribute user.overlay.opaque=y. That sub-directory can be a lower layer of a later
- * box, and a layer made by hand in the same form can be one too. Lower layers must not change while
- * a box uses them. owner_uid is the one owner of the files in a lower layer, seen from outside: in
- * the box they belong to its user.
+ * first; the first may be writable: then `path` is a directory that belongs to this box (made if it
+ * is not there), and what is written lies in its sub-directory `data` (made at the start, with
+ * `work` beside it), in overlayfs's own form: a deleted name is a character device 0:0, a directory
+ * that hides the one below has the attribute user.overlay.opaque=y. That sub-directory can be a
+ * lower layer of a later box, and a layer made by hand in the same form can be one too. Lower
+ * layers must not change while a box uses them. owner_uid is the one owner of the files in a lower
+ * layer, seen from outside: in the box they belong to its user.
  */
 struct box_layer {
 	char *at;
@@ -192,6 +192,9 @@ struct box_io {
 	{                                                                                          \
 		.stdin_fd = -1, .stdout_fd = -1, .net_fd = -1                                      \
 	}
+
+/* The uid that files which boxes of this slot have written have outside. */
+uid_t box_owner(int64_t slot);
 
 /* Builds the box up to the last step before the workload. Blocks for milliseconds, bounded. On
  * failure nothing is left and b->stage tells where. */

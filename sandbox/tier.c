@@ -41,6 +41,9 @@ sandbox_describe(const struct sandbox_probe *p, struct buf *out)
 	for (size_t i = 0; i < p->n; i++) {
 		if (strcmp(p->v[i].name, "limits") == 0)
 			(void)buf_addf(out, "; %s", p->v[i].text);
+		if (strcmp(p->v[i].name, "disk") == 0)
+			(void)buf_adds(
+				out, p->v[i].ok ? "; a disk for each attempt" : "; disk watched");
 	}
 }
 

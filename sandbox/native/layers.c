@@ -111,8 +111,10 @@ make_writable(const struct native *n, const char *path, struct err *e)
 {
 	static const char *const halves[] = { "data", "work" };
 	auto_free char *work = mem_fmt("%s/work", path);
-	int rc;
+	int rc = fs_mkdirs(path, 0700, e);
 
+	if (rc < 0)
+		return rc;
 	auto_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(e, "open %s", path);

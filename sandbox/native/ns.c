@@ -65,6 +65,12 @@ native_has_slots(void)
 	return found;
 }
 
+uid_t
+box_owner(int64_t slot)
+{
+	return native_has_slots() ? (uid_t)(BOX_HOST_UID + slot) : geteuid();
+}
+
 static pid_t
 clone_now(uint64_t namespaces, int cgroup_fd, int *pidfd)
 {

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -255,6 +256,7 @@ sandbox_probe(const char *dir, struct sandbox_probe *p)
 	probe_limits(p);
 	probe_seccomp(p);
 	probe_landlock(p);
+	disk_probe(dir, add(p, "disk", false));
 	if (p->v[0].ok)
 		probe_box(dir, p);
 	for (size_t i = 0; i < p->n; i++)
