@@ -108,7 +108,10 @@ place_fds(const struct spawn *s, int *exec_fd, int *step)
 static int
 limit(int what, int64_t max)
 {
-	const struct rlimit wish = { .rlim_cur = (rlim_t)max, .rlim_max = (rlim_t)max };
+	/* At the hard one the kernel kills without a word that it was for the time; so a second
+	 * before. */
+	const rlim_t hard = (rlim_t)max + (what == RLIMIT_CPU ? 1 : 0);
+	const struct rlimit wish = { .rlim_cur = (rlim_t)max, .rlim_max = hard };
 	struct rlimit r;
 
 	if (max == 0 || setrlimit((__rlimit_resource_t)what, &wish) == 0)

@@ -22,7 +22,7 @@ struct work;
 struct child_end {
 	struct err e;
 	int exit_code;
-	bool was_killed; /* by a signal that was not our deadline: memory, CPU, file size */
+	bool was_killed; /* by a limit: memory, CPU, file size */
 	struct buf out;
 	struct buf text;
 };

@@ -167,7 +167,10 @@ on_end(void *ctx, pid_t pid, struct loop_exit how)
 	c->watch = NULL;
 	c->has_exited = true;
 	c->end.exit_code = how.code;
-	if (c->end.e.code == 0 && how.signo != 0) {
+	if (c->end.e.code == 0 && how.signo == SIGKILL) {
+		/* No limit of ours does that: somebody from outside, or a machine out of memory. */
+		(void)err_set(&c->end.e, ERR_TIMEOUT, "git was killed");
+	} else if (c->end.e.code == 0 && how.signo != 0) {
 		c->end.was_killed = true;
 		(void)err_set(&c->end.e, ERR_LIMIT, "git was ended by signal %d", how.signo);
 	} else if (c->end.e.code == 0 && how.code != 0) {

@@ -256,9 +256,9 @@ a_dry_run_pushes_nothing(void **state)
 /* ---- Ends ---- */
 
 /* Processes with the text in their arguments: git names the mirror, its helper for http the
- * address. */
+ * address. signo goes to each; 0: none does. */
 static int
-count_gits(const char *text)
+signal_gits(const char *text, int signo)
 {
 	auto_dir DIR *d = opendir("/proc");
 	struct dirent *entry;
@@ -271,9 +271,18 @@ count_gits(const char *text)
 		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
 			fs_read(path, &args, NULL) < 0)
 			continue;
-		n += memmem(buf_str(&args), args.len, text, strlen(text)) ? 1 : 0;
+		if (!memmem(buf_str(&args), args.len, text, strlen(text)))
+			continue;
+		(void)kill((pid_t)strtol(entry->d_name, NULL, 10), signo);
+		n++;
 	}
 	return n;
+}
+
+static int
+count_gits(const char *text)
+{
+	return signal_gits(text, 0);
 }
 
 static void
@@ -315,6 +324,22 @@ no_child_outlives_a_stopped_courier(void **state)
 }
 
 static void
+a_killed_git_may_be_asked_for_again(void **state)
+{
+	struct git_rig *r = *state;
+
+	git_rig_start(r, "");
+	r->answers = 0;
+	stall(r);
+	assert_true(signal_gits(r->c.dir, SIGKILL) > 0);
+	git_rig_until(r, 1);
+	git_rig_assert_code(r->prepared.code, r->prepared.text, ERR_TIMEOUT);
+	git_rig_prepare(r, NULL);
+	git_rig_assert_code(r->prepared.code, r->prepared.text, 0);
+	git_rig_end(r);
+}
+
+static void
 a_killed_courier_leaves_a_mirror_that_works(void **state)
 {
 	struct git_rig *r = *state;
@@ -349,6 +374,7 @@ main(int argc, char **argv)
 		TEST(logs_get_a_ref_of_their_own),
 		TEST(a_dry_run_pushes_nothing),
 		TEST(no_child_outlives_a_stopped_courier),
+		TEST(a_killed_git_may_be_asked_for_again),
 		TEST(a_killed_courier_leaves_a_mirror_that_works),
 	};
 
