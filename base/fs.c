@@ -18,6 +18,10 @@
 
 #define CHUNK_BYTES 16384
 
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* Linux 6.3 */
+#endif
+
 /* Everything until end of file. What came is in out even on error. */
 static int
 read_all(int fd, const char *path, struct buf *out, struct err *e)
@@ -236,10 +240,10 @@ fs_open_beneath(int dir_fd, const char *path, int flags, int *out_fd, struct err
 	return 0;
 }
 
-int
-fs_memfd(const char *name, const void *data, size_t len, int *out_fd, struct err *e)
+static int
+fill_memfd(int take_fd, const void *data, size_t len, int *out_fd, struct err *e)
 {
-	auto_fd int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	auto_fd int fd = take_fd;
 
 	if (fd < 0)
 		return err_sys(e, "memfd_create");
@@ -249,4 +253,21 @@ fs_memfd(const char *name, const void *data, size_t len, int *out_fd, struct err
 		return err_sys(e, "seal memfd");
 	*out_fd = steal_fd(&fd);
 	return 0;
+}
+
+int
+fs_memfd(const char *name, const void *data, size_t len, int *out_fd, struct err *e)
+{
+	return fill_memfd(
+		memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), data, len, out_fd, e);
+}
+
+int
+fs_memfd_program(const char *name, const void *data, size_t len, int *out_fd, struct err *e)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 all may be executed */
+		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fill_memfd(fd, data, len, out_fd, e);
 }

@@ -44,4 +44,7 @@ int fs_open_beneath(int dir_fd, const char *path, int flags, int *out_fd, struct
 /* A sealed memfd that holds a copy of the bytes. */
 int fs_memfd(const char *name, const void *data, size_t len, int *out_fd, struct err *e);
 
+/* The same, to be executed: where a machine forbids that unless it is asked for, it is. */
+int fs_memfd_program(const char *name, const void *data, size_t len, int *out_fd, struct err *e);
+
 #endif

@@ -88,6 +88,7 @@ check_listen(struct check_report *r, const struct config *c)
 static void
 check_sandbox(struct check_report *r, const struct config *c)
 {
+	auto_buf struct buf tiers = BUF_INIT(512);
 	auto_buf struct buf tier = BUF_INIT(512);
 	struct sandbox_probe p;
 	int wanted = sandbox_tier_parse(c->sandbox_tier_min);
@@ -100,11 +101,13 @@ check_sandbox(struct check_report *r, const struct config *c)
 
 		if (f->ok)
 			check_ok(r, name, "%s", f->text);
-		else if (f->is_needed && wanted > TIER_NONE)
+		else if (f->is_needed)
 			check_fail(r, name, EX_UNAVAILABLE, f->mend, "%s", f->text);
 		else
 			check_warn(r, name, f->mend, "%s", f->text);
 	}
+	sandbox_tiers(&p, &tiers);
+	check_ok(r, "sandbox.tiers", "%s", buf_str(&tiers));
 	sandbox_describe(&p, &tier);
 	if ((int)p.tier < wanted)
 		check_fail(r, "sandbox.tier_min", EX_UNAVAILABLE, NULL,

@@ -240,7 +240,7 @@ check_tier(struct runner *r, struct err *e)
 	}
 	sandbox_describe(&r->probe, &line);
 	r->tier = mem_str(buf_str(&line));
-	if (r->probe.tier == TIER_NONE)
+	if (r->probe.tier < TIER_LEAST)
 		return err_set(e, ERR_DENIED,
 			"this machine cannot build a box; `nightshift check` says why");
 	if (least < 0 || (int)r->probe.tier < least)

@@ -186,8 +186,8 @@ shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct
 	int rc = 0;
 
 	if (r->shim_fd <= 0)
-		rc = fs_memfd("shim", shim_image_start, (size_t)(shim_image_end - shim_image_start),
-			&r->shim_fd, e);
+		rc = fs_memfd_program("shim", shim_image_start,
+			(size_t)(shim_image_end - shim_image_start), &r->shim_fd, e);
 	sp->exec_fd = r->shim_fd;
 	if (rc == 0)
 		rc = spawn_start(sp, pid, pidfd, e);

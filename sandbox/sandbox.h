@@ -238,12 +238,13 @@ void box_finish(struct box *b);
 
 enum sandbox_tier {
 	TIER_NONE,
-	TIER_LANDLOCK, /* no user namespaces: not implemented, never chosen */
+	TIER_LANDLOCK, /* no user namespaces: not enough, no box is built */
 	TIER_USERNS,   /* all namespaces, one uid for all boxes */
 	TIER_SLOTS,    /* started as root: a host uid for each box, idmapped layers */
 	TIER_VM,       /* an OCI runtime with a kernel of its own */
 	TIER_COUNT,
 };
+#define TIER_LEAST TIER_USERNS /* below it nothing runs, whatever anybody asks for */
 const char *sandbox_tier_name(int64_t tier);
 int sandbox_tier_parse(const char *name); /* -1 if unknown */
 
@@ -272,6 +273,9 @@ void sandbox_probe_finish(struct sandbox_probe *p);
 /* "slots: own host uid for each box, cgroup2 kill, Landlock ABI 7, seccomp": one line for the pull
  * request. */
 void sandbox_describe(const struct sandbox_probe *p, struct buf *out);
+
+/* "T1 landlock: yes, T2 userns: yes, T3 slots: no, T4 vm: no" */
+void sandbox_tiers(const struct sandbox_probe *p, struct buf *out);
 
 /* Ends what is left of boxes of an earlier life, and removes their cgroups. */
 void sandbox_sweep(void);

@@ -10,8 +10,9 @@ static const struct {
 	const char *name;
 	const char *text;
 } TIERS[TIER_COUNT] = {
-	[TIER_NONE] = { "none", "no sandbox" },
-	[TIER_LANDLOCK] = { "landlock", "Landlock and a syscall filter" },
+	[TIER_NONE] = { "none", "no box can be built" },
+	[TIER_LANDLOCK] = { "landlock",
+		"Landlock and a syscall filter, but no namespaces: no box can be built" },
 	[TIER_USERNS] = { "userns", "seven namespaces of its own, syscall filter" },
 	[TIER_SLOTS] = { "slots",
 		"seven namespaces of its own, a host uid of its own, syscall filter" },
@@ -45,6 +46,14 @@ sandbox_describe(const struct sandbox_probe *p, struct buf *out)
 			(void)buf_adds(
 				out, p->v[i].ok ? "; a disk for each attempt" : "; disk watched");
 	}
+}
+
+void
+sandbox_tiers(const struct sandbox_probe *p, struct buf *out)
+{
+	for (int i = TIER_LANDLOCK; i < TIER_COUNT; i++)
+		(void)buf_addf(out, "%sT%d %s: %s", i == TIER_LANDLOCK ? "" : ", ", i,
+			TIERS[i].name, i <= (int)p->tier ? "yes" : "no");
 }
 
 void

@@ -94,6 +94,9 @@ int native_rules(native_rule_cb *cb, void *ctx);
 /* filter.c: the compiled syscall filter, cached for the process. */
 int native_filter(const void **program, size_t *n_instructions, struct err *e);
 
+/* mend.c: what a person does about a start that failed there, or NULL. */
+const char *native_mend(enum box_stage stage, int sys);
+
 /* plan.c */
 int native_plan_create(const struct native *n, int *out_fd, struct err *e);
 int native_init_image(int *out_fd, struct err *e); /* cached, not the caller's to close */

@@ -194,7 +194,7 @@ native_init_image(int *out_fd, struct err *e)
 		size_t len;
 
 		native_init_program(&program, &len);
-		int rc = fs_memfd("init", program, len, &cached, e);
+		int rc = fs_memfd_program("init", program, len, &cached, e);
 
 		if (rc < 0)
 			return err_wrap(e, rc, "image of PID 1");

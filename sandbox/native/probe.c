@@ -4,7 +4,7 @@
  * cannot.
  *
  * The last row runs a real box on real layers. Its stage number says which wall we ran into, and
- * the known walls have a mend (codex issues 9292, 15434, 17337, 23468 are the field reports).
+ * the known walls have a mend (mend.c).
  */
 #include "sandbox/native/native.h"
 
@@ -26,7 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TRIAL_MS_MAX 10000
+#define TRIAL_MS_MAX     10000
+#define LANDLOCK_ABI_NET 4 /* from here on it knows TCP */
 
 static struct sandbox_feature *
 add(struct sandbox_probe *p, const char *name, bool is_needed)
@@ -38,48 +39,58 @@ add(struct sandbox_probe *p, const char *name, bool is_needed)
 	return f;
 }
 
-/* The number in a file of /proc/sys, -1 if there is none. */
-static long
-sysctl(const char *path)
-{
-	auto_buf struct buf text = BUF_INIT(64);
+/* Those that can be made one by one, for the text. */
+static const struct {
+	const char *name;
+	uint64_t flag;
+} KINDS[] = {
+	{ "user", 0 },
+	{ "mount", CLONE_NEWNS },
+	{ "pid", CLONE_NEWPID },
+	{ "net", CLONE_NEWNET },
+	{ "ipc", CLONE_NEWIPC },
+	{ "uts", CLONE_NEWUTS },
+};
 
-	return fs_read(path, &text, NULL) < 0 ? -1 : strtol(buf_str(&text), NULL, 10);
+/* 0, or an errno. */
+static int
+try_clone(uint64_t flags)
+{
+	int pidfd = -1;
+	pid_t pid = native_clone(flags, -1, -1, &pidfd);
+	int status = 0;
+
+	if (pid == 0)
+		_exit(native_unshare_cgroup(NULL) < 0 ? EPERM : 0);
+	if (pid < 0)
+		return errno;
+	(void)close(pidfd);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }
 
 static const char *
-mend_user_namespaces(void)
+first_lacking(void)
 {
-	if (sysctl("/proc/sys/user/max_user_namespaces") == 0)
-		return "set the sysctl user.max_user_namespaces to at least 1000";
-	if (sysctl("/proc/sys/kernel/unprivileged_userns_clone") == 0)
-		return "set the sysctl kernel.unprivileged_userns_clone=1, or start the bot as "
-		       "root";
-	if (sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
-		return "AppArmor forbids it to unprivileged programs: start the bot as root, or "
-		       "set the sysctl "
-		       "kernel.apparmor_restrict_unprivileged_userns=0";
-	return "in a container: allow clone, unshare and mount in its seccomp profile "
-	       "(Docker: --security-opt seccomp=unconfined)";
+	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+		if (try_clone(CLONE_NEWUSER | KINDS[i].flag) != 0)
+			return KINDS[i].name;
+	}
+	return "so many"; /* each alone works */
 }
 
 static void
 probe_namespaces(struct sandbox_probe *p)
 {
 	struct sandbox_feature *f = add(p, "namespaces", true);
-	int pidfd = -1;
-	pid_t pid = native_clone(NATIVE_NAMESPACES | CLONE_NEWNET, -1, -1, &pidfd);
+	int why = try_clone(NATIVE_NAMESPACES | CLONE_NEWNET);
 
-	if (pid == 0)
-		_exit(native_unshare_cgroup(NULL) < 0);
-	if (pid < 0) {
-		f->text = mem_fmt("user namespace with six others: %s", strerror(errno));
-		f->mend = mend_user_namespaces();
+	if (why) {
+		f->text = mem_fmt("%s namespaces: %s", first_lacking(), strerror(why));
+		f->mend = native_mend(BOX_STAGE_CLONE, why);
 		return;
 	}
-	(void)close(pidfd);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
 	f->ok = true;
 	f->text = mem_str("user, mount, pid, net, ipc, uts and cgroup in one call");
 }
@@ -130,11 +141,17 @@ probe_seccomp(struct sandbox_probe *p)
 	}
 }
 
+static long
+landlock_abi(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
 static void
 probe_landlock(struct sandbox_probe *p)
 {
 	struct sandbox_feature *f = add(p, "landlock", false);
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	long abi = landlock_abi();
 
 	f->ok = abi > 0;
 	f->text = f->ok ? mem_fmt("ABI %ld, for boxes and for the bot's own processes", abi)
@@ -144,34 +161,6 @@ probe_landlock(struct sandbox_probe *p)
 }
 
 /* ---- a whole box ---- */
-
-static const struct {
-	enum box_stage stage;
-	const char *mend;
-} MENDS[] = {
-	{ BOX_STAGE_LAYERS, "state_dir must be on a filesystem with idmapped mounts: ext4, xfs, "
-			    "btrfs or tmpfs" },
-	{ BOX_STAGE_SOURCES, "the container must let the bot mount (Docker: --security-opt "
-			     "apparmor=unconfined)" },
-	{ BOX_STAGE_ROOT, "the container must let the bot mount (Docker: --security-opt "
-			  "apparmor=unconfined)" },
-	{ BOX_STAGE_PROC, "the container hides parts of /proc, so the kernel refuses a new one "
-			  "(Docker: --security-opt "
-			  "systempaths=unconfined; Kubernetes: procMount: Unmasked)" },
-	{ BOX_STAGE_TREES, "state_dir must be on a filesystem that can be an overlay's upper "
-			   "layer: ext4, xfs, btrfs "
-			   "or tmpfs, not overlay or NFS" },
-};
-
-static const char *
-mend_stage(enum box_stage stage)
-{
-	for (size_t i = 0; i < sizeof(MENDS) / sizeof(MENDS[0]); i++) {
-		if (MENDS[i].stage == stage)
-			return MENDS[i].mend;
-	}
-	return NULL;
-}
 
 /* Starts it and waits for its end. */
 static int
@@ -240,9 +229,20 @@ probe_box(const char *where, struct sandbox_probe *p)
 	f->ok = rc == 0;
 	f->text = f->ok ? mem_str("a whole box was built, ran and ended")
 			: mem_fmt("stage %d: %s", (int)b.stage, e.text);
-	f->mend = f->ok ? NULL : mend_stage(b.stage);
+	f->mend = f->ok ? NULL : native_mend(b.stage, e.sys);
 	box_finish(&b);
 	(void)fs_remove_tree(dir, NULL);
+}
+
+/* What is left where there are no namespaces. It is said, and it is not enough. */
+static bool
+has_landlock_tier(const struct sandbox_probe *p)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < p->n; i++)
+		found |= str_eq(p->v[i].name, "seccomp") && p->v[i].ok;
+	return found && landlock_abi() >= LANDLOCK_ABI_NET;
 }
 
 void
@@ -263,4 +263,6 @@ sandbox_probe(const char *dir, struct sandbox_probe *p)
 		ok &= p->v[i].ok || !p->v[i].is_needed;
 	if (ok)
 		p->tier = native_has_slots() ? TIER_SLOTS : TIER_USERNS;
+	else if (has_landlock_tier(p))
+		p->tier = TIER_LANDLOCK;
 }

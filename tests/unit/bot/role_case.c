@@ -178,8 +178,8 @@ make_dirs(struct role_case *c, const struct config *config)
 	assert_int_equal(chmod(config->state_dir, 0711), 0);
 }
 
-void
-role_case_start(struct role_case *c, const char *yaml, enum role peer)
+static void
+begin(struct role_case *c, const char *yaml, enum role peer)
 {
 	auto_config struct config config = { 0 };
 	struct err e = { 0 };
@@ -200,6 +200,8 @@ role_case_start(struct role_case *c, const char *yaml, enum role peer)
 		if (fds[1] != 3 && dup3(fds[1], 3, O_CLOEXEC) < 0)
 			_exit(99);
 		(void)close_range(4, ~0U, 0);
+		if (c->before && c->before() < 0)
+			_exit(99);
 		_exit(role_main(c->name));
 	}
 	(void)close(fds[1]);
@@ -208,11 +210,31 @@ role_case_start(struct role_case *c, const char *yaml, enum role peer)
 	send_config(c, &config);
 	c->peer = make_link(c, peer, on_peer_msg, on_gone, c);
 	send_peer(c, peer, c->peer);
+}
+
+void
+role_case_start(struct role_case *c, const char *yaml, enum role peer)
+{
+	begin(c, yaml, peer);
 	while (!c->is_ready) {
 		role_case_wait(c);
 		if (waitpid(c->pid, NULL, WNOHANG) == c->pid)
 			fail_msg("the role ended at its start");
 	}
+}
+
+int
+role_case_refuses(struct role_case *c, const char *yaml, enum role peer)
+{
+	int status = 0;
+
+	begin(c, yaml, peer);
+	for (int i = 0; i < 4000 && waitpid(c->pid, &status, WNOHANG) != c->pid; i++)
+		role_case_wait(c);
+	assert_false(c->is_ready);
+	assert_true(WIFEXITED(status));
+	c->pid = 0;
+	return WEXITSTATUS(status);
 }
 
 int

@@ -23,7 +23,8 @@ struct role_case {
 	int cut;  /* complaints of the role about a peer, and the last one */
 	int64_t cut_role;
 	int64_t cut_turn;
-	char dir[32]; /* for the test's files; state_dir is dir/state */
+	int (*before)(void); /* what the role's process does first, or NULL */
+	char dir[32];        /* for the test's files; state_dir is dir/state */
 
 	/* the last answer */
 	int n_answers;
@@ -40,6 +41,9 @@ void role_case_init(struct role_case *c, enum role role);
 
 /* Starts it with the configuration and waits until it is ready. peer: whom the test plays. */
 void role_case_start(struct role_case *c, const char *yaml, enum role peer);
+
+/* The same for one that refuses to start; returns its exit code. */
+int role_case_refuses(struct role_case *c, const char *yaml, enum role peer);
 
 /* Plays one more peer; what the role says to it comes to on_msg. The caller destroys the link. */
 struct msg_link *role_case_add_peer(struct role_case *c, enum role peer, msg_cb *on_msg, void *ctx);
