@@ -38,6 +38,7 @@ static const struct {
 } PROGRAMS[] = {
 	{ NS_BINARY_DIR "/tool_inside", "tools/inside" },
 	{ NS_BINARY_DIR "/escape_attempts", "tools/escape" },
+	{ NS_BINARY_DIR "/hostile", "tools/hostile" },
 };
 #define N_PROGRAMS ((int)(sizeof(PROGRAMS) / sizeof(PROGRAMS[0])))
 

@@ -21,10 +21,13 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#define LARGE_VARIABLE 140000 /* the kernel takes 128 KiB in one string */
 
 /* Processes anywhere on the machine with this word as an argument. */
 static int
@@ -185,13 +188,22 @@ a_program_that_cannot_start_says_why(void **state)
 		{ "no-such-program", ERR_MISSING, "exec no-such-program: No such file" },
 		{ "/etc/passwd", ERR_DENIED, "exec /etc/passwd: Permission denied" },
 		{ "/usr/share", ERR_DENIED, "exec /usr/share" },
+		{ "no-format", ERR_SYSTEM, "exec no-format: Exec format error" },
+		{ "true", ERR_SYSTEM, "exec true: Argument list too long" },
 	};
+	auto_free char *program = box_rig_path(*state, "tools/no-format");
+	auto_free char *large = mem_zero(LARGE_VARIABLE + 1);
 
+	box_rig_write(*state, "tools/no-format", "no program\n");
+	assert_int_equal(chmod(program, 0755), 0);
+	memset(large, 'x', LARGE_VARIABLE);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		auto_box_spec struct box_spec s;
 		auto_box_run struct box_run run;
 
 		box_rig_spec(*state, &s, rows[i].program, NULL);
+		if (str_eq(rows[i].program, "true"))
+			strs_addf(&s.env, "LARGE=%s", large);
 		box_rig_run(&s, &run);
 		assert_int_equal(run.report, rows[i].code);
 		assert_int_equal(run.stage, BOX_STAGE_EXEC);

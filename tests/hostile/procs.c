@@ -82,13 +82,13 @@ ignore_all(void)
 static void
 survivors(void)
 {
+	ignore_all();
 	for (int i = 0; i < 20; i++) {
 		if (fork() != 0)
 			continue;
 		(void)setsid();
 		if (fork() != 0)
 			_exit(0);
-		ignore_all();
 		(void)prctl(PR_SET_NAME, "survivor");
 		for (;;)
 			wait_ms(1000);
@@ -214,9 +214,9 @@ chatter(void)
 static void
 phoenix(void)
 {
+	ignore_all();
 	for (int i = 0; i < 30; i++) {
 		if (fork() == 0) {
-			ignore_all();
 			for (;;) {
 				if (fork() == 0) {
 					(void)setsid();
