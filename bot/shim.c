@@ -247,6 +247,7 @@ shim_step_done(struct shim *s, int exit_code)
 	struct wire_step_done done = {
 		.exit_code = exit_code,
 		.ended_by = step->end,
+		.met = step->watch.met,
 		.stage = step->end == BOX_END_START ? (int64_t)step->box.stage : 0,
 		.disk_bytes = step->spec.is_measured ? measure(&step->spec) : -1,
 	};

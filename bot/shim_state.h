@@ -8,27 +8,29 @@
 #include "base/buf.h"
 #include "base/loop.h"
 #include "base/msg.h"
+#include "bot/shim_watch.h"
 #include "sandbox/agent.h"
 #include "sandbox/recorder.h"
 #include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 
+#define SHIM_TERM_GRACE_MS 10000
+
 /* One step, from STEP to STEP_DONE. */
 struct shim_step {
 	struct box_spec spec;
 	struct box box;
-	bool is_live;  /* the box exists and was not reaped */
-	bool has_gone; /* it may run */
+	bool is_live;   /* the box exists and was not reaped */
+	bool has_gone;  /* it may run */
+	bool is_silent; /* nobody has its terminal open any more */
 	enum box_end end;
 	char *text; /* what went wrong */
 	struct agent_reader *reader;
-	int64_t output_ms; /* when it last wrote something */
-	bool is_terminated;
+	struct shim_watch watch;
 	struct loop_child *child;
 	struct loop_io *pty_io;
 	struct loop_io *report_io;
-	struct loop_timer *wall;
-	struct loop_timer *idle;
+	struct loop_timer *patience; /* with who should let it go */
 	struct loop_timer *kill;
 };
 
@@ -66,6 +68,9 @@ void shim_disk_finish(struct shim *s);
  * the caller's to free, or NULL. */
 void shim_disk_watch(struct shim *s);
 char *shim_disk_unwatch(struct shim *s);
+
+/* Reads its terminal again, after shim_watch_output had it stopped. */
+void shim_step_read(struct shim *s);
 
 /* shim.c: the step is over and s->step is freed by this call. */
 void shim_step_done(struct shim *s, int exit_code);

@@ -15,9 +15,8 @@
 #include <unistd.h>
 
 #define READ_BYTES      KIB(64)
-#define READS_A_ROUND   16   /* then timers and the runner get their turn */
-#define DRAIN_READS_MAX 4096 /* after the end: what the kernel still holds is far less */
-#define TERM_GRACE_MS   10000
+#define READS_A_ROUND   16    /* then timers and the runner get their turn */
+#define DRAIN_READS_MAX 4096  /* after the end: what the kernel still holds is far less */
 #define GO_WAIT_MS_MAX  60000 /* the gateway must have taken the listener by then */
 #define STUCK_MS_MAX    10000 /* after SIGKILL */
 
@@ -29,7 +28,7 @@ take_output(struct shim *s, const char *data, size_t len)
 	struct shim_step *step = s->step;
 	auto_buf struct buf show = BUF_INIT(4 * AGENT_LINE_BYTES_MAX);
 
-	step->output_ms = loop_now_ms(s->loop);
+	shim_watch_output(s, len);
 	if (!step->reader) {
 		shim_record(s, data, len);
 		return;
@@ -44,7 +43,7 @@ read_terminal(struct shim *s, int n)
 {
 	char data[READ_BYTES];
 
-	while (n-- > 0) {
+	while (n-- > 0 && !(s->step->is_live && s->step->watch.resume)) {
 		ssize_t len = read(s->step->box.pty_fd, data, sizeof(data));
 
 		if (len < 0 && errno == EINTR)
@@ -68,9 +67,22 @@ on_terminal(void *ctx, int fd, uint32_t events)
 	if (!read_terminal(s, READS_A_ROUND)) {
 		/* A step that closed all its output may go on working; its end is the process's
 		 * end. */
+		s->step->is_silent = true;
+	}
+	/* Not only no events: its hangup would wake us all the time. */
+	if (s->step->is_silent || s->step->watch.resume) {
 		loop_io_remove(s->step->pty_io);
 		s->step->pty_io = NULL;
 	}
+}
+
+void
+shim_step_read(struct shim *s)
+{
+	struct shim_step *step = s->step;
+
+	if (step->is_live && !step->pty_io && !step->is_silent)
+		step->pty_io = loop_io_add(s->loop, step->box.pty_fd, EPOLLIN, on_terminal, s);
 }
 
 /* ---- the end ---- */
@@ -95,11 +107,11 @@ step_end(struct shim *s, int exit_code)
 
 	loop_io_remove(step->pty_io);
 	loop_io_remove(step->report_io);
-	loop_timer_remove(step->wall);
-	loop_timer_remove(step->idle);
+	loop_timer_remove(step->patience);
 	loop_timer_remove(step->kill);
 	step->pty_io = step->report_io = NULL;
-	step->wall = step->idle = step->kill = NULL;
+	step->patience = step->kill = NULL;
+	shim_watch_end(s);
 	blame_disk(s, exit_code);
 	box_finish(&step->box);
 	shim_step_done(s, exit_code);
@@ -145,7 +157,7 @@ on_exit_of_box(void *ctx, pid_t pid, struct loop_exit how)
 	(void)pid;
 	step->child = NULL;
 	step->is_live = false;
-	if (step->pty_io)
+	if (!step->is_silent)
 		(void)read_terminal(s, DRAIN_READS_MAX);
 	if (step->reader) {
 		agent_reader_end(step->reader, &show);
@@ -198,31 +210,13 @@ shim_step_stop(struct shim *s, enum box_end why, int64_t grace_ms)
 }
 
 static void
-on_wall(void *ctx)
+on_patience_over(void *ctx)
 {
 	struct shim *s = ctx;
 
-	s->step->wall = NULL;
-	if (s->step->has_gone) {
-		shim_step_stop(s, BOX_END_WALL, TERM_GRACE_MS);
-		return;
-	}
+	s->step->patience = NULL;
 	mem_set(&s->step->text, "the gateway did not take the box");
 	shim_step_stop(s, BOX_END_INFRA, 0);
-}
-
-static void
-on_idle(void *ctx)
-{
-	struct shim *s = ctx;
-	struct shim_step *step = s->step;
-	int64_t left = step->output_ms + step->spec.idle_ms - loop_now_ms(s->loop);
-
-	step->idle = NULL;
-	if (left <= 0)
-		shim_step_stop(s, BOX_END_IDLE, TERM_GRACE_MS);
-	else
-		step->idle = loop_timer_add(s->loop, left, on_idle, s);
 }
 
 /* ---- the start ---- */
@@ -236,11 +230,9 @@ shim_step_go(struct shim *s)
 	if (!step || !step->is_live || step->has_gone)
 		return;
 	step->has_gone = true;
-	step->output_ms = loop_now_ms(s->loop);
-	loop_timer_remove(step->wall);
-	step->wall = loop_timer_add(s->loop, step->spec.wall_ms, on_wall, s);
-	if (step->spec.idle_ms > 0)
-		step->idle = loop_timer_add(s->loop, step->spec.idle_ms, on_idle, s);
+	loop_timer_remove(step->patience);
+	step->patience = NULL;
+	shim_watch_begin(s);
 	shim_disk_watch(s);
 	if (box_go(&step->box, &e) < 0) {
 		/* It died before: its report says why, unless there is none. */
@@ -267,7 +259,7 @@ start_box(struct shim *s, const struct box_io *io, struct err *e)
 		s->loop, b->pid, fcntl(b->pidfd, F_DUPFD_CLOEXEC, 3), on_exit_of_box, s);
 	step->pty_io = loop_io_add(s->loop, b->pty_fd, EPOLLIN, on_terminal, s);
 	step->report_io = loop_io_add(s->loop, b->report_fd, EPOLLIN, on_report, s);
-	step->wall = loop_timer_add(s->loop, GO_WAIT_MS_MAX, on_wall, s);
+	step->patience = loop_timer_add(s->loop, GO_WAIT_MS_MAX, on_patience_over, s);
 	return 0;
 }
 
@@ -284,6 +276,7 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 	s->step = step;
 	step->spec = *take_spec;
 	step->box = (struct box)BOX_INIT;
+	step->watch.proc_fd = -1;
 	if (row && row->rules)
 		step->reader = agent_reader_create(row);
 	if (start_box(s,

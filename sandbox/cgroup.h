@@ -21,6 +21,7 @@
 #define CGROUP_MEMORY 0x1u
 #define CGROUP_PROCS  0x2u
 #define CGROUP_CPU    0x4u
+#define CGROUP_ALL    (CGROUP_MEMORY | CGROUP_PROCS | CGROUP_CPU)
 #define CGROUP_KINDS  3
 
 #define CGROUP_TREES_MAX 4

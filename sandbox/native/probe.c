@@ -113,7 +113,7 @@ probe_limits(struct sandbox_probe *p)
 	struct sandbox_feature *f = add(p, "limits", false);
 	auto_buf struct buf text = BUF_INIT(512);
 
-	f->ok = cgroup_try(&text) == (CGROUP_MEMORY | CGROUP_PROCS | CGROUP_CPU);
+	f->ok = cgroup_try(&text) == CGROUP_ALL;
 	f->text = mem_str(buf_str(&text));
 	if (!f->ok)
 		f->mend = "give the service Delegate=yes in its systemd unit, as "
