@@ -96,6 +96,7 @@ attempt_free(struct attempt *a)
 	agent_settings_finish(&a->settings);
 	task_finish(&a->task);
 	free(a->agent_text);
+	free(a->agent_how);
 	free(a->quiet_tail);
 	free(a->session.id);
 	free(a->dir);

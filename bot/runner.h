@@ -19,6 +19,7 @@
 #include "base/spawn.h"
 #include "bot/layer_store.h"
 #include "bot/role.h"
+#include "bot/runner_reason.h"
 #include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 
@@ -110,10 +111,12 @@ struct attempt {
 	int64_t layer_until_ms;        /* and is not waited for any longer than that; 0: not yet */
 
 	/* What will be told. */
-	struct task_step step; /* under way; name is a literal */
-	bool is_step_said;     /* of the agent and the setup: the queue knows that it runs */
+	struct task_step step;       /* under way; name is a literal */
+	bool is_step_said;           /* of the agent and the setup: the queue knows that it runs */
+	struct reason_limits limits; /* of the box under way */
 	int64_t agent_exit;
 	int64_t agent_end;  /* enum box_end */
+	char *agent_how;    /* of runner_reason.h */
 	bool agent_is_done; /* by its own account */
 	char *agent_text;
 	struct session session;

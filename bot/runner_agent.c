@@ -170,6 +170,8 @@ take_last_words(struct attempt *a)
 void
 attempt_agent_ended(struct attempt *a, const struct wire_step_done *d)
 {
+	auto_buf struct buf how = BUF_INIT(LIMIT_SUMMARY_BYTES);
+
 	/* One that takes up its session says so before it asks the model anything. */
 	if (a->session.is_resumed && (d->ended_by == BOX_END_START ||
 					     (d->ended_by == BOX_END_ITSELF && !d->has_begun))) {
@@ -178,6 +180,8 @@ attempt_agent_ended(struct attempt *a, const struct wire_step_done *d)
 	}
 	a->agent_exit = d->exit_code;
 	a->agent_end = d->ended_by;
+	reason_of_end(d, &a->limits, &how);
+	mem_set(&a->agent_how, buf_str(&how));
 	a->agent_is_done = d->is_done;
 	mem_set(&a->agent_text, d->text);
 	if (d->session)
@@ -186,8 +190,7 @@ attempt_agent_ended(struct attempt *a, const struct wire_step_done *d)
 	take_last_words(a);
 	log_usage(a, d);
 	if (d->ended_by == BOX_END_START)
-		attempt_end(a, OUTCOME_AGENT, "the agent cannot be started: %s",
-			d->text ? d->text : "");
+		attempt_end(a, OUTCOME_AGENT, "the agent %s", a->agent_how);
 	else
 		turn_wait(a);
 }

@@ -181,6 +181,7 @@ attempt_run_box(struct attempt *a, enum phase phase,
 
 	a->phase = phase;
 	rc = make(a, &spec, e);
+	reason_take_limits(&spec, &a->limits);
 	if (rc == 0)
 		rc = open_stdio(a, &in, &out, e);
 	if (rc == 0)
@@ -243,19 +244,14 @@ setup_failed(struct attempt *a, const struct wire_step_done *d)
 {
 	enum task_outcome outcome = a->on_head ? OUTCOME_RED : OUTCOME_SETUP;
 	const char *when = a->on_head ? "setup after the change" : "setup";
+	auto_buf struct buf how = BUF_INIT(LIMIT_SUMMARY_BYTES);
 	char command[TEXT_COMMAND_BYTES];
-	char time[32];
 
 	if (a->on_head)
 		a->done.gate_exit = d->exit_code;
 	text_command(a->settings.setup.v[a->setup_next], command);
-	if (d->ended_by == BOX_END_ITSELF) {
-		attempt_end(a, outcome, "%s: `%s` ended with exit code %" PRId64, when, command,
-			d->exit_code);
-		return;
-	}
-	text_duration(a->r->role->config->limit_setup_ms, time);
-	attempt_end(a, outcome, "%s: `%s` was stopped after %s", when, command, time);
+	reason_of_end(d, &a->limits, &how);
+	attempt_end(a, outcome, "%s: `%s` %s", when, command, buf_str(&how));
 }
 
 static void
@@ -300,37 +296,35 @@ note_rewrites(struct attempt *a)
 static void
 pack_ended(struct attempt *a, const struct wire_step_done *d)
 {
+	auto_buf struct buf how = BUF_INIT(LIMIT_SUMMARY_BYTES);
+
 	if (d->ended_by == BOX_END_ITSELF && d->exit_code == 0) {
 		note_rewrites(a);
 		attempt_begin_harvest(a);
 		return;
 	}
 	attempt_step_end(a, d->exit_code, a->quiet_tail);
-	attempt_end(a, OUTCOME_REFUSED, "the changes could not be taken out of the box: %s",
-		d->ended_by != BOX_END_ITSELF ? "git took too long"
-		: a->quiet_tail               ? a->quiet_tail
-					      : "git failed");
+	reason_of_end(d, &a->limits, &how);
+	attempt_end(a, OUTCOME_REFUSED, "the changes could not be taken out of the box: git %s%s%s",
+		buf_str(&how), a->quiet_tail ? ": " : "", a->quiet_tail ? a->quiet_tail : "");
 }
 
 static void
 gate_ended(struct attempt *a, const struct wire_step_done *d)
 {
+	auto_buf struct buf how = BUF_INIT(LIMIT_SUMMARY_BYTES);
+	bool is_whole = d->ended_by == BOX_END_ITSELF;
 	char command[TEXT_COMMAND_BYTES];
-	char time[32];
 
 	text_command(a->settings.gate_test, command);
+	reason_of_end(d, &a->limits, &how);
 	a->done.gate_exit = d->exit_code;
-	attempt_step_end(a, d->exit_code, NULL);
-	if (d->ended_by != BOX_END_ITSELF) {
-		text_duration(a->r->role->config->limit_gate_ms, time);
-		attempt_end(a, OUTCOME_RED, "the tests did not end: `%s` was stopped after %s",
-			command, time);
-	} else if (d->exit_code != 0) {
-		attempt_end(a, OUTCOME_RED, "the tests failed: `%s` ended with exit code %" PRId64,
-			command, d->exit_code);
-	} else {
+	attempt_step_end(a, d->exit_code, is_whole ? NULL : buf_str(&how));
+	if (is_whole && d->exit_code == 0)
 		attempt_end(a, OUTCOME_GREEN, "the tests passed");
-	}
+	else
+		attempt_end(a, OUTCOME_RED, "the tests %s: `%s` %s",
+			is_whole ? "failed" : "did not end", command, buf_str(&how));
 }
 
 typedef void ended_fn(struct attempt *a, const struct wire_step_done *d);
@@ -359,13 +353,10 @@ is_ours(const struct attempt *a, const struct wire_step_done *d)
 static void
 end_by_infra(struct attempt *a, const struct wire_step_done *d)
 {
-	const char *why = d->text ? d->text : box_end_name(d->ended_by);
+	auto_buf struct buf why = BUF_INIT(LIMIT_SUMMARY_BYTES);
 
-	if (d->ended_by == BOX_END_START)
-		attempt_end(a, OUTCOME_INFRA, "the box could not be built (stage %" PRId64 "): %s",
-			d->stage, why);
-	else
-		attempt_end(a, OUTCOME_INFRA, "the box was lost: %s", why);
+	reason_of_loss(d, &why);
+	attempt_end(a, OUTCOME_INFRA, "%s", buf_str(&why));
 }
 
 void

@@ -120,19 +120,14 @@ attempt_begin_prepare(struct attempt *a)
 static void
 end_without_change(struct attempt *a)
 {
-	char time[32];
-
-	if (a->agent_end == BOX_END_WALL || a->agent_end == BOX_END_IDLE) {
-		text_duration(a->r->role->config->limit_wall_ms, time);
-		attempt_end(a, OUTCOME_TIMEOUT,
-			"the agent was stopped after %s and had changed nothing", time);
+	if (a->agent_end != BOX_END_ITSELF) {
+		attempt_end(
+			a, OUTCOME_TIMEOUT, "the agent %s and had changed nothing", a->agent_how);
 	} else if (a->agent_text) {
 		attempt_end(
 			a, OUTCOME_AGENT, "the agent changed nothing and said: %s", a->agent_text);
 	} else if (a->agent_exit != 0) {
-		attempt_end(a, OUTCOME_AGENT,
-			"the agent ended with exit code %" PRId64 " and changed nothing",
-			a->agent_exit);
+		attempt_end(a, OUTCOME_AGENT, "the agent %s and changed nothing", a->agent_how);
 	} else if (!a->agent_is_done) {
 		attempt_end(a, OUTCOME_AGENT,
 			"the agent ended before it was through and changed nothing");
@@ -145,7 +140,6 @@ static void
 take_harvest(struct attempt *a)
 {
 	const struct wire_harvested *h = &a->harvest;
-	char time[32];
 
 	mem_set(&a->done.head_sha, h->head_sha);
 	a->done.files = h->files;
@@ -154,10 +148,9 @@ take_harvest(struct attempt *a)
 	add_note(a, h->notes);
 	if (!h->head_sha) {
 		end_without_change(a);
-	} else if (a->agent_end == BOX_END_WALL || a->agent_end == BOX_END_IDLE) {
-		text_duration(a->r->role->config->limit_wall_ms, time);
-		attempt_end(a, OUTCOME_TIMEOUT,
-			"the agent was stopped after %s; what it had done by then is kept", time);
+	} else if (a->agent_end != BOX_END_ITSELF) {
+		attempt_end(a, OUTCOME_TIMEOUT, "the agent %s; what it had done by then is kept",
+			a->agent_how);
 	} else if (str_is_empty(a->settings.gate_test)) {
 		attempt_end(a, OUTCOME_UNTESTED, "the repository names no test command");
 	} else {

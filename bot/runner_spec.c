@@ -170,6 +170,38 @@ may_know_proxy(const struct attempt *a, const char *step)
 	return !row || !row->proxies_all;
 }
 
+/* A repository may ask for less than the server gives, not for more. 0: it does not say. */
+static int64_t
+less(int64_t server, int64_t repository)
+{
+	return repository > 0 && repository < server ? repository : server;
+}
+
+/* A box that takes all memory of the machine takes the bot's. A round number, as it is told. */
+static int64_t
+machine_memory(void)
+{
+	int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 4 * 3;
+	int64_t unit = bytes > MIB(4096) ? MIB(1024) : MIB(1);
+
+	return bytes / unit * unit;
+}
+
+static void
+fill_limits(const struct attempt *a, struct box_spec *s)
+{
+	const struct config *c = a->r->role->config;
+
+	s->log_bytes_max = c->limit_log_bytes;
+	s->idle_ms = less(c->limit_idle_ms, a->settings.limit_idle_ms);
+	s->memory_bytes_max =
+		less(less(c->limit_memory_bytes, machine_memory()), a->settings.limit_memory_bytes);
+	s->cpu_milli_max = c->limit_cpus_hundredths * 10;
+	s->procs_max = c->limit_processes;
+	s->disk_bytes_max = c->limit_disk_bytes;
+	s->output_bytes_max = c->limit_output_bytes;
+}
+
 static void
 fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 {
@@ -187,10 +219,9 @@ fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 	s->name = mem_str(name);
 	s->slot = a->slot;
 	s->wall_ms = wall_ms;
-	s->log_bytes_max = c->limit_log_bytes;
-	s->disk_bytes_max = c->limit_disk_bytes;
 	s->net = is_online(a, name);
 	s->rootfs = mem_str(c->sandbox_rootfs);
+	fill_limits(a, s);
 	strs_copy(&s->tools, &c->sandbox_tools);
 	box_env_fill(&env, s);
 }
@@ -306,17 +337,13 @@ spec_agent(struct attempt *a, struct box_spec *s, struct err *e)
 	const struct config *c = a->r->role->config;
 	const char *name = spec_agent_name(a);
 	const struct config_agent *agent = config_agent_find(c, name);
-	int64_t wall_ms = c->limit_wall_ms;
 	int rc;
 
 	if (!agent)
 		return err_set(e, ERR_INVALID, "no agent \"%s\" is configured", name);
-	/* A repository may ask for less time than the server gives, not for more. */
-	if (a->settings.limit_wall_ms > 0 && a->settings.limit_wall_ms < wall_ms)
-		wall_ms = a->settings.limit_wall_ms;
 	a->models = agent->provider != NULL;
 	a->registries = wants_all(a);
-	fill(a, s, "agent", wall_ms);
+	fill(a, s, "agent", less(c->limit_wall_ms, a->settings.limit_wall_ms));
 	s->title = mem_fmt("agent: %s%s", agent->name,
 		a->session.is_resumed   ? ", going on with its session"
 		: a->session.is_refused ? ", afresh: its session could not be resumed"

@@ -11,21 +11,36 @@
 #include <inttypes.h>
 #include <string.h>
 
+struct unit {
+	int64_t factor;
+	const char *name;
+};
+
+/* In the largest unit that divides it; the last one divides all. */
+static void
+in_units(int64_t value, const struct unit *u, char out[32])
+{
+	while (u->factor > 1 && (value < u->factor || value % u->factor != 0))
+		u++;
+	(void)snprintf(out, 32, "%" PRId64 "%s", value / u->factor, u->name);
+}
+
 void
 text_duration(int64_t ms, char out[32])
 {
-	static const struct {
-		int64_t ms;
-		const char *unit;
-	} units[] = { { INT64_C(3600000), "h" }, { 60000, "m" }, { 1000, "s" } };
+	static const struct unit units[] = { { INT64_C(3600000), "h" }, { 60000, "m" },
+		{ 1000, "s" }, { 1, "ms" } };
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (ms >= units[i].ms && ms % units[i].ms == 0) {
-			(void)snprintf(out, 32, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
-			return;
-		}
-	}
-	(void)snprintf(out, 32, "%" PRId64 "ms", ms);
+	in_units(ms, units, out);
+}
+
+void
+text_size(int64_t bytes, char out[32])
+{
+	static const struct unit units[] = { { INT64_C(1) << 30, "GiB" },
+		{ INT64_C(1) << 20, "MiB" }, { INT64_C(1) << 10, "KiB" }, { 1, " bytes" } };
+
+	in_units(bytes, units, out);
 }
 
 void

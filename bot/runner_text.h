@@ -13,6 +13,9 @@
 /* 2700000 is "45m", 90000 "90s". */
 void text_duration(int64_t ms, char out[32]);
 
+/* 8589934592 is "8GiB", 104857600 "100MiB". */
+void text_size(int64_t bytes, char out[32]);
+
 /* The first line of a command, cut, without what would end a `code` span. */
 void text_command(const char *command, char out[TEXT_COMMAND_BYTES]);
 

@@ -100,6 +100,11 @@ struct config {
 	int64_t limit_disk_bytes; /* of what an attempt writes */
 	int64_t limit_setup_ms;
 	int64_t limit_gate_ms;
+	int64_t limit_idle_ms;
+	int64_t limit_memory_bytes;
+	int64_t limit_cpus_hundredths; /* 0: all that there are */
+	int64_t limit_processes;
+	int64_t limit_output_bytes;
 	int64_t limit_attempts;
 	int64_t limit_tokens;     /* of one task at the models; 0: no limit */
 	int64_t limit_cost_cents; /* of a US dollar; 0: no limit */
@@ -131,6 +136,8 @@ struct agent_settings {
 	struct strs protect;    /* globs for str_glob_list */
 	struct row_list chores; /* struct agent_chore */
 	int64_t limit_wall_ms;
+	int64_t limit_idle_ms;
+	int64_t limit_memory_bytes;
 	int64_t limit_tokens;     /* 0: no limit */
 	int64_t limit_cost_cents; /* of a US dollar; 0: no limit */
 	int64_t limit_tasks_open;

@@ -61,6 +61,11 @@ struct settings {
 	const struct row *rows;
 };
 
+/* Bounds that both tables speak of. */
+#define SECOND       INT64_C(1000)
+#define HOUR         (3600 * SECOND)
+#define LIMIT_ID_MAX INT64_C(1000000000000)
+
 extern const struct settings SERVER_SETTINGS;
 extern const struct settings REPOSITORY_SETTINGS;
 
