@@ -109,6 +109,8 @@ foreach(kind tools/tool bench/bench)
 		get_filename_component(name ${source} NAME_WE)
 		ns_program(${prefix}_${name} ${source})
 		target_link_libraries(${prefix}_${name} PRIVATE ${NS_FOLDERS})
+		# What forks in a benchmark is as small as what forks in the bot: the shim.
+		target_link_options(${prefix}_${name} PRIVATE -Wl,--as-needed)
 	endforeach()
 endforeach()
 

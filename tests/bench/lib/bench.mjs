@@ -129,6 +129,65 @@ export function table(head, rows) {
   }
 }
 
+/** Parts named by --only=a,b; all without it. */
+export function only(parts) {
+  const arg = process.argv.find((a) => a.startsWith('--only='));
+  const names = arg ? arg.slice('--only='.length).split(',') : parts;
+  const unknown = names.filter((name) => !parts.includes(name));
+  if (unknown.length) throw new Error(`no part named ${unknown}; there are ${parts.join(', ')}`);
+  return names;
+}
+
+/** A command line as one would type it, with the directories of this run left out. */
+export const command = (argv) => argv.map((word) => word.replace(/\S*\/build\/[^/]+\//, '')).join(' ');
+
+/** The value that a tenth are below: what the machine does when nobody disturbs it. */
+export const p10 = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 10)];
+
+/** Of the medians; what disturbs one side of an interleaved run disturbs the other. */
+export const ratio = (ours, theirs) => median(ours) / median(theirs);
+
+const digits = (n) => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2));
+
+/** Rows of one part of a benchmark: printed as a table, or one object a line. */
+export class Run {
+  rows = [];
+  notes = [];
+
+  constructor(name, what, unit) {
+    Object.assign(this, { name, what, unit });
+  }
+
+  says(...lines) {
+    this.notes.push(...lines);
+  }
+
+  /** of: ratios by the name of whom it is beside; aim: the most that the one named `by` may be. */
+  row(name, values, { cpu = null, of = {}, aim = null, by = null } = {}) {
+    this.rows.push({ name, values, cpu, of, aim, by });
+  }
+
+  print() {
+    if (asJson) return this.rows.forEach((row) => this.record(row));
+    const peers = [...new Set(this.rows.flatMap((row) => Object.keys(row.of)))];
+    const hasCpu = this.rows.some((row) => row.cpu);
+    const head = ['', 'n', 'p10', 'median', 'max', ...(hasCpu ? ['cpu ms'] : []), ...peers.map((p) => `x ${p}`), 'aim'];
+    console.log(`\n${this.name}: ${this.what}, ${this.unit}`);
+    for (const note of this.notes) console.log(`  ${note}`);
+    table(head, this.rows.map(({ name, values, cpu, of, aim }) => [
+      name, values.length, digits(p10(values)), digits(median(values)), digits(Math.max(...values)),
+      ...(hasCpu ? [cpu ? digits(median(cpu)) : ''] : []),
+      ...peers.map((p) => (of[p] === undefined ? '' : digits(of[p]))), aim === null ? '' : `<= ${aim}`,
+    ]));
+  }
+
+  record({ name, values, of, by }) {
+    const value = median(values);
+    const key = `box.${this.name}.${name.replaceAll(/[^a-z0-9]+/gi, '_')}`;
+    record(key, Number(value.toFixed(3)), this.unit, by, by ? Number((value / of[by]).toFixed(3)) : null);
+  }
+}
+
 /** One measurement for machines: {name,value,unit,peer,peer_value,ratio}. */
 export function record(name, value, unit, peer = null, peerValue = null) {
   const ratio = peerValue ? Number((value / peerValue).toFixed(3)) : null;
