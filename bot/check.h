@@ -41,6 +41,12 @@ void check_report_finish(struct check_report *r);
 /* check_machine.c: room, the listening address, kernel, agents, and git. */
 void check_machine(struct check_report *r, const struct config *c);
 
+/* check_rootfs.c: whether the box's own programs do. Nothing without sandbox.rootfs. */
+void check_rootfs(struct check_report *r, const struct config *c);
+
+/* True if a box would find a program there. Links of the tree lead to where they would in a box. */
+bool check_rootfs_has(const struct config *c, const char *path);
+
 /* check_agent.c: which agents a box could start, and what the others lack. */
 void check_agents(struct check_report *r, const struct config *c);
 

@@ -38,6 +38,33 @@ box_path(const struct config *c)
 	return mem_str("");
 }
 
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return str_starts(path, dir) && (path[n] == '/' || path[n] == '\0');
+}
+
+static bool
+is_tool(const struct config *c, const char *path)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < c->sandbox_tools.n; i++)
+		found |= is_below(path, c->sandbox_tools.v[i]);
+	return found;
+}
+
+/* Tools are this machine's; the rest may come from elsewhere. */
+static bool
+can_run(const struct config *c, const char *path)
+{
+	if (c->sandbox_rootfs && !is_tool(c, path))
+		return check_rootfs_has(c, path);
+	return access(path, X_OK) == 0;
+}
+
 /* Where the program is that the box would start, or NULL. */
 static char *
 find_program(const struct config *c, const char *program)
@@ -45,24 +72,16 @@ find_program(const struct config *c, const char *program)
 	auto_free char *path = box_path(c);
 
 	if (strchr(program, '/'))
-		return access(program, X_OK) == 0 ? mem_str(program) : NULL;
+		return can_run(c, program) ? mem_str(program) : NULL;
 	for (const char *p = path; *p;) {
 		size_t n = strcspn(p, ":");
 		auto_free char *file = mem_fmt("%.*s/%s", (int)n, p, program);
 
-		if (access(file, X_OK) == 0)
+		if (can_run(c, file))
 			return steal_ptr(&file);
 		p += n + (p[n] == ':');
 	}
 	return NULL;
-}
-
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	return str_starts(path, dir) && (path[n] == '/' || path[n] == '\0');
 }
 
 /* A box sees the system's directories and the configured tools, nothing else of this machine. */
@@ -75,11 +94,7 @@ is_seen(const struct config *c, const char *path)
 		if (is_below(path, system[i]))
 			return true;
 	}
-	for (size_t i = 0; i < c->sandbox_tools.n; i++) {
-		if (is_below(path, c->sandbox_tools.v[i]))
-			return true;
-	}
-	return false;
+	return is_tool(c, path);
 }
 
 /* The first path on the way to the program that a box does not see: itself, or the file that it
@@ -89,6 +104,8 @@ unseen(const struct config *c, const char *path)
 {
 	char *real;
 
+	if (c->sandbox_rootfs && !is_tool(c, path))
+		return check_rootfs_has(c, path) ? NULL : mem_str(path);
 	if (!is_seen(c, path))
 		return mem_str(path);
 	real = realpath(path, NULL);
@@ -158,7 +175,7 @@ look_at_program(const struct config *c, const char *path, struct finding *f)
 		f->mend = mem_str("name its directory in sandbox.tools");
 		return;
 	}
-	by = interpreter(path);
+	by = c->sandbox_rootfs && !is_tool(c, path) ? NULL : interpreter(path);
 	runs = by ? find_program(c, by) : NULL;
 	if (!by || (runs && (hidden = unseen(c, runs)) == NULL))
 		return;

@@ -269,10 +269,14 @@ struct sandbox_probe {
 };
 
 /* Tries everything for real, a whole box at last; below 100 ms. dir is where the layers of boxes
- * will be (a writable directory; NULL = /tmp): not every filesystem can carry them. Needs no
- * privilege; the answer is for the caller's own uid. */
-void sandbox_probe(const char *dir, struct sandbox_probe *p);
+ * will be (a writable directory; NULL = /tmp): not every filesystem can carry them; rootfs
+ * as in struct box_spec. Needs no privilege; the answer is for the caller's own uid. */
+void sandbox_probe(const char *dir, const char *rootfs, struct sandbox_probe *p);
 void sandbox_probe_finish(struct sandbox_probe *p);
+
+/* Runs a box to its end, at most 10 s; 0 if its program ended well. *mend: what a person does about
+ * it otherwise, or NULL. */
+int sandbox_try(struct box_spec *s, int stdout_fd, const char **mend, struct err *e);
 
 /* "slots: own host uid for each box, cgroup2 kill, Landlock ABI 7, seccomp": one line for the pull
  * request. */

@@ -162,32 +162,51 @@ probe_landlock(struct sandbox_probe *p)
 
 /* ---- a whole box ---- */
 
-/* Starts it and waits for its end. */
 static int
-try_box(const struct box_spec *s, struct box *b, struct err *e)
+run_to_its_end(struct box *b, struct err *e)
 {
-	struct pollfd pfd = { .events = POLLIN };
+	struct pollfd pfd = { .fd = b->pidfd, .events = POLLIN };
 	siginfo_t how = { 0 };
-	int rc = box_start(s, &(struct box_io)BOX_IO_INIT, b, e);
+	int rc = box_go(b, e);
 
-	if (rc == 0)
-		rc = box_go(b, e);
-	if (rc < 0)
-		return rc;
-	pfd.fd = b->pidfd;
-	while (poll(&pfd, 1, TRIAL_MS_MAX) < 0 && errno == EINTR)
+	while (rc == 0 && poll(&pfd, 1, TRIAL_MS_MAX) < 0 && errno == EINTR)
 		continue;
 	box_kill(b);
 	while (waitid(P_PIDFD, (id_t)b->pidfd, &how, WEXITED) < 0 && errno == EINTR)
 		continue;
-	rc = box_report(b, e);
+	if (rc == 0)
+		rc = box_report(b, e);
 	if (rc == 0 && (how.si_code != CLD_EXITED || how.si_status != 0))
 		rc = err_set(e, ERR_SYSTEM, "the trial program ended with %d", how.si_status);
 	return rc;
 }
 
+int
+sandbox_try(struct box_spec *s, int stdout_fd, const char **mend, struct err *e)
+{
+	struct box_io io = BOX_IO_INIT;
+	struct box b = BOX_INIT;
+	struct err why = { 0 };
+	int rc = box_spec_check(s, e);
+
+	*mend = NULL;
+	if (rc < 0)
+		return rc;
+	io.stdout_fd = stdout_fd;
+	rc = box_start(s, &io, &b, &why);
+	if (rc == 0)
+		rc = run_to_its_end(&b, &why);
+	if (rc < 0) {
+		*mend = native_mend(b.stage, why.sys);
+		errno = why.sys;
+		rc = err_set(e, rc, "stage %d: %s", (int)b.stage, why.text);
+	}
+	box_finish(&b);
+	return rc;
+}
+
 static int
-build_trial(const char *dir, struct box_spec *s, struct err *e)
+build_trial(const char *dir, const char *rootfs, struct box_spec *s, struct err *e)
 {
 	auto_free char *lower = mem_fmt("%s/lower", dir);
 	auto_free char *upper = mem_fmt("%s/upper", dir);
@@ -199,6 +218,7 @@ build_trial(const char *dir, struct box_spec *s, struct err *e)
 	if (rc < 0)
 		return rc;
 	s->name = mem_str("trial");
+	s->rootfs = mem_str(rootfs);
 	/* Copies a file up, which is what the layers are for. */
 	strs_add(&s->argv, "/bin/sh");
 	strs_add(&s->argv, "-c");
@@ -206,16 +226,15 @@ build_trial(const char *dir, struct box_spec *s, struct err *e)
 	box_spec_layer(s, BOX_WORKSPACE, upper, 0, true);
 	box_spec_layer(s, BOX_WORKSPACE, lower, (int64_t)geteuid(), false);
 	s->net = true;
-	return box_spec_check(s, e);
+	return 0;
 }
 
 static void
-probe_box(const char *where, struct sandbox_probe *p)
+probe_box(const char *where, const char *rootfs, struct sandbox_probe *p)
 {
 	struct sandbox_feature *f = add(p, "box", true);
 	auto_free char *dir = mem_fmt("%s/nightshift-trial-XXXXXX", where ? where : "/tmp");
 	auto_box_spec struct box_spec s = { 0 };
-	struct box b = BOX_INIT;
 	struct err e = { 0 };
 	int rc;
 
@@ -223,14 +242,11 @@ probe_box(const char *where, struct sandbox_probe *p)
 		f->text = mem_fmt("%s: %s", dir, strerror(errno));
 		return;
 	}
-	rc = build_trial(dir, &s, &e);
+	rc = build_trial(dir, rootfs, &s, &e);
 	if (rc == 0)
-		rc = try_box(&s, &b, &e);
+		rc = sandbox_try(&s, -1, &f->mend, &e);
 	f->ok = rc == 0;
-	f->text = f->ok ? mem_str("a whole box was built, ran and ended")
-			: mem_fmt("stage %d: %s", (int)b.stage, e.text);
-	f->mend = f->ok ? NULL : native_mend(b.stage, e.sys);
-	box_finish(&b);
+	f->text = mem_str(f->ok ? "a whole box was built, ran and ended" : e.text);
 	(void)fs_remove_tree(dir, NULL);
 }
 
@@ -246,7 +262,7 @@ has_landlock_tier(const struct sandbox_probe *p)
 }
 
 void
-sandbox_probe(const char *dir, struct sandbox_probe *p)
+sandbox_probe(const char *dir, const char *rootfs, struct sandbox_probe *p)
 {
 	bool ok = true;
 
@@ -258,7 +274,7 @@ sandbox_probe(const char *dir, struct sandbox_probe *p)
 	probe_landlock(p);
 	disk_probe(dir, add(p, "disk", false));
 	if (p->v[0].ok)
-		probe_box(dir, p);
+		probe_box(dir, rootfs, p);
 	for (size_t i = 0; i < p->n; i++)
 		ok &= p->v[i].ok || !p->v[i].is_needed;
 	if (ok)

@@ -297,7 +297,7 @@ tell(const struct box_rig *r, const struct machine *m, int out)
 		(void)dprintf(out, "cannot be arranged: %s\n", strerror(errno));
 		_exit(1);
 	}
-	sandbox_probe(r->dir, &p);
+	sandbox_probe(r->dir, NULL, &p);
 	for (size_t i = 0; i < p.n; i++)
 		(void)dprintf(out, "%s %s: %s; mend: %s\n", p.v[i].ok ? "has" : "lacks",
 			p.v[i].name, p.v[i].text, p.v[i].mend ? p.v[i].mend : "");
@@ -385,7 +385,7 @@ a_filesystem_without_shifted_owners_is_named(void **state)
 		return;
 	}
 	assert_int_equal(mount("ramfs", dir, "ramfs", 0, NULL), 0);
-	sandbox_probe(dir, &p);
+	sandbox_probe(dir, NULL, &p);
 	assert_int_equal(umount2(dir, MNT_DETACH), 0);
 	for (size_t i = 0; i < p.n; i++) {
 		if (str_eq(p.v[i].name, "box"))
