@@ -3,8 +3,8 @@
  * The ways out of a box, all of them tried: outside first, where each must work, then in a box,
  * where none may. As root and as an unprivileged user.
  *
- * The rows are in tests/escape; a row without a control fails here, and so does a number of the
- * list that no row is for.
+ * The rows are in tests/escape; a row without a control fails here, and so does a number whose row
+ * is gone. tests/lint/check-escape compares them with the list.
  */
 #include "box_rig.h"
 

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -255,6 +256,30 @@ fork_many(const struct attempt *a)
 	return rc;
 }
 
+static void *
+wait_here(void *arg)
+{
+	(void)arg;
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+static int
+start_threads(const struct attempt *a)
+{
+	pthread_attr_t small;
+	pthread_t t;
+	int rc = 0;
+
+	(void)a;
+	(void)pthread_attr_init(&small);
+	(void)pthread_attr_setstacksize(&small, 65536);
+	for (int n = 0; n < FORKS && rc == 0; n++)
+		rc = pthread_create(&t, &small, wait_here, NULL);
+	return rc;
+}
+
 static int
 take_memory(const struct attempt *a)
 {
@@ -378,6 +403,7 @@ const struct attempt ESCAPE_PROCS[] = {
 	READ("/sys/class/net/lo/address"),
 
 	{ 52, "forks", fork_many, "EAGAIN", CONTROL_PLAIN, 0, NULL, 0 },
+	{ 52, "threads", start_threads, "EAGAIN", CONTROL_PLAIN, 0, NULL, 0 },
 	{ 53, "memory", take_memory, "ENOMEM", CONTROL_PLAIN, 0, NULL, MAP_PRIVATE },
 	{ 54, "priority", raise_priority, "EPERM|EACCES", CONTROL_CALL, SYS_setpriority, NULL, 0 },
 	{ 54, "realtime", become_realtime, "EPERM", CONTROL_CALL, SYS_sched_setscheduler, NULL, 0 },
