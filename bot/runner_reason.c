@@ -16,7 +16,6 @@ reason_take_limits(const struct box_spec *s, struct reason_limits *out)
 		.wall_ms = s->wall_ms,
 		.idle_ms = s->idle_ms,
 		.memory_bytes_max = s->memory_bytes_max,
-		.disk_bytes_max = s->disk_bytes_max,
 		.output_bytes_max = s->output_bytes_max,
 		.procs_max = s->procs_max,
 	};
@@ -34,8 +33,6 @@ static const struct {
 		" without output, network traffic or work", true },
 	[BOX_END_MEMORY] = { "because it needed more than its ",
 		offsetof(struct reason_limits, memory_bytes_max), " of memory", false },
-	[BOX_END_DISK] = { "because it wrote more than its ",
-		offsetof(struct reason_limits, disk_bytes_max), " of disk", false },
 	[BOX_END_OUTPUT] = { "because it printed more than ",
 		offsetof(struct reason_limits, output_bytes_max), "", false },
 };
@@ -59,8 +56,6 @@ add_met(const struct wire_step_done *d, const struct reason_limits *l, struct bu
 	if (d->met & BOX_MET_PROCS)
 		(void)buf_addf(
 			out, " and had met its limit of %" PRId64 " processes", l->procs_max);
-	if (d->met & BOX_MET_DISK)
-		(void)buf_adds(out, " and had met the limit of its disk");
 }
 
 void
@@ -68,6 +63,8 @@ reason_of_end(const struct wire_step_done *d, const struct reason_limits *l, str
 {
 	if (d->ended_by > 0 && d->ended_by < BOX_END_COUNT && ENDS[d->ended_by].before)
 		add_limit(l, (size_t)d->ended_by, out);
+	else if (d->ended_by == BOX_END_DISK)
+		(void)buf_addf(out, "ended because %s", d->text ? d->text : "its disk was full");
 	else if (d->ended_by == BOX_END_START)
 		(void)buf_addf(out, "cannot be started: %s", d->text ? d->text : "");
 	else

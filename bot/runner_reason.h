@@ -13,7 +13,6 @@ struct reason_limits {
 	int64_t wall_ms;
 	int64_t idle_ms;
 	int64_t memory_bytes_max;
-	int64_t disk_bytes_max;
 	int64_t output_bytes_max;
 	int64_t procs_max;
 };

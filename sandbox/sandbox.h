@@ -167,7 +167,6 @@ const char *box_end_name(int64_t end);
 
 /* Limits that a box met and lived on with; they may be why it ended as it did. */
 #define BOX_MET_PROCS 0x1
-#define BOX_MET_DISK  0x2
 
 /* A running box; owned by who started it. The descriptors may be taken with steal_fd. */
 struct box {

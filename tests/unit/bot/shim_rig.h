@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim_rig - a shim as a process, with the test as its runner. The test's program is the shim too,
+ * when it is started as `--role shim`.
+ */
+#ifndef TESTS_UNIT_BOT_SHIM_RIG_H
+#define TESTS_UNIT_BOT_SHIM_RIG_H
+
+#include "bot/wire.h"
+#include "sandbox/sandbox.h"
+
+struct shim_rig {
+	struct loop *loop;
+	struct msg_link *link;
+	char dir[48];
+	pid_t pid;
+	int pidfd;
+	int gone;
+	int n_done;
+	struct wire_step_done done;
+	char *tail;
+	int listen_fd;
+};
+
+/* Of each test: the shim is started, has ended. */
+int shim_rig_setup(void **state);
+int shim_rig_teardown(void **state);
+
+/* Waits, at most 40 s. */
+void shim_rig_until(struct shim_rig *c, const int *flag, int at_least);
+void shim_rig_until_tail(struct shim_rig *c, const char *word);
+
+/* A step of a shell command. */
+void shim_rig_shell(struct box_spec *s, const char *name, const char *command);
+void shim_rig_send(struct shim_rig *c, const struct box_spec *s);
+void shim_rig_run(struct shim_rig *c, const struct box_spec *s); /* to its end */
+
+/* Tells it to end; its exit code. */
+void shim_rig_end(struct shim_rig *c);
+int shim_rig_reap(struct shim_rig *c);
+
+/* A file of its directory, or NULL; the caller's to free. */
+char *shim_rig_file(const struct shim_rig *c, const char *name);
+
+#endif
