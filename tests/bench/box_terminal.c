@@ -63,7 +63,7 @@ make_table(struct buf *table)
 {
 	struct redact_maker *m = redact_maker_create();
 
-	for (int i = 0; i < SECRETS; i++) {
+	for (unsigned i = 0; i < SECRETS; i++) {
 		auto_free char *secret =
 			mem_fmt("sk-%08x-a-secret-of-forty-bytes-%08x", i * 7919, i);
 
