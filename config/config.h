@@ -110,6 +110,11 @@ struct config {
 	int64_t limit_cost_cents; /* of a US dollar; 0: no limit */
 	char *logs;               /* git: transcripts on refs/agent-logs of the repository; off */
 	bool dry_run;
+	int64_t backup_every_ms; /* 0: none are made */
+	int64_t backup_keep;     /* the newest so many */
+	int64_t backup_days;     /* and one of each of so many days */
+	int64_t keep_deliveries_ms;
+	int64_t keep_transcripts_ms;
 	char *store_synchronous; /* full, off */
 };
 

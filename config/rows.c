@@ -103,6 +103,11 @@ const struct row CONFIG_ROWS[] = {
 	ROW_I(struct config, limit_cost_cents, "limits.cost_usd"),
 	ROW_S(struct config, logs, "logs", LIMIT_NAME_BYTES),
 	ROW_B(struct config, dry_run, "dry_run"),
+	ROW_I(struct config, backup_every_ms, "backup.every"),
+	ROW_I(struct config, backup_keep, "backup.keep"),
+	ROW_I(struct config, backup_days, "backup.days"),
+	ROW_I(struct config, keep_deliveries_ms, "keep.deliveries"),
+	ROW_I(struct config, keep_transcripts_ms, "keep.transcripts"),
 	ROW_S(struct config, store_synchronous, "store_synchronous", LIMIT_NAME_BYTES),
 	ROW_DONE,
 };

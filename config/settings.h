@@ -64,6 +64,7 @@ struct settings {
 /* Bounds that both tables speak of. */
 #define SECOND       INT64_C(1000)
 #define HOUR         (3600 * SECOND)
+#define DAY          (24 * HOUR)
 #define LIMIT_ID_MAX INT64_C(1000000000000)
 
 extern const struct settings SERVER_SETTINGS;

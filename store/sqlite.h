@@ -19,7 +19,8 @@ struct sqlite {
 	struct store base; /* first: a struct store * of ours points here */
 	sqlite3 *db;
 	int lock_fd;
-	int log_pages; /* of the write-ahead log, as of the last commit or checkpoint */
+	bool is_damaged; /* SQLite said so: the next open looks at everything */
+	int log_pages;   /* of the write-ahead log, as of the last commit or checkpoint */
 	struct pack *pack;
 	struct {
 		char *sql;
@@ -85,6 +86,33 @@ int sqlite_err(struct sqlite *s, int rc, struct err *e, const char *what);
 
 int sqlite_migrate(struct sqlite *s, struct err *e);
 
+/* ---- sqlite_open.c ---- */
+#define SQLITE_FILE "nightshift.db"
+
+int sqlite_open(const struct store_conf *c, struct store **out, struct err *e);
+void sqlite_close(struct store *st);
+void sqlite_checkpoint(struct sqlite *s);
+void sqlite_suspect(struct store *st);
+void sqlite_mark_damaged(const char *dir); /* by one who only reads */
+int sqlite_lock(const char *dir, int *out_fd, struct err *e);
+/* A connection of its own to any file of ours: as it is, without lock and log settings. Closed with
+ * sqlite_close. is_writer: creates, 0600, and syncs nothing. */
+int sqlite_file_open(const char *path, bool is_writer, struct sqlite **out, struct err *e);
+int sqlite_exec(struct sqlite *s, const char *sql, struct err *e);
+int sqlite_fsync(const char *path, int flags, struct err *e);
+/* "quick_check" or "integrity_check"; ERR_INVALID says the first thing that is wrong. */
+int sqlite_verify(struct sqlite *s, const char *pragma, struct err *e);
+
+/* ---- sqlite_heal.c: a damaged file is replaced by what can be saved ---- */
+/* From the file itself and the newest good backup, if there is one. *told: what happened, owned. */
+int sqlite_heal(const char *dir, const char *backups, char **told, struct err *e);
+/* Makes what a backup knows ready to take the file's place. */
+int sqlite_renew(const char *dir, const char *backup, struct sqlite *salvage, int64_t *n_saved,
+	struct err *e);
+/* If something was made ready to take the file's place, it does; *aside is where the file went
+ * then, owned. Again and again after any crash. */
+int sqlite_swap(const char *dir, char **aside, struct err *e);
+
 /* The nouns, one file each. */
 int sqlite_delivery_add(struct store *st, const struct delivery *d, const void *body, size_t len,
 	int64_t *id, struct err *e);
@@ -134,6 +162,9 @@ int sqlite_effect_due(
 	struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e);
 int sqlite_effect_next_ms(struct store *st, int64_t *at_ms, struct err *e);
 int sqlite_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e);
+
+int sqlite_tally(struct store *st, struct store_tally *out, struct err *e);
+int sqlite_prune(struct store *st, const struct store_keep *k, int64_t *n, struct err *e);
 
 int sqlite_kv_get(struct store *st, const char *key, struct buf *out, struct err *e);
 int sqlite_kv_put(struct store *st, const char *key, const char *value, struct err *e);

@@ -9,6 +9,18 @@
 #define COLUMNS                                                                                    \
 	"id, forge, guid, event, event_type, content_type, received_ms, state, reason, strikes"
 
+/* In the same transaction as the row, or as what stands for a row that is not made. */
+static int
+count(struct sqlite *s, bool is_duplicate, struct err *e)
+{
+	int rc = sqlite_run(s, e,
+		is_duplicate ? "UPDATE tally SET n = n + 1 WHERE name IN ('received', 'duplicates')"
+			     : "UPDATE tally SET n = n + 1 WHERE name = 'received'",
+		"");
+
+	return rc < 0 ? rc : 0;
+}
+
 int
 sqlite_delivery_add(struct store *st, const struct delivery *d, const void *body, size_t len,
 	int64_t *id, struct err *e)
@@ -29,8 +41,11 @@ sqlite_delivery_add(struct store *st, const struct delivery *d, const void *body
 		return rc;
 	if (rc == 1) {
 		*id = sqlite3_last_insert_rowid(s->db);
-		return 0;
+		return count(s, false, e);
 	}
+	rc = count(s, true, e);
+	if (rc < 0)
+		return rc;
 	rc = sqlite_int(s, e, id, "SELECT id FROM delivery WHERE forge = ? AND guid = ?", "ss",
 		d->forge, d->guid);
 	return rc < 0 ? rc : err_set(e, ERR_CONFLICT, "delivery %s was stored before", d->guid);

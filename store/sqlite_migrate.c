@@ -4,6 +4,11 @@
  *
  * store/sql/NNNN_*.sql in order of name, the n-th brings the schema from n - 1 to n. Each runs in a
  * transaction of its own together with its number, so a crash leaves a whole schema, old or new.
+ *
+ * The program before the newest schema can still work on it, so an upgrade can be taken back. That
+ * is a rule for the files from 0003 on: they add (tables, indexes that are not unique, columns with
+ * a default or none), and take away or change nothing that the program before them knows. A test
+ * reads them for it. What has gone out of use is taken away one version later.
  */
 #include "store/sqlite.h"
 
@@ -53,7 +58,7 @@ sqlite_migrate(struct sqlite *s, struct err *e)
 		return rc;
 	if (id != APPLICATION_ID && (id != 0 || version != 0 || tables != 0))
 		return err_set(e, ERR_INVALID, "the file is some other program's database");
-	if (version > sql_files_count)
+	if (version > sql_files_count + 1)
 		return err_set(e, ERR_INVALID,
 			"written by a newer nightshift: schema %lld, this one knows %d",
 			(long long)version, sql_files_count);

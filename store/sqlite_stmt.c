@@ -15,6 +15,7 @@ err_code_of(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
+	case SQLITE_INTERRUPT:
 	case SQLITE_LOCKED:
 		return ERR_BUSY;
 	case SQLITE_CONSTRAINT:
@@ -45,6 +46,8 @@ sqlite_err(struct sqlite *s, int rc, struct err *e, const char *what)
 	 * error. */
 	if ((rc & 0xff) == SQLITE_IOERR && (sys == ENOSPC || sys == EDQUOT))
 		code = ERR_LIMIT;
+	if (code == ERR_INVALID)
+		s->is_damaged = true;
 	if (code == ERR_INVALID)
 		err_set(e, code, "%s: the store is damaged: %s", what, sqlite3_errmsg(s->db));
 	else

@@ -40,6 +40,8 @@ sqlite_task_add(struct store *st, const char *trigger, int64_t delivery, struct 
 		return rc;
 	rc = sqlite_run(s, e, "INSERT INTO prompt (task, prompt) VALUES (?, ?)", "is", id,
 		t->prompt ? t->prompt : "");
+	if (rc >= 0)
+		rc = sqlite_run(s, e, "UPDATE tally SET n = n + 1 WHERE name = 'accepted'", "");
 	if (rc < 0)
 		return rc;
 	t->id = id;

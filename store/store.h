@@ -15,6 +15,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "store/tally.h"
 #include "store/task.h"
 
 /* A transcript's or a delivery's bytes on disk are compressed; these are ceilings of the plain
@@ -31,6 +32,17 @@ struct store {
 struct store_conf {
 	const char *dir; /* created if absent (0700); the database and its lock lie in it */
 	bool is_durable; /* false: no fsync. For tests that show what the fsync is for */
+	/* Where store/upkeep.h keeps backups, or NULL: a damaged store is then refused, not
+	 * healed. */
+	const char *backups;
+	void (*on_heal)(const char *text); /* what was lost and where the rest is; or NULL */
+};
+
+/* What may go. */
+struct store_keep {
+	int64_t deliveries_ms;  /* ended ones that came before this time */
+	int64_t transcripts_ms; /* of tasks that were over before this time */
+	int64_t max;            /* of each, in one call */
 };
 
 enum delivery_state { DELIVERY_NEW, DELIVERY_HANDLED, DELIVERY_IGNORED, DELIVERY_QUARANTINED };
@@ -146,10 +158,12 @@ struct task_claim {
 struct store_driver {
 	const char *name;
 
-	/* Opens or creates, migrates to the newest schema, checks the file. ERR_BUSY: another
-	 * process has it open. ERR_INVALID: not ours, written by a newer program, or damaged; the
-	 * text says which. What was created is on the disk, directory entry included, when this
-	 * returns. */
+	/* Opens or creates, migrates to the newest schema, checks what was not closed properly.
+	 * ERR_BUSY: another process has it open. ERR_INVALID: not ours, written by a program that
+	 * is newer by more than one schema, or damaged beyond what backups can mend; the text says
+	 * which. Never empty where there was something: a store that is gone is refused as long as
+	 * there are backups of it. What was created is on the disk, directory entry included, when
+	 * this returns. */
 	int (*open)(const struct store_conf *c, struct store **out, struct err *e);
 	/* NULL is fine. An open transaction is rolled back. */
 	void (*close)(struct store *s);
@@ -165,6 +179,9 @@ struct store_driver {
 	/* To be called outside of a transaction while nobody waits: what would otherwise be done by
 	 * a commit, much later. */
 	void (*rest)(struct store *s);
+
+	/* Something looked wrong: the next open checks everything, and heals. */
+	void (*suspect)(struct store *s);
 
 	/* A part of the open transaction that can be undone alone. Not nested. */
 	int (*part_begin)(struct store *s, struct err *e);
@@ -257,6 +274,14 @@ struct store_driver {
 	int (*effect_next_ms)(struct store *s, int64_t *at_ms, struct err *e);
 	/* After a start: whatever was under way is pending again with an unknown outcome. */
 	int (*effect_resume)(struct store *s, int64_t now_ms, int64_t *n, struct err *e);
+
+	/* ---- upkeep ---- */
+
+	/* Reads whole tables: not while somebody waits. */
+	int (*tally)(struct store *s, struct store_tally *out, struct err *e);
+	/* Takes out what may go, the oldest first; *n says how many rows. What has no reason to be
+	 * over stays. */
+	int (*prune)(struct store *s, const struct store_keep *k, int64_t *n, struct err *e);
 
 	/* ---- small things ---- */
 
