@@ -115,6 +115,51 @@ check_report_finish(struct check_report *r)
 	row_finish(CHECK_ROWS, r);
 }
 
+static int
+print(int rc, const struct buf *text)
+{
+	if (rc < 0 || fputs(buf_str(text), stdout) < 0 || fflush(stdout) != 0)
+		return EX_IOERR;
+	return EX_OK;
+}
+
+static int
+print_json(const struct check_report *r)
+{
+	auto_buf struct buf out = BUF_INIT(REPORT_BYTES_MAX);
+	int rc = json_encode(CHECK_ROWS, r, &out, NULL);
+
+	(void)buf_addc(&out, '\n');
+	rc = print(rc, &out);
+	return rc == EX_OK ? r->exit_code : rc;
+}
+
+static size_t
+count(const struct check_report *r, const char *state)
+{
+	const struct check_item *items = r->items.v;
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->items.n; i++)
+		n += str_eq(items[i].state, state);
+	return n;
+}
+
+int
+check_report_end(struct check_report *r, bool as_json)
+{
+	int code = r->exit_code;
+
+	r->ok = count(r, "failure") == 0;
+	if (as_json)
+		code = print_json(r);
+	else
+		(void)printf("%zu ok, %zu warnings, %zu failures\n", count(r, "ok"),
+			count(r, "warning"), count(r, "failure"));
+	check_report_finish(r);
+	return code;
+}
+
 /* ---- Secrets ---- */
 
 static void
@@ -198,25 +243,6 @@ parse_options(int argc, char **argv, struct options *o)
 	return optind == argc;
 }
 
-static int
-print(int rc, const struct buf *text)
-{
-	if (rc < 0 || fputs(buf_str(text), stdout) < 0 || fflush(stdout) != 0)
-		return EX_IOERR;
-	return EX_OK;
-}
-
-static int
-print_json(const struct check_report *r)
-{
-	auto_buf struct buf out = BUF_INIT(REPORT_BYTES_MAX);
-	int rc = json_encode(CHECK_ROWS, r, &out, NULL);
-
-	(void)buf_addc(&out, '\n');
-	rc = print(rc, &out);
-	return rc == EX_OK ? r->exit_code : rc;
-}
-
 static void
 check_all(struct check_report *r, const struct config *c, const struct options *o)
 {
@@ -228,32 +254,6 @@ check_all(struct check_report *r, const struct config *c, const struct options *
 		check_warn(r, "forges", NULL, "not asked: --offline");
 	else
 		check_forges(r, c);
-}
-
-static size_t
-count(const struct check_report *r, const char *state)
-{
-	const struct check_item *items = r->items.v;
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->items.n; i++)
-		n += str_eq(items[i].state, state);
-	return n;
-}
-
-static int
-finish(struct check_report *r, const struct options *o)
-{
-	int code = r->exit_code;
-
-	r->ok = count(r, "failure") == 0;
-	if (o->json)
-		code = print_json(r);
-	else
-		(void)printf("%zu ok, %zu warnings, %zu failures\n", count(r, "ok"),
-			count(r, "warning"), count(r, "failure"));
-	check_report_finish(r);
-	return code;
 }
 
 int
@@ -286,5 +286,5 @@ check_main(int argc, char **argv)
 			"%s", e.text);
 	else
 		check_all(&r, &c, &o);
-	return finish(&r, &o);
+	return check_report_end(&r, o.json);
 }

@@ -37,6 +37,8 @@ void check_warn(struct check_report *r, const char *name, const char *mend, cons
 void check_fail(struct check_report *r, const char *name, int exit_code, const char *mend,
 	const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void check_report_finish(struct check_report *r);
+/* Says the sums, or prints all of it as JSON; finishes it and returns the exit code. */
+int check_report_end(struct check_report *r, bool as_json);
 
 /* check_machine.c: room, the listening address, kernel, agents, and git. */
 void check_machine(struct check_report *r, const struct config *c);

@@ -7,6 +7,7 @@
 #include "bot/command.h"
 #include "bot/git_child.h"
 #include "bot/role.h"
+#include "bot/store_command.h"
 
 #include <errno.h>
 #include <sysexits.h>
@@ -40,6 +41,8 @@ static const struct command commands[] = {
 	{ "check", "[-c FILE] [--json]", "what is wrong here, and how to mend it", check_main },
 	{ "help", "", "this text", run_help },
 	{ "serve", "[-c FILE] [--only ROLE,...]", "run the bot in the foreground", command_serve },
+	{ "store", "check|backup|restore", "the database: is it whole, copy it, go back",
+		store_main },
 	{ "version", "", "name and number of this version", run_version },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

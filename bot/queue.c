@@ -199,7 +199,8 @@ tick(void *ctx)
 		q->db->rest(q->store);
 	q->is_busy = false;
 	queue_dispatch_tick(q);
-	if (++q->ticks % SWEEP_TICKS == 0 && queue_begin(q) == 0 && sweep(q, &e) < 0)
+	if (++q->ticks % SWEEP_TICKS == 0 && queue_begin(q) == 0 &&
+		(sweep(q, &e) < 0 || queue_care_sweep(q, &e) < 0))
 		queue_fatal(q, "task.sweep", &e);
 	/* Held tasks become claimable by the clock alone. */
 	queue_wake(q, WAKE_DISPATCH);
@@ -229,13 +230,22 @@ resume(struct queue *q, struct err *e)
 	return queue_dispatch_load(q, e);
 }
 
+static void
+on_heal(const char *text)
+{
+	log_error(NULL, "store.healed", "what=\"%s\"", text);
+}
+
 static int
 queue_start(struct role_ctx *r, struct err *e)
 {
 	auto_free char *dir = role_path(r->config, "store");
+	auto_free char *backups = role_path(r->config, "backups");
 	const struct store_conf conf = {
 		.dir = dir,
 		.is_durable = !str_eq(r->config->store_synchronous, "off"),
+		.backups = backups,
+		.on_heal = on_heal,
 	};
 	struct queue *q = mem_zero(sizeof(*q));
 
@@ -331,6 +341,7 @@ queue_stop(struct role_ctx *r)
 	struct queue *q = r->own;
 
 	queue_round_finish(q);
+	queue_care_finish(q);
 	loop_timer_remove(q->tick_timer);
 	queue_outbox_finish(q);
 	queue_fact_finish(q);
@@ -346,7 +357,7 @@ queue_stop(struct role_ctx *r)
 	role_done(r);
 }
 
-static const char *const WRITES[] = { "store", NULL };
+static const char *const WRITES[] = { "backups", "store", NULL };
 
 const struct role_spec ROLE_SPEC_QUEUE = {
 	.role = ROLE_QUEUE,

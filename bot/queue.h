@@ -17,6 +17,7 @@
  *	queue_push      authority, asked again before the push
  *	queue_poll      forges that cannot call us: looked at on a timer
  *	queue_query     pages
+ *	queue_care      backups, checks, old rows
  */
 #ifndef BOT_QUEUE_H
 #define BOT_QUEUE_H
@@ -37,6 +38,7 @@ enum queue_wake {
 	WAKE_OUTBOX = 8,
 };
 
+struct queue_care;
 struct queue_case;
 struct queue_fact;
 struct queue_flight;
@@ -134,6 +136,12 @@ struct queue {
 	struct queue_poll *polls;
 	struct loop_timer *tick_timer;
 	int64_t ticks;
+
+	struct queue_care *care;  /* under way, or NULL */
+	int64_t care_at_ms;       /* the next one, wall clock; 0: not known yet */
+	int64_t checked_ms;       /* when every page was last looked at */
+	struct store_tally tally; /* as of tally_ms */
+	int64_t tally_ms;         /* 0: not yet */
 };
 
 /* ---- queue.c ---- */
@@ -274,6 +282,11 @@ void queue_marker_finish(struct queue *q);
 
 /* ---- queue_query.c ---- */
 void queue_query(struct queue *q, struct msg *m);
+
+/* ---- queue_care.c ---- */
+/* Once a minute, in the round's transaction. */
+int queue_care_sweep(struct queue *q, struct err *e);
+void queue_care_finish(struct queue *q);
 
 /* ---- queue_poll.c ---- */
 int queue_poll_start(struct queue *q, struct err *e);

@@ -137,6 +137,10 @@ fill_config(struct rig *r)
 		.agent = mem_str("codex"),
 		.limit_attempts = 3,
 		.logs = mem_str("git"),
+		.backup_keep = 1,
+		.keep_deliveries_ms = INT64_C(1)
+				      << 60, /* the rig's deliveries are as old as time */
+		.keep_transcripts_ms = INT64_C(1) << 60,
 		.store_synchronous = mem_str("off"),
 	};
 }
