@@ -26,6 +26,7 @@
 
 #define RUNNER_FD     3
 #define TAIL_EVERY_MS 1000
+#define RETRY_MS      5000 /* for a box that does not end */
 #define STOP_GRACE_MS 2000 /* a person waits, and the box is gone in under 5 s */
 
 /* ---- the transcript ---- */
@@ -272,6 +273,8 @@ take_step(struct shim *s, struct msg *m, struct err *e)
 	struct box_spec spec = { 0 };
 	int rc;
 
+	if (s->stuck.pid > 0)
+		return err_set(e, ERR_BUSY, "the last box has not ended");
 	if (s->step)
 		return err_set(e, ERR_PROTOCOL, "a step before the last one ended");
 	rc = row_unpack(BOX_SPEC_ROWS, &spec, m->blob, m->blob_len, e);
@@ -358,6 +361,20 @@ on_term(void *ctx, int signo)
 	begin_end(ctx);
 }
 
+/* Before anything is removed, or the slot is anybody's again, the last box must have ended: ours,
+ * or that of a shim that was killed here. */
+static void
+see_to_the_end(struct shim *s, bool is_heir)
+{
+	struct err e = { 0 };
+
+	while (box_trace_end(SHIM_TRACE, RETRY_MS, &e) == ERR_BUSY)
+		log_err(LOG_LEVEL_ERROR, NULL, "box.stuck", &e);
+	box_finish(&s->stuck);
+	if (is_heir)
+		sandbox_sweep();
+}
+
 /* Everything in our directory but the transcript: layers may be large, and nobody else has the
  * time. */
 static void
@@ -426,13 +443,12 @@ shim_finish(struct shim *s)
 	buf_finish(&s->quiet);
 	buf_finish(&s->redactions);
 	loop_destroy(s->loop);
-	shim_disk_finish(s);
 }
 
 int
 shim_main(void)
 {
-	struct shim s = { .net_fd = -1 };
+	struct shim s = { .net_fd = -1, .stuck = BOX_INIT };
 	struct err e = { 0 };
 
 	log_init("shim", LOG_LEVEL_INFO);
@@ -451,8 +467,12 @@ shim_main(void)
 		rc = loop_run(s.loop, &e);
 	if (rc < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
+	bool is_heir = !s.recorder; /* no step of ours: we are here to clean up */
 	shim_finish(&s);
 	/* Started by hand it is in somebody's directory, not in an attempt's. */
+	if (has_runner)
+		see_to_the_end(&s, is_heir);
+	shim_disk_finish(&s);
 	if (has_runner)
 		remove_layers();
 	return rc < 0 ? err_exit(rc) : EX_OK;

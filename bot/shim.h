@@ -25,6 +25,7 @@
 #define SHIM_SUMMARY "summary.txt" /* the agent's last message, if it sent one */
 #define SHIM_DISK    "disk"        /* what its boxes write; only the shim sees what is in it */
 #define SHIM_IMAGE   "disk.img"
+#define SHIM_TRACE   "box" /* which box runs, for whoever comes after a killed shim */
 
 /* Runs the role to its end; returns the exit code. */
 int shim_main(void);

@@ -278,6 +278,8 @@ shim_disk_init(struct shim *s)
 void
 shim_disk_finish(struct shim *s)
 {
+	if (!s->disk)
+		return;
 	if (s->disk->is_own)
 		disk_detach(SHIM_DISK);
 	strs_finish(&s->disk->plain);

@@ -41,6 +41,7 @@ struct shim {
 	struct msg_link *link;
 	struct recorder *recorder; /* from the first step on */
 	struct shim_disk *disk;
+	struct box stuck;       /* one that does not end, or BOX_INIT */
 	struct buf redactions;  /* of redact.h, said before the first step */
 	int net_fd;             /* of the next step; -1: its box makes its own */
 	struct shim_step *step; /* NULL between steps */

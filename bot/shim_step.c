@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/shim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,8 @@
 #define READS_A_ROUND   16    /* then timers and the runner get their turn */
 #define DRAIN_READS_MAX 4096  /* after the end: what the kernel still holds is far less */
 #define GO_WAIT_MS_MAX  60000 /* the gateway must have taken the listener by then */
-#define STUCK_MS_MAX    10000 /* after SIGKILL */
+#define LATE_MS         500   /* after SIGKILL: it may be frozen */
+#define STUCK_MS_MAX    5000  /* after that */
 
 /* ---- output ---- */
 
@@ -113,6 +115,8 @@ step_end(struct shim *s, int exit_code)
 	step->patience = step->kill = NULL;
 	shim_watch_end(s);
 	blame_disk(s, exit_code);
+	if (step->box.pidfd >= 0)
+		(void)unlink(SHIM_TRACE);
 	box_finish(&step->box);
 	shim_step_done(s, exit_code);
 }
@@ -168,6 +172,8 @@ on_exit_of_box(void *ctx, pid_t pid, struct loop_exit how)
 	step_end(s, how.code);
 }
 
+/* The attempt ends. This process goes on trying (shim.c), and as long as it does, nobody gets the
+ * slot: its uid, its directory, its groups. */
 static void
 on_stuck(void *ctx)
 {
@@ -180,7 +186,18 @@ on_stuck(void *ctx)
 	fail(s->step, BOX_END_INFRA, &e);
 	loop_child_remove(s->step->child);
 	s->step->child = NULL;
+	s->stuck = s->step->box;
+	s->step->box = (struct box)BOX_INIT;
 	step_end(s, 255);
+}
+
+static void
+on_late(void *ctx)
+{
+	struct shim *s = ctx;
+
+	box_thaw(&s->step->box);
+	s->step->kill = loop_timer_add(s->loop, STUCK_MS_MAX, on_stuck, s);
 }
 
 static void
@@ -189,7 +206,7 @@ on_grace_over(void *ctx)
 	struct shim *s = ctx;
 
 	box_kill(&s->step->box);
-	s->step->kill = loop_timer_add(s->loop, STUCK_MS_MAX, on_stuck, s);
+	s->step->kill = loop_timer_add(s->loop, LATE_MS, on_late, s);
 }
 
 void
@@ -254,6 +271,8 @@ start_box(struct shim *s, const struct box_io *io, struct err *e)
 	if (rc < 0)
 		return rc;
 	step->is_live = true;
+	if (box_trace_leave(b, SHIM_TRACE, e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "box.no_trace", e);
 	(void)fcntl(b->pty_fd, F_SETFL, O_NONBLOCK);
 	step->child = loop_child_add(
 		s->loop, b->pid, fcntl(b->pidfd, F_DUPFD_CLOEXEC, 3), on_exit_of_box, s);

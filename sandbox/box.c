@@ -90,6 +90,13 @@ box_kill(const struct box *b)
 }
 
 void
+box_thaw(const struct box *b)
+{
+	cgroup_thaw(cgroup_world(), cgroup_name(b->cgroup));
+	box_kill(b);
+}
+
+void
 box_finish(struct box *b)
 {
 	cgroup_destroy(b->cgroup);

@@ -216,6 +216,12 @@ cgroup_dir(const struct cgroup *g)
 	return g && g->n > 0 && g->v[0].is_v2 ? g->v[0].dir : NULL;
 }
 
+const char *
+cgroup_name(const struct cgroup *g)
+{
+	return g && g->n > 0 ? strrchr(g->v[0].dir, '/') + 1 : NULL;
+}
+
 /* "0" is the caller itself; a single thread that moves itself costs v1 no lock over all forks of
  * the machine, as the move of somebody else does. */
 int

@@ -87,6 +87,13 @@ int cgroup_enter(const struct cgroup *g, bool is_in_v2, struct err *e);
  */
 void cgroup_kill(const struct cgroup *g);
 
+/* The name that it has in each tree; NULL if g is. */
+const char *cgroup_name(const struct cgroup *g);
+
+/* What was killed and does not end may have been frozen: thaws it, wherever that was done. Kills
+ * again what is in the v2 tree. */
+void cgroup_thaw(const struct cgroup_world *w, const char *name);
+
 struct cgroup_facts {
 	int64_t oom_kills;     /* processes ended for memory */
 	int64_t procs_refused; /* forks */

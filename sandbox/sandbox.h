@@ -234,6 +234,16 @@ void box_terminate(const struct box *b);
 /* Ends every process in it at once. The caller then reaps pid. */
 void box_kill(const struct box *b);
 
+/* It was killed and does not end: undoes what may hold it still, and kills again. */
+void box_thaw(const struct box *b);
+
+/* Writes down which box this is, for a process that comes after its starter. */
+int box_trace_leave(const struct box *b, const char *path, struct err *e);
+
+/* Ends the box of a trace, if it has not ended yet, and removes the trace. ERR_BUSY: it does not
+ * end within that time; ask again. No trace: 0. */
+int box_trace_end(const char *path, int wait_ms, struct err *e);
+
 /* After pid was reaped: removes the cgroup, closes what was not taken. Accepts BOX_INIT. */
 void box_finish(struct box *b);
 

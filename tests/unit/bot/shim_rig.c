@@ -11,20 +11,25 @@
 #include "base/mem.h"
 #include "base/msg.h"
 #include "base/spawn.h"
+#include "bot/shim.h"
 
+#include <grp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define WAIT_MS 40000
+#define STRANGER 65534
+#define WAIT_MS  40000
 
 /* ---- the runner's side ---- */
 
@@ -205,4 +210,37 @@ shim_rig_file(const struct shim_rig *c, const char *name)
 		return NULL;
 	(void)buf_adds(&text, "");
 	return buf_steal(&text);
+}
+
+/* ---- main ---- */
+
+/* The same tests as somebody who has no rights at all. */
+static int
+run_as_stranger(const struct CMUnitTest *tests, size_t n)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (setgroups(0, NULL) < 0 || setresgid(STRANGER, STRANGER, STRANGER) < 0 ||
+			setresuid(STRANGER, STRANGER, STRANGER) < 0 ||
+			prctl(PR_SET_DUMPABLE, 1) < 0)
+			exit(99);
+		exit(_cmocka_run_group_tests("as an unprivileged user", tests, n, NULL, NULL));
+	}
+	(void)waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+int
+shim_rig_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n)
+{
+	bool is_root = geteuid() == 0;
+	int failed;
+
+	if (argc == 3 && str_eq(argv[2], "shim"))
+		return shim_main();
+	failed = _cmocka_run_group_tests(
+		is_root ? "as root" : "as the user who runs the tests", tests, n, NULL, NULL);
+	return is_root ? failed + run_as_stranger(tests, n) : failed;
 }

@@ -22,9 +22,15 @@ struct shim_rig {
 	int listen_fd;
 };
 
+struct CMUnitTest;
+
+/* Runs the tests, as root if we are, and then by somebody without rights. */
+int shim_rig_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n);
+
 /* Of each test: the shim is started, has ended. */
 int shim_rig_setup(void **state);
 int shim_rig_teardown(void **state);
+#define SHIM_TEST(test) cmocka_unit_test_setup_teardown(test, shim_rig_setup, shim_rig_teardown)
 
 /* Waits, at most 40 s. */
 void shim_rig_until(struct shim_rig *c, const int *flag, int at_least);

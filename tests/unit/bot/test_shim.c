@@ -271,31 +271,19 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			steps_share_one_transcript, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			everything_but_the_transcript_goes, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			the_wall_ends_it, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(silence_ends_it, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_stop_is_quick_whatever_runs, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			the_box_waits_for_the_gateway, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(a_start_that_fails_is_told_with_its_stage,
-			shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_quiet_step_shows_only_its_end, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(events_are_read, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			a_flood_is_bounded, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			without_a_runner_nothing_goes_on, shim_rig_setup, shim_rig_teardown),
-		cmocka_unit_test_setup_teardown(
-			nonsense_ends_the_shim, shim_rig_setup, shim_rig_teardown),
+		SHIM_TEST(steps_share_one_transcript),
+		SHIM_TEST(everything_but_the_transcript_goes),
+		SHIM_TEST(the_wall_ends_it),
+		SHIM_TEST(silence_ends_it),
+		SHIM_TEST(a_stop_is_quick_whatever_runs),
+		SHIM_TEST(the_box_waits_for_the_gateway),
+		SHIM_TEST(a_start_that_fails_is_told_with_its_stage),
+		SHIM_TEST(a_quiet_step_shows_only_its_end),
+		SHIM_TEST(events_are_read),
+		SHIM_TEST(a_flood_is_bounded),
+		SHIM_TEST(without_a_runner_nothing_goes_on),
+		SHIM_TEST(nonsense_ends_the_shim),
 	};
 
-	if (argc == 3 && str_eq(argv[2], "shim"))
-		return shim_main();
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return shim_rig_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
 }
