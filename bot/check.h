@@ -49,6 +49,9 @@ void check_rootfs(struct check_report *r, const struct config *c);
 /* True if a box would find a program there. Links of the tree lead to where they would in a box. */
 bool check_rootfs_has(const struct config *c, const char *path);
 
+/* check_caches.c: how full each is. */
+void check_caches(struct check_report *r, const struct config *c);
+
 /* check_agent.c: which agents a box could start, and what the others lack. */
 void check_agents(struct check_report *r, const struct config *c);
 

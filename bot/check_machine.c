@@ -125,5 +125,6 @@ check_machine(struct check_report *r, const struct config *c)
 	check_git(r);
 	check_sandbox(r, c);
 	check_rootfs(r, c);
+	check_caches(r, c);
 	check_agents(r, c);
 }

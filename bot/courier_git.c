@@ -12,16 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SWEEP_FIRST_MS 60000
-#define SWEEP_MS       (6 * 3600 * 1000)
-
 struct courier_git {
 	struct courier *courier;
 	struct children *children;
 	struct settings_cache *settings;
 	struct work *works; /* in the order they came */
 	struct loop_timer *round;
-	struct loop_timer *sweep;
+	struct room *room;
 };
 
 static const struct work_type *const TYPES[] = {
@@ -47,6 +44,12 @@ struct settings_cache *
 work_settings(const struct work *w)
 {
 	return w->git->settings;
+}
+
+struct room *
+work_room(const struct work *w)
+{
+	return w->git->room;
 }
 
 struct work *
@@ -347,34 +350,6 @@ courier_git_msg(struct courier *c, enum role from, struct msg *m)
 	return true;
 }
 
-/* ---- Old quarantines ---- */
-
-static void sweep(void *ctx);
-
-static void
-on_swept(void *ctx, struct child_end *end)
-{
-	struct courier_git *g = ctx;
-
-	if (end->e.code < 0)
-		log_err(LOG_LEVEL_WARN, NULL, "git.sweep", &end->e);
-	g->sweep = loop_timer_add(g->courier->role->loop, SWEEP_MS, sweep, g);
-}
-
-static void
-sweep(void *ctx)
-{
-	struct courier_git *g = ctx;
-	struct child_order order = { .fd = -1 };
-
-	g->sweep = NULL;
-	order.job = (struct git_job){
-		.kind = GIT_JOB_SWEEP,
-		.dir = mem_fmt("%s/quarantine", g->courier->role->config->state_dir),
-	};
-	children_add(g->children, &order, on_swept, g);
-}
-
 int
 courier_git_start(struct courier *c, struct err *e)
 {
@@ -384,7 +359,7 @@ courier_git_start(struct courier *c, struct err *e)
 	g->courier = c;
 	g->children = children_create(c->role->loop, c->role->exe, LIMIT_GIT_CHILDREN);
 	g->settings = settings_cache_create();
-	g->sweep = loop_timer_add(c->role->loop, SWEEP_FIRST_MS, sweep, g);
+	g->room = room_create(c, g->children);
 	c->git = g;
 	return 0;
 }
@@ -399,7 +374,7 @@ courier_git_stop(struct courier *c)
 		return;
 	children_destroy(g->children);
 	loop_timer_remove(g->round);
-	loop_timer_remove(g->sweep);
+	room_destroy(g->room);
 	for (struct work *w = g->works, *next; w; w = next) {
 		next = w->next;
 		w->git = NULL;

@@ -187,6 +187,13 @@ struct lfs *lfs_begin(
 void lfs_destroy(struct lfs *l);
 struct lfs *extra_lfs(const struct work *w); /* of the work that has one under way */
 
+/* Room on the disk (courier_git_room.c). */
+struct room;
+struct room *room_create(struct courier *c, struct children *children);
+void room_destroy(struct room *r); /* after the children */
+void room_changed(struct room *r); /* there is more than before: soon it is seen to */
+struct room *work_room(const struct work *w);
+
 /* What was read of .agent.yml, by commit (courier_git_cache.c): NULL if unknown. */
 struct settings_cache;
 struct settings_entry {

@@ -78,6 +78,8 @@ repack(struct work *w)
 	struct err e = { 0 };
 
 	w->id = 0;
+	if (w->has_fetched)
+		room_changed(work_room(w));
 	if (!w->has_fetched || !repo_mirror_wants_repack(mirror)) {
 		work_end(w);
 		return;

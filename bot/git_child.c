@@ -61,7 +61,7 @@ make_dirs(const struct git_job *job, struct err *e)
 	if (rc == 0 && job->dir)
 		rc = fs_mkdirs(job->dir, 0755, e);
 	/* The time of the last use, for the sweep. */
-	if (rc == 0 && job->dir && job->kind != GIT_JOB_SWEEP)
+	if (rc == 0 && job->dir && job->kind != GIT_JOB_SWEEP && job->kind != GIT_JOB_FIT)
 		(void)utimensat(AT_FDCWD, job->dir, NULL, 0);
 	return rc;
 }
@@ -246,6 +246,19 @@ job_sweep(const struct git_job *job, struct result *r, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
+static int
+job_fit(const struct git_job *job, struct result *r, struct err *e)
+{
+	int rc = repo_checkouts_fit(job->dir, job->checkout_bytes_max, EVICT_AGE_MS, e);
+
+	if (rc < 0)
+		return rc;
+	r->done.files = rc;
+	rc = repo_mirrors_fit(job->dir, job->mirror_bytes_max, LIMIT_QUARANTINE_MS, e);
+	r->done.deletions = rc > 0 ? rc : 0;
+	return rc < 0 ? rc : 0;
+}
+
 static int (*const JOBS[GIT_JOB_COUNT])(const struct git_job *, struct result *, struct err *) = {
 	[GIT_JOB_CHECKOUT] = job_checkout,
 	[GIT_JOB_EXTRA] = job_extra,
@@ -253,6 +266,7 @@ static int (*const JOBS[GIT_JOB_COUNT])(const struct git_job *, struct result *,
 	[GIT_JOB_SEAL] = job_seal,
 	[GIT_JOB_LOGS] = job_logs,
 	[GIT_JOB_SWEEP] = job_sweep,
+	[GIT_JOB_FIT] = job_fit,
 };
 
 /* ---- In and out ---- */

@@ -24,6 +24,7 @@ enum git_job_kind {
 	GIT_JOB_SEAL,  /* the harvested commit with a signature */
 	GIT_JOB_LOGS,  /* the commit of a transcript */
 	GIT_JOB_SWEEP, /* `dir` is the directory of all quarantines: the old ones go */
+	GIT_JOB_FIT,   /* `dir` is that of all mirrors: checkouts and mirrors beyond these go */
 	GIT_JOB_COUNT,
 };
 
@@ -53,6 +54,8 @@ struct git_job {
 	struct row_list modules; /* struct repo_extra_module */
 	char *notes;
 	bool is_partial;
+	int64_t checkout_bytes_max;
+	int64_t mirror_bytes_max;
 };
 extern const struct row GIT_JOB_ROWS[];
 

@@ -38,6 +38,8 @@ const struct row GIT_JOB_ROWS[] = {
 		struct repo_extra_module),
 	ROW_S(struct git_job, notes, "notes", LIMIT_SUMMARY_BYTES),
 	ROW_B(struct git_job, is_partial, "is_partial"),
+	ROW_I(struct git_job, checkout_bytes_max, "checkout_bytes_max"),
+	ROW_I(struct git_job, mirror_bytes_max, "mirror_bytes_max"),
 	ROW_DONE,
 };
 

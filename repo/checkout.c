@@ -198,6 +198,8 @@ fill(const struct repo_checkout *c, const char *tmp, struct err *e)
 		rc = refresh_index(git_dir, tree, e);
 	if (rc == 0)
 		rc = checkout_has(tree, git_dir, tmp, e);
+	if (rc == 0)
+		rc = checkout_put_size(tmp, e);
 	clock_boot_id(boot);
 	return rc < 0 ? rc : checkout_put(tmp, "boot", boot, e);
 }

@@ -37,6 +37,13 @@ int checkout_put(const char *dir, const char *name, const char *text, struct err
 /* One file, of two directories. */
 int checkout_link_file(int from, int to, const char *path);
 
+/* Writes <dir>/size: what all in it takes. */
+int checkout_put_size(const char *dir, struct err *e);
+
+/* Removes it, by way of a name with that prefix. 1: it is gone. 0: somebody uses it, or it was not
+ * there. */
+int checkout_remove(const char *trees, const char *sha, const char *prefix, struct err *e);
+
 /* Writes <dir>/has: which extras (extra.h) the commit could have. */
 int checkout_has(const char *tree, const char *git_dir, const char *dir, struct err *e);
 

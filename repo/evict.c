@@ -9,6 +9,8 @@
  */
 #include "repo/repo.h"
 
+#include "repo/checkout.h"
+
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
@@ -20,6 +22,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+
+#define GONE "gone."
 
 struct kept {
 	char sha[REPO_SHA_LEN + 1];
@@ -42,7 +46,7 @@ sweep(const char *trees, DIR *d, struct err *e)
 	struct dirent *entry;
 
 	while ((entry = readdir(d))) {
-		if (!str_starts(entry->d_name, "gone.") && !str_starts(entry->d_name, "tmp."))
+		if (!str_starts(entry->d_name, GONE) && !str_starts(entry->d_name, "tmp."))
 			continue;
 		auto_free char *path = mem_fmt("%s/%s", trees, entry->d_name);
 		int rc = fs_remove_tree(path, e);
@@ -74,24 +78,25 @@ list(DIR *d, struct kept **out)
 	return n;
 }
 
-/* Renamed while we hold the lock: nobody finds it any more, then it may take its time to go. */
-static int
-remove_one(const char *trees, const char *sha, struct err *e)
+/* Renamed while we hold the lock: nobody finds it any more, then it may take its time to go.
+ * Somebody else may be about to remove it, too. */
+int
+checkout_remove(const char *trees, const char *sha, const char *prefix, struct err *e)
 {
 	auto_free char *tree = repo_checkout_path(trees, sha);
 	auto_free char *dir = mem_fmt("%s/%s", trees, sha);
-	auto_free char *gone = mem_fmt("%s/gone.%s", trees, sha);
+	auto_free char *gone = mem_fmt("%s/%s%s", trees, prefix, sha);
 	auto_fd int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
-		return err_sys(e, "open %s", tree);
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", tree);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : err_sys(e, "lock %s", tree);
 	int rc = fs_remove_tree(gone, e);
 	if (rc < 0)
 		return rc;
 	if (rename(dir, gone) < 0)
-		return err_sys(e, "rename %s", dir);
+		return errno == ENOENT ? 0 : err_sys(e, "rename %s", dir);
 	rc = fs_remove_tree(gone, e);
 	return rc < 0 ? rc : 1;
 }
@@ -112,7 +117,7 @@ repo_checkout_evict(const char *trees, size_t keep, int64_t min_age_ms, struct e
 	for (size_t i = 0; n > keep && i < n - keep; i++) {
 		if (clock_wall_ms() - v[i].used_ms < min_age_ms)
 			break;
-		rc = remove_one(trees, v[i].sha, e);
+		rc = checkout_remove(trees, v[i].sha, GONE, e);
 		if (rc < 0)
 			return rc;
 		removed += rc;

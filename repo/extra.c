@@ -335,6 +335,8 @@ fill(const struct repo_extra *x, const char *tmp, struct err *e)
 		rc = checkout_put(tmp, "notes", x->notes ? x->notes : "", e);
 	if (rc == 0 && x->is_partial)
 		rc = checkout_put(tmp, "partial", "", e);
+	if (rc == 0)
+		rc = checkout_put_size(tmp, e);
 	if (rc == 0 && utimensat(AT_FDCWD, tree, times, 0) < 0)
 		rc = err_sys(e, "time of %s", tree);
 	return rc;

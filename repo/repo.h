@@ -128,8 +128,8 @@ int repo_mirror_create(const char *mirror, struct err *e);
 int repo_mirror_set_default(const char *mirror, const char *branch, struct err *e);
 int repo_mirror_default(const char *mirror, char **out, struct err *e);
 
-/* An exclusive lock, held by the descriptor (closed on exec: git dies with whoever started it, and
- * what its helpers do then touches no ref). ERR_BUSY. */
+/* An exclusive lock, and a use of the mirror; held by the descriptor (closed on exec: git dies with
+ * whoever started it, and what its helpers do then touches no ref). ERR_BUSY. */
 int repo_mirror_lock(const char *mirror, int *out_fd, struct err *e);
 
 /* Removes what a killed git left: lock files and half-written packs. Only with the lock. */
@@ -170,6 +170,22 @@ int repo_checkout_make(const struct repo_checkout *c, struct err *e);
  * its last use nor one whose directory somebody holds with flock(LOCK_SH): a box does. Returns how
  * many went, or an error. */
 int repo_checkout_evict(const char *trees, size_t keep, int64_t min_age_ms, struct err *e);
+
+/* ---- Room (fit.c): all repositories below <state_dir>/mirrors together ---- */
+
+/* Removes the least recently used checkouts until all of them fit, as above. One run at a time.
+ * Returns how many went, or an error. */
+int repo_checkouts_fit(const char *mirrors, int64_t quota, int64_t min_age_ms, struct err *e);
+
+/* The same with mirrors, and all that belongs to them: nothing of such a repository is left. */
+int repo_mirrors_fit(const char *mirrors, int64_t quota, int64_t min_age_ms, struct err *e);
+
+struct repo_sum {
+	size_t n;
+	int64_t bytes;
+};
+struct repo_sum repo_checkouts_sum(const char *mirrors);
+struct repo_sum repo_mirrors_sum(const char *mirrors);
 
 /* Removes the directories of tasks whose last harvest is older than max_age_ms. Returns how many
  * went. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check - each question with a good and a bad answer; forges are in test_check_forge.c. */
 #include "base/json.h"
+#include "base/clock.h"
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "sandbox/agent.h"
@@ -149,6 +151,43 @@ the_machine_is_asked_for_everything(void **state)
 	check_case_has(&r, "agents.other", "failure", "not found by a box");
 	check_case_has(&r, "sandbox.tools", "warning", "/nothing/there");
 	assert_non_null(check_case_find(&r, "sandbox.tier_min", ""));
+	check_report_finish(&r);
+}
+
+/* A server that has run for a while. */
+static void
+caches_are_measured(void **state)
+{
+	static const char layer[] =
+		"state/boxes/layers/"
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	static const char checkout[] =
+		"state/mirrors/t/1.trees/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+	auto_config struct config c = { 0 };
+	struct check_report r = { 0 }, before = { 0 };
+	char boot[CLOCK_BOOT_ID_BYTES];
+
+	(void)state;
+	check_case_parse("intake: poll\ncaches: { layers: 2GiB }\n"
+			 "forges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n",
+		&c);
+	check_caches(&before, &c);
+	assert_int_equal(before.items.n, 0);
+	clock_boot_id(boot);
+	auto_free char *about = mem_fmt("%s 1610612736\n", boot);
+	auto_free char *about_path = mem_fmt("%s/about", layer);
+	auto_free char *size_path = mem_fmt("%s/size", checkout);
+	auto_free char *boot_path = mem_fmt("%s/boot", checkout);
+	assert_int_equal(fs_mkdirs(layer, 0700, NULL), 0);
+	assert_int_equal(fs_mkdirs(checkout, 0700, NULL), 0);
+	scratch_put(about_path, about, 0600);
+	scratch_put(size_path, "5000\n", 0600);
+	scratch_put(boot_path, boot, 0600);
+	check_caches(&r, &c);
+	check_case_has(&r, "caches.layers", "ok", "1 layers, 1.5 GiB of 2.0 GiB");
+	check_case_has(&r, "caches.checkouts", "ok", "1 checkouts, 4.9 KiB of 40.0 GiB");
+	check_case_has(&r, "caches.mirrors", "ok", "0 mirrors, 0 bytes of 100.0 GiB");
+	check_case_has(&r, "caches.registries", "ok", "0 packages and indexes, 0 bytes of 4.0 GiB");
 	check_report_finish(&r);
 }
 
@@ -343,6 +382,7 @@ main(void)
 		SCRATCH_TEST(secrets_are_read_and_keys_parsed),
 		SCRATCH_TEST(addresses_for_deliveries),
 		SCRATCH_TEST(the_machine_is_asked_for_everything),
+		SCRATCH_TEST(caches_are_measured),
 		SCRATCH_TEST(agents_say_what_they_lack),
 		cmocka_unit_test(kinds_are_the_same_for_config_and_sandbox),
 		SCRATCH_TEST(documentation_needs_no_configuration),
