@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -304,6 +305,11 @@ pack_ended(struct attempt *a, const struct wire_step_done *d)
 		return;
 	}
 	attempt_step_end(a, d->exit_code, a->quiet_tail);
+	/* Nobody else is in there who could have done it. */
+	if (d->ended_by == BOX_END_ITSELF && d->exit_code == 128 + SIGKILL) {
+		attempt_end(a, OUTCOME_INFRA, "git was killed while it packed the changes");
+		return;
+	}
 	reason_of_end(d, &a->limits, &how);
 	attempt_end(a, OUTCOME_REFUSED, "the changes could not be taken out of the box: git %s%s%s",
 		buf_str(&how), a->quiet_tail ? ": " : "", a->quiet_tail ? a->quiet_tail : "");

@@ -151,6 +151,18 @@ on_report(void *ctx, int fd, uint32_t events)
 	s->step->report_io = NULL;
 }
 
+/* PID 1 ends with its workload's exit code; a signal that is not ours came from outside. */
+static void
+lost(struct shim_step *step, struct loop_exit how)
+{
+	struct err e = { 0 };
+
+	if (how.signo == 0 || step->end != BOX_END_ITSELF)
+		return;
+	(void)err_set(&e, ERR_SYSTEM, "it was ended from outside by signal %d", how.signo);
+	fail(step, BOX_END_INFRA, &e);
+}
+
 static void
 on_exit_of_box(void *ctx, pid_t pid, struct loop_exit how)
 {
@@ -169,6 +181,7 @@ on_exit_of_box(void *ctx, pid_t pid, struct loop_exit how)
 	}
 	if (step->report_io)
 		read_report(step);
+	lost(step, how);
 	step_end(s, how.code);
 }
 

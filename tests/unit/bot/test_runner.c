@@ -378,8 +378,8 @@ a_gateway_may_be_another_one(void **state)
 	r.gateway_is_dumb = true;
 	runner_rig_start(&r, 1, 1);
 	role_case_until(&r.c, &r.n_opens);
-	assert_true(r.opened.registries);
-	assert_false(r.opened.models); /* the agent has no provider */
+	assert_false(r.opened.registries); /* the repository lists none */
+	assert_false(r.opened.models);     /* the agent has no provider */
 	r.gateway_is_dumb = false;
 	runner_rig_new_gateway(&r);
 	runner_rig_until_tail(&r, "began");
