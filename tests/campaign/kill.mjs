@@ -12,7 +12,7 @@ import { assertInvariants, rest } from './lib/invariants.mjs';
 
 const KILLS = 10; // a round
 const ISSUES = 4; // of each forge in a round; more would wait for the bucket of content writes
-const REST_MS = 300_000;
+const REST_MS = 120_000;
 const WISH = {
   name: 'campaign-kill',
   forges: { gh: { dialect: 'github', app: true }, gt: { dialect: 'gitea' } },
