@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS    300
+#define ROUNDS    50
 #define SWAPS_MIN 10000
 
 /* t/a is a directory, t/b a link out of the tree; at each moment the other way round. */
