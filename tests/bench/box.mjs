@@ -5,7 +5,7 @@
 // A start that fails, a process that survives, a byte that is missing: the whole run is void.
 import { machine, asJson, only } from './lib/bench.mjs';
 
-const PARTS = ['start', 'kill', 'terminal', 'gateway'];
+const PARTS = ['start', 'workspace', 'kill', 'terminal', 'gateway'];
 
 if (!asJson) console.log(`\nbox: ${machine()}`);
 for (const name of only(PARTS)) {
