@@ -41,30 +41,42 @@ struct recorder {
 
 /* ---- the cast ---- */
 
+/* An escaped byte, as JSON has it. */
+static void
+escape(struct buf *out, unsigned char b)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	if (b == '"' || b == '\\')
+		(void)buf_add(out, (const char[]){ '\\', (char)b }, 2);
+	else
+		(void)buf_add(
+			out, (const char[]){ '\\', 'u', '0', '0', hex[b >> 4], hex[b & 0xf] }, 6);
+}
+
 /* JSON string with DEL and C1 escaped too: what is pasted into a terminal from the file must not
- * act there. */
+ * act there. Most bytes are themselves, and are copied together. */
 static void
 quote(struct buf *out, const char *data, size_t len)
 {
 	auto_buf struct buf clean = BUF_INIT(3 * len + 1);
+	size_t from = 0;
 
 	(void)str_utf8_clean(&clean, data, len);
 	(void)buf_addc(out, '"');
 	for (size_t i = 0; i < clean.len; i++) {
 		unsigned char b = (unsigned char)clean.data[i];
 		unsigned char next = (unsigned char)clean.data[i + 1]; /* a NUL is behind the end */
+		bool is_c1 = b == 0xc2 && next >= 0x80 && next < 0xa0;
 
-		if (b == '"' || b == '\\') {
-			(void)buf_addf(out, "\\%c", b);
-		} else if (b < 0x20 || b == 0x7f) {
-			(void)buf_addf(out, "\\u%04x", b);
-		} else if (b == 0xc2 && next >= 0x80 && next < 0xa0) {
-			(void)buf_addf(out, "\\u%04x", next);
-			i++;
-		} else {
-			(void)buf_addc(out, (char)b);
-		}
+		if (b >= 0x20 && b != '"' && b != '\\' && b != 0x7f && !is_c1)
+			continue;
+		(void)buf_add(out, clean.data + from, i - from);
+		escape(out, is_c1 ? next : b);
+		i += is_c1;
+		from = i + 1;
 	}
+	(void)buf_add(out, clean.data + from, clean.len - from);
 	(void)buf_addc(out, '"');
 }
 

@@ -44,35 +44,35 @@ struct shape {
 	const char *prefix;
 	const char *others; /* characters besides letters and digits */
 	size_t min;         /* characters behind the prefix */
+	char last;          /* of the prefix: one of four, see shape_add */
 };
 
 /* Well-known tokens, by their issuers' documents. */
 static const struct shape SHAPES[] = {
-	{ "ghp_", "", 30 }, /* GitHub: personal, OAuth, user, refresh */
-	{ "gho_", "", 30 },
-	{ "ghu_", "", 30 },
-	{ "ghr_", "", 30 },
-	{ "ghs_", "_.-", 30 }, /* installation: may hold a JWT */
-	{ "github_pat_", "_", 30 },
-	{ "glpat-", "_-", 20 },   /* GitLab */
-	{ "sk-ant-", "_-", 20 },  /* Anthropic */
-	{ "sk-proj-", "_-", 20 }, /* OpenAI */
-	{ "sk-", "", 40 },
-	{ "AIza", "_-", 35 }, /* Google */
-	{ "AKIA", "", 16 },   /* AWS */
-	{ "xoxb-", "-", 20 }, /* Slack */
-	{ "xoxp-", "-", 20 },
-	{ "npm_", "", 36 },
-	{ "pypi-", "_-", 50 },
+	{ "ghp_", "", 30, '_' }, /* GitHub: personal, OAuth, user, refresh */
+	{ "gho_", "", 30, '_' },
+	{ "ghu_", "", 30, '_' },
+	{ "ghr_", "", 30, '_' },
+	{ "ghs_", "_.-", 30, '_' }, /* installation: may hold a JWT */
+	{ "github_pat_", "_", 30, '_' },
+	{ "glpat-", "_-", 20, '-' },   /* GitLab */
+	{ "sk-ant-", "_-", 20, '-' },  /* Anthropic */
+	{ "sk-proj-", "_-", 20, '-' }, /* OpenAI */
+	{ "sk-", "", 40, '-' },
+	{ "AIza", "_-", 35, 'a' }, /* Google */
+	{ "AKIA", "", 16, 'A' },   /* AWS */
+	{ "xoxb-", "-", 20, '-' }, /* Slack */
+	{ "xoxp-", "-", 20, '-' },
+	{ "npm_", "", 36, '_' },
+	{ "pypi-", "_-", 50, '-' },
 };
-static const char SHAPES_LAST[] = "_-aA"; /* last characters of the prefixes */
 
 struct redact {
 	redact_cb *cb;
 	void *ctx;
 	struct redact_head head;
 	struct redact_entry *entries;
-	uint64_t leaver;
+	uint64_t leavers[256];
 	unsigned char known[(1 << KNOWN_BITS) / 8]; /* low bits of the entries' hashes */
 	struct buf raw;
 	struct buf hide; /* a byte for each of raw: 1 is taken out */
@@ -157,20 +157,10 @@ compare(struct redact *r, const struct lane *l, const struct awaited *a)
 }
 
 static void
-lane_add(struct redact *r, struct lane *l, unsigned char byte, uint64_t at)
+look_at_awaited(struct redact *r, struct lane *l)
 {
 	size_t kept = 0;
 
-	if (l->count >= REDACT_WINDOW)
-		l->hash = redact_hash_roll(l->hash, r->head.base, r->leaver, byte,
-			l->bytes[(l->count - REDACT_WINDOW) % RING]);
-	else
-		l->hash = redact_hash_push(l->hash, r->head.base, byte);
-	l->bytes[l->count % RING] = byte;
-	l->at[l->count % RING] = at;
-	l->count++;
-	if (l->count >= REDACT_WINDOW && is_known(r, l->hash))
-		await(r, l);
 	for (size_t i = 0; i < l->n_awaited; i++) {
 		if (l->count - l->awaited[i].first == l->awaited[i].entry->len)
 			compare(r, l, &l->awaited[i]);
@@ -178,6 +168,23 @@ lane_add(struct redact *r, struct lane *l, unsigned char byte, uint64_t at)
 			l->awaited[kept++] = l->awaited[i];
 	}
 	l->n_awaited = kept;
+}
+
+static void
+lane_add(struct redact *r, struct lane *l, unsigned char byte, uint64_t at)
+{
+	uint64_t leaver = l->count >= REDACT_WINDOW
+				  ? r->leavers[l->bytes[(l->count - REDACT_WINDOW) % RING]]
+				  : 0;
+
+	l->hash = redact_hash_push(l->hash, r->head.base, leaver, byte);
+	l->bytes[l->count % RING] = byte;
+	l->at[l->count % RING] = at;
+	l->count++;
+	if (is_known(r, l->hash) && l->count >= REDACT_WINDOW)
+		await(r, l);
+	if (l->n_awaited > 0)
+		look_at_awaited(r, l);
 }
 
 /* Where the oldest byte stands that a form may yet begin with. */
@@ -235,10 +242,10 @@ shape_add(struct redact *r, unsigned char byte, uint64_t at)
 	} else {
 		r->shape = NULL;
 	}
-	if (!strchr(SHAPES_LAST, byte))
+	if (byte != '_' && byte != '-' && byte != 'a' && byte != 'A')
 		return;
 	for (size_t i = 0; i < sizeof(SHAPES) / sizeof(SHAPES[0]); i++) {
-		if (!ends_in(r, SHAPES[i].prefix))
+		if (SHAPES[i].last != byte || !ends_in(r, SHAPES[i].prefix))
 			continue;
 		r->shape_at = r->text.at[(r->text.count - strlen(SHAPES[i].prefix)) % RING];
 		r->shape = &SHAPES[i];
@@ -252,11 +259,13 @@ static void
 look(struct redact *r, unsigned char byte, uint64_t at)
 {
 	bool in_text = r->state == ESCAPE_NONE;
+	bool is_control = byte < 0x20 || byte == 0x7f;
 
-	r->state = escape_next(r->state, byte);
+	if (is_control || !in_text)
+		r->state = escape_next(r->state, byte);
 	if (byte == '\n' || byte == '\r')
 		r->line_len = 0;
-	if (byte < 0x20 || byte == 0x7f)
+	if (is_control)
 		return;
 	if (!in_text && r->differ == 0)
 		r->all = r->text;
@@ -378,7 +387,7 @@ read_table(struct redact *r, const char *table, size_t len, struct err *e)
 			return err_set(e, ERR_INVALID, "%s", wrong);
 		r->known[low / 8] |= (unsigned char)(1U << (low % 8));
 	}
-	r->leaver = redact_hash_leaver(r->head.base);
+	redact_hash_leavers(r->head.base, r->leavers);
 	return 0;
 }
 

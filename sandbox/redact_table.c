@@ -11,42 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PRIME      ((UINT64_C(1) << 61) - 1)
 #define FORM_LIMIT ((size_t)1 << 20)
-
-__extension__ typedef unsigned __int128 wide;
 
 /* ---- hashes ---- */
 
 static uint64_t
-modulo(wide x)
+modulo(redact_wide x)
 {
-	uint64_t r = (uint64_t)(x & PRIME) + (uint64_t)(x >> 61);
+	uint64_t r = (uint64_t)(x & REDACT_PRIME) + (uint64_t)(x >> 61);
 
-	r = (r & PRIME) + (r >> 61);
-	return r >= PRIME ? r - PRIME : r;
+	r = (r & REDACT_PRIME) + (r >> 61);
+	return r >= REDACT_PRIME ? r - REDACT_PRIME : r;
 }
 
-uint64_t
-redact_hash_push(uint64_t hash, uint64_t base, unsigned char in)
-{
-	return modulo((wide)hash * base + in + 1);
-}
-
-uint64_t
-redact_hash_roll(uint64_t hash, uint64_t base, uint64_t leaver, unsigned char in, unsigned char out)
-{
-	return modulo((wide)hash * base + (wide)leaver * (out + 1U) + in + 1);
-}
-
-uint64_t
-redact_hash_leaver(uint64_t base)
+void
+redact_hash_leavers(uint64_t base, uint64_t out[256])
 {
 	uint64_t power = 1;
 
 	for (size_t i = 0; i < REDACT_WINDOW; i++)
-		power = modulo((wide)power * base);
-	return PRIME - power;
+		power = modulo((redact_wide)power * base);
+	for (unsigned byte = 0; byte < 256; byte++)
+		out[byte] = modulo((redact_wide)(REDACT_PRIME - power) * (byte + 1U));
 }
 
 void
@@ -76,7 +62,7 @@ add_part(struct redact_maker *m, const unsigned char *part, size_t len)
 	struct redact_entry entry = { .len = (uint32_t)len };
 
 	for (size_t i = 0; i < REDACT_WINDOW; i++)
-		entry.hash = redact_hash_push(entry.hash, m->head.base, part[i]);
+		entry.hash = redact_hash_push(entry.hash, m->head.base, 0, part[i]);
 	redact_mac(m->head.key, part, len, entry.mac);
 	(void)buf_add(&m->entries, &entry, sizeof(entry));
 	m->head.count++;
@@ -262,7 +248,7 @@ redact_maker_create(void)
 	m->head.magic = REDACT_MAGIC;
 	crypto_random(&m->head.base, sizeof(m->head.base));
 	crypto_random(m->head.key, sizeof(m->head.key));
-	m->head.base = 256 + m->head.base % (PRIME - 256);
+	m->head.base = 256 + m->head.base % (REDACT_PRIME - 256);
 	buf_init(&m->entries, REDACT_TABLE_BYTES - sizeof(m->head));
 	return m;
 }

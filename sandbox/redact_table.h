@@ -14,6 +14,7 @@
 #define REDACT_WINDOW    16  /* bytes that the rolling hash sees */
 #define REDACT_FORM_MAX  256 /* bytes; a longer form is sought in parts */
 #define REDACT_MAC_BYTES 16
+#define REDACT_PRIME     ((UINT64_C(1) << 61) - 1)
 #define REDACT_MAGIC     UINT64_C(0x31766463616465ee)
 
 struct redact_head {
@@ -30,15 +31,20 @@ struct redact_entry {
 	uint8_t mac[REDACT_MAC_BYTES]; /* HMAC-SHA256 of all, cut */
 };
 
-/* The hash sum(byte * base^i) modulo 2^61 - 1 when a byte comes in. */
-uint64_t redact_hash_push(uint64_t hash, uint64_t base, unsigned char in);
+__extension__ typedef unsigned __int128 redact_wide;
 
-/* The same when the oldest byte leaves besides; leaver: redact_hash_leaver(base). */
-uint64_t redact_hash_roll(
-	uint64_t hash, uint64_t base, uint64_t leaver, unsigned char in, unsigned char out);
+/* The hash sum(byte * base^i) modulo 2^61 - 1 when a byte comes in, and `more` is added. */
+static inline uint64_t
+redact_hash_push(uint64_t hash, uint64_t base, uint64_t more, unsigned char in)
+{
+	redact_wide sum = (redact_wide)hash * base + more + in + 1;
+	uint64_t folded = (uint64_t)(sum & REDACT_PRIME) + (uint64_t)(sum >> 61);
 
-/* What makes a byte leave: -(base^REDACT_WINDOW). */
-uint64_t redact_hash_leaver(uint64_t base);
+	return folded >= REDACT_PRIME ? folded - REDACT_PRIME : folded;
+}
+
+/* What is added for each byte that leaves when another comes in: -(byte * base^REDACT_WINDOW). */
+void redact_hash_leavers(uint64_t base, uint64_t out[256]);
 
 void redact_mac(const uint8_t key[32], const void *form, size_t len, uint8_t out[REDACT_MAC_BYTES]);
 

@@ -17,6 +17,7 @@
 #define FEED_BYTES     ((size_t)4 << 10)
 #define CELL_CHARS     3 /* a letter and its accents */
 #define LINE_BYTES_MAX (4 * CELL_CHARS * VT_COLUMNS_MAX + 1)
+#define RENDER_BYTES   256 /* gathered before they are added */
 
 struct cell {
 	uint32_t chars[CELL_CHARS]; /* 0: none; the first is 0 in the right half of a wide one */
@@ -66,14 +67,14 @@ is_invisible(uint32_t c)
 	return false;
 }
 
-static void
-add_char(struct buf *out, uint32_t c)
+/* Other than what ASCII has: four bytes at most, 0 if it is not shown. */
+static size_t
+encode(uint32_t c, char *utf8)
 {
-	char utf8[4];
 	size_t n = 0;
 
 	if (is_invisible(c))
-		return;
+		return 0;
 	if (c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) /* libvterm takes longer forms for good */
 		c = 0xfffd;
 	if (c < 0x80) {
@@ -92,21 +93,34 @@ add_char(struct buf *out, uint32_t c)
 		}
 		utf8[n++] = (char)(0x80 | (c & 0x3f));
 	}
-	(void)buf_add(out, utf8, n);
+	return n;
 }
 
 static void
 render(const struct line *l, struct buf *out)
 {
+	char text[RENDER_BYTES];
 	size_t len = l->len;
+	size_t n = 0;
 
 	while (len > 0 && l->cells[len - 1].chars[0] == ' ')
 		len--;
 	for (size_t i = 0; i < len; i++) {
-		for (size_t k = 0; k < CELL_CHARS && l->cells[i].chars[k]; k++)
-			add_char(out, l->cells[i].chars[k]);
+		if (n + 4 * CELL_CHARS >= sizeof(text)) {
+			(void)buf_add(out, text, n);
+			n = 0;
+		}
+		for (size_t k = 0; k < CELL_CHARS && l->cells[i].chars[k]; k++) {
+			uint32_t c = l->cells[i].chars[k];
+
+			if (c >= 0x20 && c < 0x7f)
+				text[n++] = (char)c;
+			else
+				n += encode(c, text + n);
+		}
 	}
-	(void)buf_addc(out, '\n');
+	text[n++] = '\n';
+	(void)buf_add(out, text, n);
 }
 
 static void
@@ -163,8 +177,9 @@ on_glyph(VTermGlyphInfo *info, VTermPos at, void *ctx)
 	for (size_t i = 0; i < CELL_CHARS && info->chars[i]; i++)
 		cell.chars[i] = info->chars[i];
 	reach(l, column + width);
-	memset(l->cells + column, 0, width * sizeof(cell));
 	l->cells[column] = cell;
+	if (width == 2)
+		l->cells[column + 1] = (struct cell){ { 0 } };
 	return 1;
 }
 
@@ -307,6 +322,17 @@ vt_destroy(struct vt *t)
 	free(t);
 }
 
+/* How many bytes are letters and nothing else. */
+static size_t
+plain_ascii(const char *data, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && data[n] >= 0x20 && data[n] < 0x7f)
+		n++;
+	return n;
+}
+
 /* libvterm 0.1.4 loses a character whose bytes come in two writes when the first write began with
  * ASCII, so only whole ones are written; and it goes a column back for a C1 control that came as
  * UTF-8 (c2 80 to c2 9f), so these are left out. */
@@ -319,7 +345,13 @@ feed_part(struct vt *t, const char *data, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		unsigned char byte = (unsigned char)data[i];
 		bool was_string = t->in >= ESCAPE_STRING;
+		size_t plain = t->in == ESCAPE_NONE ? plain_ascii(data + i, len - i) : 0;
 
+		if (plain > 0) {
+			(void)buf_add(in, data + i, plain);
+			i += plain - 1;
+			continue;
+		}
 		t->in = escape_next(t->in, byte);
 		if (was_string && t->in == ESCAPE_NONE && byte == '\n')
 			(void)buf_addc(in, CAN);
