@@ -106,7 +106,7 @@ attempt_free(struct attempt *a)
 void
 runner_end_if_empty(struct runner *r)
 {
-	if (r->is_stopping && !r->attempts && !r->sweeps && net_pool_stop(r))
+	if (r->is_stopping && !r->attempts && !r->sweeps && pools_stop(r))
 		role_done(r->role);
 }
 
@@ -322,7 +322,7 @@ start(struct role_ctx *ctx, struct err *e)
 	spread(run);
 	sweep_all(r);
 	layer_sweep(r);
-	net_pool_start(r);
+	pools_start(r);
 	runner_claim_soon(r);
 	return 0;
 }

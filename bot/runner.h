@@ -25,6 +25,13 @@
 
 struct agent_row;
 
+/* What is made ahead. */
+enum pool_kind {
+	POOL_NETS,  /* of boxes; without one they make their own */
+	POOL_DISKS, /* of attempts; without one their shims do */
+	POOL_COUNT,
+};
+
 struct runner {
 	struct role_ctx *role;
 	struct sandbox_probe probe;
@@ -38,9 +45,9 @@ struct runner {
 	struct loop_timer *claim;
 	struct loop_timer *turn; /* somebody waits with the end of an attempt */
 	struct sweep *sweeps;
-	struct net_pool *nets; /* NULL: boxes make their own */
-	bool is_asking;        /* the keeper, for */
-	struct buf redactions; /* for the shims; no attempt starts before it is there */
+	struct pool *pools[POOL_COUNT]; /* NULL: there is none */
+	bool is_asking;                 /* the keeper, for */
+	struct buf redactions;          /* for the shims; no attempt starts before it is there */
 	bool is_stopping;
 	int64_t serial; /* for gone.<n> */
 };
@@ -264,11 +271,11 @@ void shim_end(struct attempt *a);
 void shim_abandon(struct attempt *a);
 void shim_forget(struct attempt *a);
 
-/* ---- runner_net.c ---- */
+/* ---- runner_pool.c ---- */
 
-void net_pool_start(struct runner *r);
-int net_pool_take(struct runner *r);  /* for one box; the caller's to close; -1: none */
-bool net_pool_stop(struct runner *r); /* true: nothing is left of it */
+void pools_start(struct runner *r);
+int pool_take(struct runner *r, enum pool_kind kind); /* the caller's to close; -1: none */
+bool pools_stop(struct runner *r);                    /* true: nothing is left of them */
 
 /* ---- runner_turn.c ---- */
 

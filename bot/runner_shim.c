@@ -209,6 +209,18 @@ shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, s
 	return shim_spawn_as(r, &sp, pid, pidfd, e);
 }
 
+/* One that was made ahead, or what it makes its own of; or it has none. */
+static int
+give_disk(const struct attempt *a, struct err *e)
+{
+	auto_fd int made = pool_take(a->r, POOL_DISKS);
+	const int *fd = made < 0 ? &a->r->disk_fd : &made;
+
+	if (*fd < 0)
+		return 0;
+	return msg_send(a->link, &(struct msg_out){ .type = WIRE_DISK, .fds = fd, .n_fds = 1 }, e);
+}
+
 int
 shim_start(struct attempt *a, struct err *e)
 {
@@ -223,7 +235,6 @@ shim_start(struct attempt *a, struct err *e)
 		.obj = &(struct wire_verdict){ .ok = true },
 		.blob = a->r->redactions.data,
 		.blob_len = a->r->redactions.len };
-	const struct msg_out disk = { .type = WIRE_SHIM_DISK, .fds = &a->r->disk_fd, .n_fds = 1 };
 	int ends[2];
 	int pidfd = -1;
 	pid_t pid = -1;
@@ -242,7 +253,7 @@ shim_start(struct attempt *a, struct err *e)
 	rc = msg_link_attach(a->link, steal_fd(&near), e);
 	if (rc == 0)
 		rc = msg_send(a->link, &table, e);
-	return rc < 0 || a->r->disk_fd < 0 ? rc : msg_send(a->link, &disk, e);
+	return rc < 0 ? rc : give_disk(a, e);
 }
 
 int
@@ -251,7 +262,7 @@ shim_run(
 {
 	auto_fd int in = take_stdin;
 	auto_fd int out = take_stdout;
-	auto_fd int net = net_pool_take(a->r);
+	auto_fd int net = pool_take(a->r, POOL_NETS);
 	auto_buf struct buf packed = BUF_INIT(LIMIT_BLOB_BYTES);
 	const int fds[2] = { in, out };
 	struct msg_out msg = { .type = WIRE_STEP, .fds = fds };

@@ -339,7 +339,7 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	} else if (m->type == WIRE_NET && m->n_fds == 1) {
 		clean_fd(&s->net_fd);
 		s->net_fd = steal_fd(&m->fds[0]);
-	} else if (m->type == WIRE_SHIM_DISK && m->n_fds == 1) {
+	} else if (m->type == WIRE_DISK && m->n_fds == 1) {
 		shim_disk_take(s, steal_fd(&m->fds[0]));
 	} else if (m->type == WIRE_STEP_GO) {
 		shim_step_go(s);

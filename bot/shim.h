@@ -7,7 +7,7 @@
  * descriptor besides stderr: 3, a msg link. It runs one step after another:
  *
  *	NET          the network of the box to come, made ahead; a box without makes its own
- *	SHIM_DISK    before them, if there can be: an empty disk, to be copied and mounted at disk/
+ *	DISK         before them, if there can be: for what its boxes write, at disk/
  *	STEP         a box spec; descriptors: stdin, and stdout if it is not the terminal
  *	STEP_LISTEN  the box is built; with its listener, if it has one
  *	STEP_GO      the box may begin
@@ -24,16 +24,17 @@
 #define SHIM_TEXT    "task.txt"
 #define SHIM_SUMMARY "summary.txt" /* the agent's last message, if it sent one */
 #define SHIM_DISK    "disk"        /* what its boxes write; only the shim sees what is in it */
-#define SHIM_IMAGE   "disk.img"
-#define SHIM_TRACE   "box" /* which box runs, for whoever comes after a killed shim */
+#define SHIM_TRACE   "box"         /* which box runs, for whoever comes after a killed shim */
 
 /* Runs the role to its end; returns the exit code. */
 int shim_main(void);
 
-/* What else the program can be, under the name SHIM_NETS: the maker of the runner's networks, which
- * answers each NET_MAKE with a NET until the runner is gone. To make one may take seconds on a busy
- * machine, and the runner has none to spare. */
-#define SHIM_NETS "nets"
-int shim_nets_main(void);
+/* What else the program can be, by the last word of its command line: a maker of what the runner
+ * wants to have ahead, which answers each NET_MAKE with a NET, each DISK_MAKE with a DISK until the
+ * runner is gone. To make one may take long on a busy machine, and the runner has no time to spare.
+ * Disks have their files in its working directory. */
+#define SHIM_NETS  "nets"
+#define SHIM_DISKS "disks"
+int shim_maker_main(const char *name);
 
 #endif

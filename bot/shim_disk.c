@@ -50,17 +50,31 @@ struct shim_disk {
 	struct disk_counted last;
 };
 
-void
-shim_disk_take(struct shim *s, int take_blank)
+static int
+attach(int fd, struct err *e)
 {
-	auto_fd int blank = take_blank;
+	auto_fd int made = -1;
+	struct stat st;
+	int rc = 0;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "look at the disk");
+	if (S_ISREG(st.st_mode)) /* nothing was made ahead */
+		rc = disk_make(fd, ".", &made, e);
+	return rc < 0 ? rc : disk_attach(made < 0 ? fd : made, SHIM_DISK, e);
+}
+
+void
+shim_disk_take(struct shim *s, int take_disk)
+{
+	auto_fd int fd = take_disk;
 	struct shim_disk *d = s->disk;
 	struct err e = { 0 };
 	struct stat st;
 
 	if (d->is_own)
 		return;
-	if (disk_attach(blank, SHIM_IMAGE, SHIM_DISK, &e) < 0 || stat(SHIM_DISK, &st) < 0) {
+	if (attach(fd, &e) < 0 || stat(SHIM_DISK, &st) < 0) {
 		log_err(LOG_LEVEL_WARN, NULL, "disk.not_own", &e);
 		return;
 	}

@@ -9,5 +9,8 @@
 int
 main(int argc, char **argv)
 {
-	return argc > 0 && str_eq(argv[argc - 1], SHIM_NETS) ? shim_nets_main() : shim_main();
+	const char *name = argc > 0 ? argv[argc - 1] : NULL;
+
+	return str_eq(name, SHIM_NETS) || str_eq(name, SHIM_DISKS) ? shim_maker_main(name)
+								   : shim_main();
 }

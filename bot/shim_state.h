@@ -62,7 +62,7 @@ void shim_step_stop(struct shim *s, enum box_end why, int64_t grace_ms);
 
 /* shim_disk.c: for all steps, from the first to after the last. */
 void shim_disk_init(struct shim *s);
-void shim_disk_take(struct shim *s, int take_blank);
+void shim_disk_take(struct shim *s, int take_disk);
 void shim_disk_finish(struct shim *s);
 
 /* While a box runs. The end of the watch says so if the disk was full at the last: one sentence,

@@ -85,7 +85,6 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_BOX_USAGE, "box_usage", GATEWAY, RUNNER, ROWS(USAGE, usage), 0, 0 },
 	{ WIRE_BOX_SPENT, "box_spent", GATEWAY, RUNNER, ROWS(USAGE, usage), 0, 0 },
 
-	{ WIRE_SHIM_DISK, "shim_disk", RUNNER, SHIM, NO_ROWS, 0, 1 },
 	{ WIRE_STEP, "step", RUNNER, SHIM, NO_ROWS, LIMIT_BLOB_BYTES, MSG_FDS_MAX - 1 },
 	{ WIRE_STEP_LISTEN, "step_listen", SHIM, RUNNER, NO_ROWS, 0, 1 },
 	{ WIRE_STEP_GO, "step_go", RUNNER, SHIM, NO_ROWS, 0, 0 },
@@ -94,6 +93,8 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_SHIM_TAIL, "shim_tail", SHIM, RUNNER, NO_ROWS, LIMIT_TAIL_BYTES, 0 },
 	{ WIRE_NET_MAKE, "net_make", RUNNER, SHIM, NO_ROWS, 0, 0 },
 	{ WIRE_NET, "net", SHIM | RUNNER, RUNNER | SHIM, NO_ROWS, 0, 1 },
+	{ WIRE_DISK_MAKE, "disk_make", RUNNER, SHIM, NO_ROWS, 0, 1 },
+	{ WIRE_DISK, "disk", SHIM | RUNNER, RUNNER | SHIM, NO_ROWS, 0, 1 },
 };
 /* clang-format on */
 const size_t WIRE_RULES_COUNT = sizeof(WIRE_RULES) / sizeof(WIRE_RULES[0]);

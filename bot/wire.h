@@ -96,8 +96,7 @@ enum wire_type {
 			    new gateway can be told what was counted already */
 
 	/* runner -> shim, see sandbox/shim.h for the structs */
-	WIRE_SHIM_DISK, /* before a step; fd: an empty disk (sandbox/disk.h), to be copied */
-	WIRE_STEP,      /* blob: row-packed struct box_spec; fds: stdin file, stdout file if any */
+	WIRE_STEP, /* blob: row-packed struct box_spec; fds: stdin file, stdout file if any */
 	WIRE_STEP_LISTEN, /* shim -> runner: fd: the box's listener; then the box waits for
 			     WIRE_STEP_GO */
 	WIRE_STEP_GO,
@@ -108,6 +107,9 @@ enum wire_type {
 	WIRE_NET_MAKE,  /* runner -> its maker of networks */
 	WIRE_NET, /* the answer, fd: a network for a box, without it none can be made; and runner ->
 		     shim, before the step that it is for */
+	WIRE_DISK_MAKE, /* runner -> its maker of disks; fd: an empty one, to be copied */
+	WIRE_DISK, /* the answer, fd: a disk for an attempt, without it none can be made; and runner
+		      -> shim, before a step: such a one, or an empty one to be copied */
 	WIRE_TYPE_COUNT,
 };
 

@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -153,45 +154,63 @@ take_loop(int image, char path[static 32], int *out_fd, struct err *e)
 	return err_set(e, ERR_BUSY, "no loop device is free");
 }
 
-/* ---- attached ---- */
+/* ---- made, attached ---- */
 
 static int
-mount_image(int blank_fd, const char *image, const char *dir, struct err *e)
+open_unnamed(const char *dir, struct err *e)
 {
-	auto_fd int file = open(image, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	auto_fd int loop = -1;
-	char device[32];
-	int rc;
+	auto_free char *path = mem_fmt("%s/disk-XXXXXX", dir);
+	int fd = mkostemp(path, O_CLOEXEC);
 
-	if (file < 0)
-		return err_sys(e, "create %s", image);
-	rc = copy(blank_fd, file, e);
-	if (rc == 0)
-		rc = take_loop(file, device, &loop, e);
-	if (rc < 0)
-		return rc;
-	/* From here on the mount holds the device, and the device the file. */
-	if (mount(device, dir, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME,
-		    "noinit_itable,nobarrier") < 0)
-		return err_sys(e, "mount %s", device);
-	return 0;
+	if (fd < 0)
+		return err_sys(e, "create %s", path);
+	(void)unlink(path);
+	return fd;
+}
+
+static int
+mount_device(const char *device, int *out_fd, struct err *e)
+{
+	auto_fd int fs = fsopen("ext4", FSOPEN_CLOEXEC);
+
+	if (fs < 0)
+		return err_sys(e, "fsopen ext4");
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", device, 0) < 0 ||
+		fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
+		fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
+		fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return err_sys(e, "ext4 on %s", device);
+	*out_fd = fsmount(
+		fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
+	return *out_fd < 0 ? err_sys(e, "mount %s", device) : 0;
 }
 
 int
-disk_attach(int blank_fd, const char *image, const char *dir, struct err *e)
+disk_make(int blank_fd, const char *dir, int *out_mount_fd, struct err *e)
 {
-	int rc;
+	auto_fd int file = open_unnamed(dir, e);
+	auto_fd int loop = -1;
+	char device[32];
+	int rc = file < 0 ? file : copy(blank_fd, file, e);
 
+	if (rc == 0)
+		rc = take_loop(file, device, &loop, e);
+	/* Then the mount holds the device, and the device the file. */
+	return rc < 0 ? rc : mount_device(device, out_mount_fd, e);
+}
+
+int
+disk_attach(int mount_fd, const char *dir, struct err *e)
+{
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, "mkdir %s", dir);
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_sys(e, "a mount namespace of its own");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return err_sys(e, "make / a slave");
-	rc = mount_image(blank_fd, image, dir, e);
-	if (rc < 0)
-		(void)unlink(image);
-	return rc;
+	if (move_mount(mount_fd, "", AT_FDCWD, dir, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return err_sys(e, "mount on %s", dir);
+	return 0;
 }
 
 void
@@ -245,13 +264,15 @@ mend(int rc)
 static int
 try_disk(const char *dir, struct err *e)
 {
-	auto_free char *image = mem_fmt("%s/image", dir);
 	auto_free char *mounted = mem_fmt("%s/disk", dir);
 	auto_fd int blank = -1;
+	auto_fd int made = -1;
 	int rc = disk_blank(TRIAL_BYTES, &blank, e);
 
 	if (rc == 0)
-		rc = disk_attach(blank, image, mounted, e);
+		rc = disk_make(blank, dir, &made, e);
+	if (rc == 0)
+		rc = disk_attach(made, mounted, e);
 	if (rc == 0)
 		disk_detach(mounted);
 	return rc;

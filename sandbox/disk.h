@@ -3,9 +3,9 @@
  * disk - a disk of its own for what an attempt writes: a file with an ext4 in it.
  *
  * Its size is a limit that the kernel holds, in bytes and in names, and nobody else's space is lost
- * when it is full. To remove it is to unlink one file, however many are on it. It is mounted in a
- * mount namespace of the process that has it: with the last process of that, and in whatever way
- * it ended, the mount and the loop device are gone too.
+ * when it is full. It is mounted in a mount namespace of the process that has it, and its file has
+ * no name: with the last process of that namespace, and in whatever way it ended, mount, loop
+ * device and file are gone, however much is on it.
  *
  * That takes root, loop devices and mkfs.ext4. Where one is absent, what an attempt writes lies in
  * a directory, and somebody has to watch it (bot/shim_disk.c).
@@ -24,10 +24,13 @@
  * hundred kilobytes whatever its size. Takes 20 to 30 ms. */
 int disk_blank(int64_t bytes, int *out_fd, struct err *e);
 
-/* Makes a copy of it at the path image and mounts that on dir, which is made. The process leaves
- * its mount namespace for one of its own, which goes on following what is mounted outside. On
- * failure no image is left. Takes 2 to 5 ms. */
-int disk_attach(int blank_fd, const char *image, const char *dir, struct err *e);
+/* A copy of it in a file without a name in the directory dir, mounted, but nowhere yet: it is gone
+ * with its descriptor. Takes 2 ms of a processor, and on a busy machine much longer to wait for. */
+int disk_make(int blank_fd, const char *dir, int *out_mount_fd, struct err *e);
+
+/* Puts it at dir, which is made. The process leaves its mount namespace for one of its own, which
+ * goes on following what is mounted outside. */
+int disk_attach(int mount_fd, const char *dir, struct err *e);
 
 /* Unmounts it. What was not written back is forgotten: nobody will read it. */
 void disk_detach(const char *dir);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_nets - makes networks for boxes, one for each that is asked for.
+ * shim_maker - makes networks for boxes, or disks for attempts, one for each that is asked for.
  */
 #include "bot/shim.h"
 
@@ -9,6 +9,7 @@
 #include "base/loop.h"
 #include "base/msg.h"
 #include "bot/wire.h"
+#include "sandbox/disk.h"
 #include "sandbox/sandbox.h"
 
 #include <signal.h>
@@ -21,16 +22,25 @@ static void
 on_msg(void *ctx, struct msg_link *link, struct msg *m)
 {
 	auto_fd int fd = -1;
+	struct msg_out out = { .fds = &fd };
 	struct err e = { 0 };
+	int rc;
 
 	(void)ctx;
-	if (m->type != WIRE_NET_MAKE)
+	if (m->type == WIRE_NET_MAKE) {
+		out.type = WIRE_NET;
+		rc = sandbox_net_make(&fd, &e);
+	} else if (m->type == WIRE_DISK_MAKE && m->n_fds == 1) {
+		out.type = WIRE_DISK;
+		rc = disk_make(m->fds[0], ".", &fd, &e);
+	} else {
 		return;
-	if (sandbox_net_make(&fd, &e) < 0)
-		log_err(LOG_LEVEL_WARN, NULL, "net.unmade", &e);
-	if (msg_send(link, &(struct msg_out){ .type = WIRE_NET, .fds = &fd, .n_fds = fd >= 0 },
-		    &e) < 0)
-		log_err(LOG_LEVEL_WARN, NULL, "net.unsent", &e);
+	}
+	if (rc < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "maker.unmade", &e);
+	out.n_fds = fd >= 0;
+	if (msg_send(link, &out, &e) < 0)
+		log_err(LOG_LEVEL_WARN, NULL, "maker.unsent", &e);
 }
 
 static void
@@ -40,7 +50,7 @@ on_runner_gone(void *loop)
 }
 
 int
-shim_nets_main(void)
+shim_maker_main(const char *name)
 {
 	struct msg_link_spec spec = {
 		.rules = WIRE_RULES,
@@ -55,8 +65,8 @@ shim_nets_main(void)
 	struct loop *loop = NULL;
 	struct err e = { 0 };
 
-	log_init("nets", LOG_LEVEL_INFO);
-	(void)prctl(PR_SET_NAME, "nets");
+	log_init(name, LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_NAME, name);
 	(void)sigaction(SIGINT, &ignore, NULL); /* of a terminal: the master's to understand */
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	int rc = loop_create(&loop, &e);
@@ -68,7 +78,7 @@ shim_nets_main(void)
 	if (rc == 0)
 		rc = loop_run(loop, &e);
 	if (rc < 0)
-		log_err(LOG_LEVEL_ERROR, NULL, "nets.failed", &e);
+		log_err(LOG_LEVEL_ERROR, NULL, "maker.failed", &e);
 	msg_link_destroy(link);
 	loop_destroy(loop);
 	return rc < 0 ? err_exit(rc) : EX_OK;
