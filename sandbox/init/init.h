@@ -43,6 +43,10 @@ void init_doors(const struct init_plan *p);
  * would answer some of these questions itself. */
 void init_check_posture(const struct init_plan *p);
 
+/* Ends the box with a report if something is mounted in it that may hold devices or set-id
+ * programs, or that may be written to and is no place for it. */
+void init_check_mounts(const struct init_plan *p);
+
 /* The same for the workload's process, last before exec: who it is and which descriptors it has. */
 void init_check_workload(const struct init_plan *p);
 

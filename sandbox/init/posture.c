@@ -91,6 +91,7 @@ init_check_posture(const struct init_plan *p)
 	if (access("/proc/sysrq-trigger", W_OK) == 0 && stat("/proc/sysrq-trigger", &mask) == 0 &&
 		S_ISREG(mask.st_mode))
 		init_fail(INIT_STAGE_POSTURE, 0, "/proc/sysrq-trigger is writable", "");
+	init_check_mounts(p);
 	if (statvfs("/proc/sys", &root) < 0 || !(root.f_flag & ST_RDONLY))
 		init_fail(INIT_STAGE_POSTURE, 0, "/proc/sys is writable", "");
 }

@@ -210,7 +210,9 @@ mount_overlay(struct native *n, size_t first, struct err *e)
 	if (rc < 0)
 		return rc;
 	if (fchdir(n->stage_fd) < 0 ||
-		mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, options.data) < 0)
+		mount("overlay", target, "overlay",
+			MS_NOSUID | MS_NODEV | (top->is_writable ? 0 : MS_RDONLY),
+			options.data) < 0)
 		return err_sys(e, "overlay on %s", top->at);
 	return 0;
 }
@@ -244,5 +246,6 @@ native_trees(struct native *n, struct err *e)
 	}
 	if (rc < 0 || has_workspace)
 		return rc;
-	return native_mount_new(n, "tmpfs", BOX_WORKSPACE, NATIVE_EXEC, "size=64m,mode=755", e);
+	return native_mount_new(
+		n, "tmpfs", BOX_WORKSPACE, NATIVE_EXEC, "size=64m,nr_inodes=16384,mode=755", e);
 }

@@ -16,11 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const NATIVE_PROC_COVERED[] = { "cmdline", "config.gz", "consoles", "devices",
-	"diskstats", "interrupts", "iomem", "ioports", "kallsyms", "kcore", "key-users", "keys",
-	"kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules",
-	"pagetypeinfo", "partitions", "sched_debug", "schedstat", "slabinfo", "softirqs", "swaps",
-	"sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo", "zoneinfo", NULL };
+const char *const NATIVE_PROC_COVERED[] = { "bootconfig", "cmdline", "config.gz", "consoles",
+	"devices", "diskstats", "interrupts", "iomem", "ioports", "kallsyms", "kcore", "key-users",
+	"keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "locks",
+	"modules", "mtrr", "pagetypeinfo", "partitions", "sched_debug", "schedstat", "slabinfo",
+	"softirqs", "swaps", "sysrq-trigger", "timer_list", "timer_stats", "vmallocinfo",
+	"zoneinfo", NULL };
 const char *const NATIVE_PROC_EMPTIED[] = { "acpi", "asound", "bus", "driver", "dynamic_debug",
 	"fs", "irq", "scsi", "tty", NULL };
 
@@ -95,5 +96,6 @@ native_proc(struct native *n, struct err *e)
 		rc = cover(n, proc, NATIVE_PROC_COVERED[i], e);
 	for (size_t i = 0; rc == 0 && NATIVE_PROC_EMPTIED[i]; i++)
 		rc = empty(n, proc, NATIVE_PROC_EMPTIED[i], e);
-	return rc;
+	/* All of it at once: covers came as the machine has them. */
+	return rc < 0 ? rc : native_mount_flags(proc, NATIVE_DEV | NATIVE_REC, e);
 }
