@@ -242,7 +242,7 @@ static int
 put(const char *dir, const char *file, const char *text, struct err *e)
 {
 	auto_free char *path = mem_fmt("%s/%s", dir, file);
-	auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+	auto_fd int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		return err_sys(e, "write \"%s\" to %s", text, path);

@@ -49,6 +49,7 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	} else if (m->type == WIRE_STEP_LISTEN) {
 		assert_int_equal(m->n_fds, 1);
 		c->listen_fd = steal_fd(&m->fds[0]);
+		c->n_listens++;
 	} else {
 		fail_msg("message %d", m->type);
 	}

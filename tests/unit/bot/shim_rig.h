@@ -19,6 +19,7 @@ struct shim_rig {
 	int n_done;
 	struct wire_step_done done;
 	char *tail;
+	int n_listens;
 	int listen_fd;
 };
 

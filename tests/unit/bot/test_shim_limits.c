@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The limits of a box, kept by cgroups where we may make them and by the shim where not: so all
+ * tests run as root and then as somebody without rights.
+ */
+#include "bot/shim.h"
+#include "shim_rig.h"
+
+#include "base/clean.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define STRANGER   20001
+#define PROGRAM_FD 200 /* tests/hostile, opened while we may */
+#define MEMORY     MIB(192)
+
+static void
+copy_program(const char *path)
+{
+	auto_fd int from = fcntl(PROGRAM_FD, F_DUPFD_CLOEXEC, 3);
+	auto_fd int to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	char data[65536];
+	ssize_t n;
+
+	assert_true(from >= 0 && to >= 0 && lseek(from, 0, SEEK_SET) == 0);
+	while ((n = read(from, data, sizeof(data))) > 0)
+		assert_int_equal(write(to, data, (size_t)n), n);
+}
+
+/* A step of a shell command that finds the program in its PATH. */
+static void
+harm(const struct shim_rig *c, struct box_spec *s, const char *command)
+{
+	auto_free char *tools = mem_fmt("%s/tools", c->dir);
+	auto_free char *program = mem_fmt("%s/hostile", tools);
+
+	assert_int_equal(chmod(c->dir, 0755), 0);
+	if (mkdir(tools, 0755) == 0)
+		copy_program(program);
+	shim_rig_shell(s, "agent", command);
+	strs_finish(&s->env);
+	strs_add(&s->tools, tools);
+	strs_addf(&s->env, "PATH=%s:/usr/bin:/bin", tools);
+	s->wall_ms = 20000;
+}
+
+static bool
+says(const struct shim_rig *c, const char *word)
+{
+	return c->tail && strstr(c->tail, word);
+}
+
+/* ---- memory ---- */
+
+static void
+too_much_memory_ends_it(void **state)
+{
+	/* The last two only the kernel sees. */
+	static const char *const kinds[] = { "heap", "heaps", "shared", "memfds", "tmpfs", "sysv",
+		"sockets" };
+	size_t n = geteuid() == 0 ? 7 : 5;
+	struct shim_rig *c = *state;
+
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *command = mem_fmt("hostile %s; sleep 20", kinds[i]);
+		auto_box_spec struct box_spec s;
+
+		harm(c, &s, command);
+		s.memory_bytes_max = MEMORY;
+		s.tmp_bytes_max = 4L * MEMORY;
+		if (geteuid() != 0 && str_eq(kinds[i], "heap"))
+			s.wall_ms = 1000; /* refused to the process: it goes on without */
+		shim_rig_run(c, &s);
+		if (s.wall_ms == 1000 && c->done.ended_by == BOX_END_WALL)
+			assert_true(says(c, "then ENOMEM"));
+		else if (c->done.ended_by != BOX_END_MEMORY)
+			fail_msg("%s: ended by %s: %s", kinds[i], box_end_name(c->done.ended_by),
+				c->tail);
+	}
+}
+
+static void
+memory_below_the_limit_is_had(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	harm(c, &s, "head -c 100m /dev/zero >/tmp/x; sleep 1; wc -c </tmp/x");
+	s.memory_bytes_max = MEMORY;
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
+	assert_true(says(c, "104857600"));
+}
+
+/* One that died for want of memory among many that live. */
+static void
+the_rest_goes_too(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+	int64_t began = clock_boot_ms();
+
+	harm(c, &s, "sleep 60 & hostile heaps; wait; echo lived");
+	s.memory_bytes_max = MEMORY;
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_MEMORY);
+	assert_false(says(c, "lived"));
+	assert_true(clock_boot_ms() - began < 15000);
+}
+
+/* When the machine itself has none left, the kernel looks at this. */
+static void
+boxes_go_first(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	harm(c, &s, "cat /proc/self/oom_score_adj /proc/1/oom_score_adj");
+	shim_rig_run(c, &s);
+	assert_true(says(c, "1000\n1000\n"));
+}
+
+/* ---- processes ---- */
+
+static void
+processes_and_threads_are_counted(void **state)
+{
+	/* The second is over in no time: who only looks now and then does not see it. */
+	static const char *const kinds[] = { "forks", "threads" };
+	struct shim_rig *c = *state;
+
+	for (size_t i = 0; i < (geteuid() == 0 ? 2 : 1); i++) {
+		auto_free char *command =
+			mem_fmt("hostile %s & sleep 3; kill -9 -1; exit 3", kinds[i]);
+		auto_box_spec struct box_spec s;
+
+		harm(c, &s, command);
+		s.procs_max = 64;
+		shim_rig_run(c, &s);
+		assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
+		if (!(c->done.met & BOX_MET_PROCS))
+			fail_msg("%s: not met: %s", kinds[i], c->tail);
+	}
+}
+
+static void
+who_stays_below_has_met_nothing(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	harm(c, &s, "for i in 1 2 3 4 5 6 7 8; do sleep 1.5 & done; wait; exit 3");
+	s.procs_max = 64;
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.exit_code, 3);
+	assert_int_equal(c->done.met, 0);
+}
+
+/* ---- processors ---- */
+
+/* Seconds of processor that a second and a half of spinning took, of two processes. */
+static double
+spin(struct shim_rig *c, int64_t cpu_milli)
+{
+	auto_box_spec struct box_spec s;
+
+	harm(c, &s,
+		"spin() { timeout 1.5 sh -c 'while :; do :; done'; }; spin & spin; wait; nice; "
+		"times >/tmp/t; tail -1 /tmp/t | tr 'ms' '  '");
+	s.cpu_milli_max = cpu_milli;
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
+	assert_non_null(c->tail);
+	/* "0" or "10", then minutes and seconds of user and system. */
+	char *at = strrchr(c->tail, '\n');
+	assert_non_null(at);
+	*at = '\0';
+	at = strrchr(c->tail, '\n');
+	assert_non_null(at);
+	double minutes = strtod(at, &at);
+	double seconds = strtod(at, &at);
+	minutes += strtod(at, &at);
+	seconds += strtod(at, &at);
+	return minutes * 60 + seconds;
+}
+
+/* Where there is no quota there is at least a low priority. */
+static void
+processors_are_shared(void **state)
+{
+	struct shim_rig *c = *state;
+	double all = spin(c, 0);
+	double some = spin(c, 200);
+
+	if (geteuid() == 0) {
+		assert_true(some < 0.6);
+		assert_true(all > some);
+	} else {
+		assert_true(says(c, "\n10\n"));
+	}
+}
+
+/* ---- silence ---- */
+
+static void
+work_is_a_sign_of_life(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	harm(c, &s, "while :; do :; done");
+	s.idle_ms = 500;
+	s.wall_ms = 1500;
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_WALL);
+	harm(c, &s, "sleep 60");
+	s.idle_ms = 500;
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_IDLE);
+}
+
+static void
+on_beat(void *ctx)
+{
+	(void)!send(*(const int *)ctx, "x\n", 2, MSG_NOSIGNAL);
+}
+
+/* As long as something comes from the gateway. */
+static void
+traffic_is_a_sign_of_life(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+	int64_t began;
+
+	harm(c, &s, "exec 3<>/dev/tcp/127.0.0.1/3128; while read -r x <&3; do :; done; sleep 60");
+	free(s.argv.v[0]);
+	s.argv.v[0] = mem_str("/bin/bash");
+	s.net = true;
+	s.idle_ms = 600;
+	shim_rig_send(c, &s);
+	shim_rig_until(c, &c->n_listens, 1);
+	assert_int_equal(msg_send(c->link, &(struct msg_out){ .type = WIRE_STEP_GO }, NULL), 0);
+	struct pollfd p = { .fd = c->listen_fd, .events = POLLIN };
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	auto_fd int conn = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(conn >= 0);
+	began = clock_boot_ms();
+	for (int i = 0; i < 20; i++) {
+		(void)loop_timer_add(c->loop, 100 * i, on_beat, &conn);
+	}
+	shim_rig_until(c, &c->n_done, 1);
+	assert_int_equal(c->done.ended_by, BOX_END_IDLE);
+	assert_true(clock_boot_ms() - began > 2000);
+}
+
+/* ---- output ---- */
+
+static void
+too_many_words_end_it(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	harm(c, &s, "yes");
+	s.output_bytes_max = MIB(3);
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_OUTPUT);
+	harm(c, &s, "head -c 2m /dev/zero | tr '\\0' x; echo; echo the end");
+	s.output_bytes_max = MIB(3);
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
+	assert_true(says(c, "the end"));
+}
+
+/* 8 MiB at once, from then on one in a second: it waits, and nothing is lost. */
+static void
+who_talks_fast_waits(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+	int64_t began = clock_boot_ms();
+
+	harm(c, &s, "head -c 10m /dev/zero | tr '\\0' x; echo; echo the end");
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
+	assert_true(says(c, "the end"));
+	assert_true(clock_boot_ms() - began > 1000);
+}
+
+/* It is stopped like any other while it waits. */
+static void
+who_waits_can_be_ended(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	harm(c, &s, "yes | tr -d '\\n'");
+	s.wall_ms = 1500;
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_WALL);
+}
+
+#define LIMIT_TEST(name) cmocka_unit_test_setup_teardown(name, shim_rig_setup, shim_rig_teardown)
+
+static int
+run_all(const char *who)
+{
+	const struct CMUnitTest tests[] = {
+		LIMIT_TEST(too_much_memory_ends_it),
+		LIMIT_TEST(memory_below_the_limit_is_had),
+		LIMIT_TEST(the_rest_goes_too),
+		LIMIT_TEST(boxes_go_first),
+		LIMIT_TEST(processes_and_threads_are_counted),
+		LIMIT_TEST(who_stays_below_has_met_nothing),
+		LIMIT_TEST(processors_are_shared),
+		LIMIT_TEST(work_is_a_sign_of_life),
+		LIMIT_TEST(traffic_is_a_sign_of_life),
+		LIMIT_TEST(too_many_words_end_it),
+		LIMIT_TEST(who_talks_fast_waits),
+		LIMIT_TEST(who_waits_can_be_ended),
+	};
+
+	return _cmocka_run_group_tests(who, tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	bool is_root = geteuid() == 0;
+	int status = 0;
+	int failed;
+
+	if (argc == 3 && str_eq(argv[2], "shim"))
+		return shim_main();
+	auto_fd int program = open(NS_BINARY_DIR "/hostile", O_RDONLY | O_CLOEXEC);
+	if (program < 0 || dup3(program, PROGRAM_FD, O_CLOEXEC) < 0)
+		return 99;
+	if (argc == 2)
+		cmocka_set_test_filter(argv[1]);
+	failed = run_all(is_root ? "as root" : "as the user who runs the tests");
+	pid_t pid = is_root ? fork() : -1;
+	if (pid == 0) {
+		if (setgroups(0, NULL) < 0 || setresgid(STRANGER, STRANGER, STRANGER) < 0 ||
+			setresuid(STRANGER, STRANGER, STRANGER) < 0 ||
+			prctl(PR_SET_DUMPABLE, 1) < 0)
+			exit(99);
+		exit(run_all("as an unprivileged user"));
+	}
+	if (pid > 0)
+		(void)waitpid(pid, &status, 0);
+	return failed + (WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+}
