@@ -41,7 +41,7 @@ endfunction()
 foreach(folder base config store forge repo handlers web)
 	ns_folder(${folder})
 endforeach()
-ns_folder(sandbox native)
+ns_folder(sandbox native oci)
 
 # For tests/lint/check-link, one line a folder: its library, then all that it may be linked with.
 function(ns_link_line folder out)

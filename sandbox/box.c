@@ -37,7 +37,7 @@ box_end_name(int64_t end)
 int
 box_start(const struct box_spec *s, const struct box_io *io, struct box *b, struct err *e)
 {
-	return SANDBOX_NATIVE.start(s, io, b, e);
+	return (s->runtime ? &SANDBOX_OCI : &SANDBOX_NATIVE)->start(s, io, b, e);
 }
 
 int

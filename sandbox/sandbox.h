@@ -68,6 +68,7 @@ struct box_spec {
 			      over */
 	bool net; /* true: the gateway's listener on 127.0.0.1:3128; false: loopback and nothing
 		     else */
+	char *runtime; /* who makes it: NULL = we; crun, runc, or the path of another OCI runtime */
 	bool is_measured; /* at its end, what its writable layers hold is counted */
 	bool is_quiet;    /* output goes only to the tail, not to the transcript */
 	char *events; /* how to read its output: an agent of sandbox/agent.h, or NULL for plain text
@@ -136,6 +137,7 @@ enum box_stage {
 	BOX_STAGE_PTY = 20,
 	BOX_STAGE_LOCKS = 21,
 	BOX_STAGE_INIT = 22,
+	BOX_STAGE_RUNTIME = 23,
 
 	BOX_STAGE_PLAN = 30,
 	BOX_STAGE_POSTURE = 31,
@@ -206,7 +208,7 @@ struct sandbox_driver {
 	int (*start)(
 		const struct box_spec *s, const struct box_io *io, struct box *b, struct err *e);
 };
-extern const struct sandbox_driver SANDBOX_NATIVE;
+extern const struct sandbox_driver SANDBOX_NATIVE, SANDBOX_OCI;
 
 /* A network namespace in which nobody is, its loopback up: half of what a start costs, done ahead.
  * It belongs to our user namespace, so nobody in the box has a right over it. It is for one box

@@ -43,6 +43,7 @@ const struct row BOX_SPEC_ROWS[] = {
 	ROW_SS(struct box_spec, tools, "tools", LIMIT_PATH_BYTES, TOOLS_MAX),
 	ROW_B(struct box_spec, net, "net"),
 	ROW_B(struct box_spec, is_measured, "is_measured"),
+	ROW_S(struct box_spec, runtime, "runtime", LIMIT_PATH_BYTES),
 	ROW_B(struct box_spec, is_quiet, "is_quiet"),
 	ROW_S(struct box_spec, events, "events", LIMIT_NAME_BYTES),
 	ROW_I(struct box_spec, slot, "slot"),

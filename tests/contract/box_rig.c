@@ -42,6 +42,22 @@ static const struct {
 };
 #define N_PROGRAMS ((int)(sizeof(PROGRAMS) / sizeof(PROGRAMS[0])))
 
+/* runc wants a root in the box, which an unprivileged user cannot give. */
+static const struct variant {
+	const char *name;
+	const char *runtime;
+	bool is_root;
+} VARIANTS[] = {
+	{ "native, as root", NULL, true },
+	{ "native, without rights", NULL, false },
+	{ "crun, as root", "crun", true },
+	{ "crun, without rights", "crun", false },
+	{ "runc, as root", "runc", true },
+};
+#define N_VARIANTS (sizeof(VARIANTS) / sizeof(VARIANTS[0]))
+
+static const struct variant *variant;
+
 /* A copy, because the build's directory may be closed to the user that we have become. */
 static void
 copy_program(const struct box_rig *r, int i)
@@ -67,6 +83,7 @@ rig_create(void **state)
 	assert_non_null(mkdtemp(r->dir));
 	assert_int_equal(chmod(r->dir, 0755), 0);
 	r->is_root = geteuid() == 0;
+	r->runtime = variant->runtime;
 	box_rig_mkdir(r, "tools");
 	for (int i = 0; i < N_PROGRAMS; i++)
 		copy_program(r, i);
@@ -140,6 +157,7 @@ box_rig_spec(const struct box_rig *r, struct box_spec *s, ...)
 
 	*s = (struct box_spec){ 0 };
 	s->name = mem_str("test");
+	s->runtime = mem_str(r->runtime);
 	va_start(ap, s);
 	while ((word = va_arg(ap, const char *)))
 		strs_add(&s->argv, word);
@@ -269,7 +287,13 @@ box_rig_outside(const struct box_rig *r, const char *const *words)
 	return buf_steal(&out);
 }
 
-/* The same tests as somebody who has no rights at all. */
+static int
+run_group(const struct CMUnitTest *tests, size_t n)
+{
+	return _cmocka_run_group_tests(variant->name, tests, n, rig_create, rig_destroy);
+}
+
+/* As somebody who has no rights at all. */
 static int
 run_as_stranger(const struct CMUnitTest *tests, size_t n)
 {
@@ -281,18 +305,19 @@ run_as_stranger(const struct CMUnitTest *tests, size_t n)
 			setresuid(STRANGER, STRANGER, STRANGER) < 0 ||
 			prctl(PR_SET_DUMPABLE, 1) < 0)
 			exit(99);
-		exit(_cmocka_run_group_tests(
-			"as an unprivileged user", tests, n, rig_create, rig_destroy));
+		exit(run_group(tests, n));
 	}
 	(void)waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
 
-int
-box_rig_main(const struct CMUnitTest *tests, size_t n)
+/* NIGHTSHIFT_TEST_BOX: only those whose name begins thus, for whoever looks for a fault. */
+static int
+run_all(const struct CMUnitTest *tests, size_t n, bool is_native)
 {
+	const char *only = getenv("NIGHTSHIFT_TEST_BOX");
 	bool is_root = geteuid() == 0;
-	int failed;
+	int failed = 0;
 
 	/* Opened while we may; each rig copies them from here. */
 	for (int i = 0; i < N_PROGRAMS; i++) {
@@ -302,7 +327,25 @@ box_rig_main(const struct CMUnitTest *tests, size_t n)
 			return 99;
 	}
 	(void)umask(022);
-	failed = _cmocka_run_group_tests(is_root ? "as root" : "as the user who runs the tests",
-		tests, n, rig_create, rig_destroy);
-	return is_root ? failed + run_as_stranger(tests, n) : failed;
+	for (size_t i = 0; i < N_VARIANTS; i++) {
+		variant = &VARIANTS[i];
+		if ((is_native && variant->runtime) || (variant->is_root && !is_root) ||
+			(only && !str_starts(variant->name, only)))
+			continue;
+		failed += is_root && !variant->is_root ? run_as_stranger(tests, n)
+						       : run_group(tests, n);
+	}
+	return failed;
+}
+
+int
+box_rig_main(const struct CMUnitTest *tests, size_t n)
+{
+	return run_all(tests, n, false);
+}
+
+int
+box_rig_main_native(const struct CMUnitTest *tests, size_t n)
+{
+	return run_all(tests, n, true);
 }

@@ -12,13 +12,18 @@ struct box_rig {
 	char dir[64]; /* ours, and open to everybody like a state directory's parents */
 	char *inside; /* the program of tests/tools/inside.c */
 	bool is_root;
+	const char *runtime; /* who makes the boxes: box_spec.runtime */
 };
 
 struct CMUnitTest;
 
-/* main of a group: each test gets a rig as its state; all are run as root if we are, and then by
- * somebody without rights. */
+/* main of a group: each test gets a rig as its state. All are run with each driver that can be
+ * there: as root if we are, and then by somebody without rights. A runtime that is missing fails.
+ */
 int box_rig_main(const struct CMUnitTest *tests, size_t n);
+
+/* The same for what only the native driver has. */
+int box_rig_main_native(const struct CMUnitTest *tests, size_t n);
 
 /* A path in the rig's directory; the caller's to free. */
 char *box_rig_path(const struct box_rig *r, const char *name);

@@ -454,5 +454,5 @@ main(void)
 		cmocka_unit_test(a_starter_that_is_killed_takes_its_box_along),
 	};
 
-	return box_rig_main(tests, sizeof(tests) / sizeof(tests[0]));
+	return box_rig_main_native(tests, sizeof(tests) / sizeof(tests[0]));
 }
