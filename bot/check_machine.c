@@ -94,7 +94,7 @@ check_sandbox(struct check_report *r, const struct config *c)
 	int wanted = sandbox_tier_parse(c->sandbox_tier_min);
 	bool has_dir = access(c->state_dir, W_OK | X_OK) == 0;
 
-	sandbox_probe(has_dir ? c->state_dir : NULL, c->sandbox_rootfs, &p);
+	sandbox_probe(has_dir ? c->state_dir : NULL, c->sandbox_rootfs, c->sandbox_runtime, &p);
 	for (size_t i = 0; i < p.n; i++) {
 		const struct sandbox_feature *f = &p.v[i];
 		auto_free char *name = mem_fmt("sandbox.%s", f->name);

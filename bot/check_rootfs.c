@@ -59,6 +59,7 @@ ask_box(const struct config *c, char said[SAID_BYTES_MAX], const char **mend, st
 		return err_sys(e, "memfd_create");
 	s.name = mem_str("trial");
 	s.rootfs = mem_str(c->sandbox_rootfs);
+	s.runtime = mem_str(c->sandbox_runtime);
 	strs_add(&s.argv, "/bin/sh");
 	strs_add(&s.argv, "-c");
 	strs_add(&s.argv, ASK);

@@ -230,7 +230,8 @@ check_tier(struct runner *r, struct err *e)
 	int least = sandbox_tier_parse(name ? name : "userns");
 	auto_buf struct buf line = BUF_INIT(512);
 
-	sandbox_probe(r->dir, r->role->config->sandbox_rootfs, &r->probe);
+	sandbox_probe(r->dir, r->role->config->sandbox_rootfs, r->role->config->sandbox_runtime,
+		&r->probe);
 	for (size_t i = 0; i < r->probe.n; i++) {
 		const struct sandbox_feature *f = &r->probe.v[i];
 

@@ -221,6 +221,7 @@ fill(struct attempt *a, struct box_spec *s, const char *name, int64_t wall_ms)
 	s->wall_ms = wall_ms;
 	s->net = is_online(a, name);
 	s->rootfs = mem_str(c->sandbox_rootfs);
+	s->runtime = mem_str(c->sandbox_runtime);
 	fill_limits(a, s);
 	strs_copy(&s->tools, &c->sandbox_tools);
 	box_env_fill(&env, s);

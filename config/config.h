@@ -88,6 +88,7 @@ struct config {
 	struct row_list agents; /* struct config_agent; every built-in kind but command has a row */
 	char *sandbox_tier_min; /* name of an enum sandbox_tier */
 	char *sandbox_rootfs;   /* NULL: the machine's own */
+	char *sandbox_runtime;  /* NULL: boxes are made without one */
 	struct strs sandbox_tools;
 	char *commit_name;
 	char *commit_email;

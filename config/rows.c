@@ -81,6 +81,7 @@ const struct row CONFIG_ROWS[] = {
 	ROW_L(struct config, agents, "agents", CONFIG_NAMES_MAX, AGENT_ROWS, struct config_agent),
 	ROW_S(struct config, sandbox_tier_min, "sandbox.tier_min", LIMIT_NAME_BYTES),
 	ROW_S(struct config, sandbox_rootfs, "sandbox.rootfs", LIMIT_PATH_BYTES),
+	ROW_S(struct config, sandbox_runtime, "sandbox.runtime", LIMIT_PATH_BYTES),
 	ROW_SS(struct config, sandbox_tools, "sandbox.tools", LIMIT_PATH_BYTES, LIST_MAX),
 	ROW_S(struct config, commit_name, "commit.name", LIMIT_NAME_BYTES),
 	ROW_S(struct config, commit_email, "commit.email", LIMIT_NAME_BYTES),

@@ -244,6 +244,14 @@ static const struct setting SERVER[] = {
 			"unpacked image, what debootstrap made. It is shown read-only: `/usr`, "
 			"`/opt`, and what is in `/bin`, `/lib` and `/sbin`. Needs a shell, git and "
 			"tar." },
+	{ .path = "sandbox.runtime",
+		.type = SETTING_TEXT,
+		.help = "An OCI runtime that makes the boxes: `crun`, `runc`, or the path of "
+			"another "
+			"one. `runsc` and `kata` are known and refused: a box's terminal and "
+			"network "
+			"could not be handed out of their kernel. `nightshift check` tries it. "
+			"Default: none, nightshift makes them itself, in a third of the time." },
 	{ .path = "sandbox.tools",
 		.type = SETTING_PATH,
 		.is_list = true,

@@ -256,7 +256,7 @@ enum sandbox_tier {
 	TIER_LANDLOCK, /* no user namespaces: not enough, no box is built */
 	TIER_USERNS,   /* all namespaces, one uid for all boxes */
 	TIER_SLOTS,    /* started as root: a host uid for each box, idmapped layers */
-	TIER_VM,       /* an OCI runtime with a kernel of its own */
+	TIER_VM,       /* a kernel of its own: no runtime of that kind hands out what a box needs */
 	TIER_COUNT,
 };
 #define TIER_LEAST TIER_USERNS /* below it nothing runs, whatever anybody asks for */
@@ -281,8 +281,9 @@ struct sandbox_probe {
 
 /* Tries everything for real, a whole box at last; below 100 ms. dir is where the layers of boxes
  * will be (a writable directory; NULL = /tmp): not every filesystem can carry them; rootfs
- * as in struct box_spec. Needs no privilege; the answer is for the caller's own uid. */
-void sandbox_probe(const char *dir, const char *rootfs, struct sandbox_probe *p);
+ * and runtime as in struct box_spec. Needs no privilege; the answer is for the caller's own uid. */
+void sandbox_probe(
+	const char *dir, const char *rootfs, const char *runtime, struct sandbox_probe *p);
 void sandbox_probe_finish(struct sandbox_probe *p);
 
 /* Runs a box to its end, at most 10 s; 0 if its program ended well. *mend: what a person does about

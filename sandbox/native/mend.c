@@ -118,6 +118,10 @@ static const struct {
 	{ BOX_STAGE_NET, REFUSED, NULL,
 		IN_CONTAINER("let the bot set up the loopback of a network of its own",
 			"apparmor=unconfined --security-opt seccomp=unconfined") },
+	{ BOX_STAGE_RUNTIME, 0, NULL,
+		"leave sandbox.runtime out, and the boxes are made without one; or see to it that "
+		"the "
+		"runtime can do this" },
 	{ BOX_STAGE_INIT, REFUSED, NULL, "set the sysctl vm.memfd_noexec to 1 or 0" },
 };
 

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/disk.h"
+#include "sandbox/oci/oci.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,6 +161,26 @@ probe_landlock(struct sandbox_probe *p)
 		f->mend = "boot with landlock in the lsm= list";
 }
 
+static void
+probe_runtime(const char *runtime, struct sandbox_probe *p)
+{
+	struct sandbox_feature *f = add(p, "runtime", true);
+	const struct oci_runtime *row;
+	struct err e = { 0 };
+	int fd = -1;
+	int rc = oci_runtime_find(runtime, native_has_slots(), &row, &fd, &e);
+
+	if (fd >= 0)
+		(void)close(fd);
+	f->ok = rc == 0;
+	f->text = f->ok ? mem_fmt("%s makes the boxes", runtime) : mem_str(e.text);
+	if (rc == ERR_MISSING)
+		f->mend =
+			"install it (Debian: apt install crun runc), or leave sandbox.runtime out";
+	else if (rc < 0)
+		f->mend = "set sandbox.runtime to crun or runc, or leave it out";
+}
+
 /* ---- a whole box ---- */
 
 static int
@@ -206,7 +227,7 @@ sandbox_try(struct box_spec *s, int stdout_fd, const char **mend, struct err *e)
 }
 
 static int
-build_trial(const char *dir, const char *rootfs, struct box_spec *s, struct err *e)
+build_trial(const char *dir, struct box_spec *s, struct err *e)
 {
 	auto_free char *lower = mem_fmt("%s/lower", dir);
 	auto_free char *upper = mem_fmt("%s/upper", dir);
@@ -218,7 +239,6 @@ build_trial(const char *dir, const char *rootfs, struct box_spec *s, struct err 
 	if (rc < 0)
 		return rc;
 	s->name = mem_str("trial");
-	s->rootfs = mem_str(rootfs);
 	/* Copies a file up, which is what the layers are for. */
 	strs_add(&s->argv, "/bin/sh");
 	strs_add(&s->argv, "-c");
@@ -230,7 +250,7 @@ build_trial(const char *dir, const char *rootfs, struct box_spec *s, struct err 
 }
 
 static void
-probe_box(const char *where, const char *rootfs, struct sandbox_probe *p)
+probe_box(const char *where, const char *rootfs, const char *runtime, struct sandbox_probe *p)
 {
 	struct sandbox_feature *f = add(p, "box", true);
 	auto_free char *dir = mem_fmt("%s/nightshift-trial-XXXXXX", where ? where : "/tmp");
@@ -242,7 +262,9 @@ probe_box(const char *where, const char *rootfs, struct sandbox_probe *p)
 		f->text = mem_fmt("%s: %s", dir, strerror(errno));
 		return;
 	}
-	rc = build_trial(dir, rootfs, &s, &e);
+	s.rootfs = mem_str(rootfs);
+	s.runtime = mem_str(runtime);
+	rc = build_trial(dir, &s, &e);
 	if (rc == 0)
 		rc = sandbox_try(&s, -1, &f->mend, &e);
 	f->ok = rc == 0;
@@ -262,7 +284,7 @@ has_landlock_tier(const struct sandbox_probe *p)
 }
 
 void
-sandbox_probe(const char *dir, const char *rootfs, struct sandbox_probe *p)
+sandbox_probe(const char *dir, const char *rootfs, const char *runtime, struct sandbox_probe *p)
 {
 	bool ok = true;
 
@@ -273,8 +295,10 @@ sandbox_probe(const char *dir, const char *rootfs, struct sandbox_probe *p)
 	probe_seccomp(p);
 	probe_landlock(p);
 	disk_probe(dir, add(p, "disk", false));
+	if (runtime)
+		probe_runtime(runtime, p);
 	if (p->v[0].ok)
-		probe_box(dir, rootfs, p);
+		probe_box(dir, rootfs, runtime, p);
 	for (size_t i = 0; i < p->n; i++)
 		ok &= p->v[i].ok || !p->v[i].is_needed;
 	if (ok)

@@ -105,6 +105,8 @@ add_overlay(struct buf *out, const struct native *n, size_t first)
 	if (layer(n, first)->is_writable)
 		(void)buf_addf(&options, ",upperdir=%s/%zu/data,workdir=%s/%zu/work,volatile",
 			stage, first, stage, first);
+	else
+		(void)buf_adds(&options, ",ro");
 	(void)buf_adds(&options, ",userxattr,nosuid,nodev");
 	add_mount(out, layer(n, first)->at, "overlay", "overlay", buf_str(&options));
 }
@@ -154,7 +156,7 @@ add_mounts(struct buf *out, const struct native *n, struct err *e)
 	}
 	int rc = add_trees(out, n, e);
 	if (count_layers(n, BOX_WORKSPACE) == 0)
-		add_tmpfs(out, BOX_WORKSPACE, "", "size=64m", 0755);
+		add_tmpfs(out, BOX_WORKSPACE, "", "size=64m,nr_inodes=16384", 0755);
 	(void)buf_addc(out, ']');
 	return rc;
 }

@@ -119,12 +119,16 @@ stage_root(struct native *n, struct err *e)
 	return native_write(n, OCI_INIT, 0555, init, len, e);
 }
 
-/* Its nodes are made by the runtime, as whoever it is in the box at that time. */
+/* Its nodes are bound by the runtime, as whoever it is in the box at that time, from those of the
+ * machine and with the flags that those have. */
 static int
 stage_dev(struct native *n, struct err *e)
 {
+	struct mount_attr plain = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
 	unsigned owner = oci_of(n)->runtime->needs_root ? oci_root_uid(n) : n->uid;
 
+	/* Where /dev is no mount of its own, no harm is done: a node is no program. */
+	(void)mount_setattr(AT_FDCWD, "/dev", 0, &plain, sizeof(plain));
 	if (n->has_slots && fchownat(n->root_fd, "dev", owner, owner, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, "owner of /dev");
 	return 0;

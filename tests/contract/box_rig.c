@@ -84,6 +84,7 @@ rig_create(void **state)
 	assert_int_equal(chmod(r->dir, 0755), 0);
 	r->is_root = geteuid() == 0;
 	r->runtime = variant->runtime;
+	r->has_root = str_eq(r->runtime, "runc");
 	box_rig_mkdir(r, "tools");
 	for (int i = 0; i < N_PROGRAMS; i++)
 		copy_program(r, i);
@@ -323,8 +324,10 @@ run_all(const struct CMUnitTest *tests, size_t n, bool is_native)
 	for (int i = 0; i < N_PROGRAMS; i++) {
 		auto_fd int program = open(PROGRAMS[i].built, O_RDONLY | O_CLOEXEC);
 
-		if (program < 0 || dup3(program, PROGRAM_FD + i, O_CLOEXEC) < 0)
+		if (program < 0 || dup3(program, PROGRAM_FD + i, O_CLOEXEC) < 0) {
+			print_error("%s: %s\n", PROGRAMS[i].built, strerror(errno));
 			return 99;
+		}
 	}
 	(void)umask(022);
 	for (size_t i = 0; i < N_VARIANTS; i++) {

@@ -13,6 +13,7 @@ struct box_rig {
 	char *inside; /* the program of tests/tools/inside.c */
 	bool is_root;
 	const char *runtime; /* who makes the boxes: box_spec.runtime */
+	bool has_root;       /* in the boxes there is a 0, which is nobody's */
 };
 
 struct CMUnitTest;

@@ -300,7 +300,7 @@ the_probe_says_that_this_machine_can(void **state)
 	struct sandbox_probe p;
 	auto_buf struct buf line = BUF_INIT(1024);
 
-	sandbox_probe(r->dir, NULL, &p);
+	sandbox_probe(r->dir, NULL, r->runtime, &p);
 	for (size_t i = 0; i < p.n; i++) {
 		if (p.v[i].is_needed && !p.v[i].ok)
 			print_error("%s: %s\n", p.v[i].name, p.v[i].text);

@@ -69,10 +69,11 @@ every_mount_is_as_closed_as_it_can_be(void **state)
 		"/tmp", "/var/tmp", "/workspace", NULL };
 	static const char *const devices[] = { "/dev/full", "/dev/null", "/dev/pts", "/dev/random",
 		"/dev/tty", "/dev/urandom", "/dev/zero", NULL };
+	const struct box_rig *r = *state;
 	auto_box_run struct box_run run;
 	int n = 0;
 
-	read_mounts(*state, &run);
+	read_mounts(r, &run);
 	for (char *line = run.out.data, *end; *line; line = end + 1, n++) {
 		char *options = strchr(line, ' ');
 
@@ -81,7 +82,8 @@ every_mount_is_as_closed_as_it_can_be(void **state)
 		bool is_mask = str_starts(line, "/proc/");
 		bool is_device = is_one_of(line, devices) || is_mask;
 
-		if (!has_option(options, "nosuid"))
+		/* A runtime covers /proc with nodes and empty directories, as it likes. */
+		if (!has_option(options, "nosuid") && !(r->runtime && is_mask))
 			fail_msg("%s may hold set-id programs: %s", line, options);
 		if (!has_option(options, "nodev") && !is_device)
 			fail_msg("%s may hold devices: %s", line, options);

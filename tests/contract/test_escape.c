@@ -226,7 +226,8 @@ run_inside(const struct box_rig *r, const struct outside *o, struct box_run *run
 {
 	auto_box_spec struct box_spec s;
 
-	box_rig_spec(r, &s, "escape", "box", o->pid, o->port, CANARY_R, r->dir, NULL);
+	box_rig_spec(r, &s, "escape", r->has_root ? "box-with-root" : "box", o->pid, o->port,
+		CANARY_R, r->dir, NULL);
 	s.procs_max = 64;
 	s.files_max = 1024;
 	s.tmp_bytes_max = 32 << 20;

@@ -297,7 +297,7 @@ tell(const struct box_rig *r, const struct machine *m, int out)
 		(void)dprintf(out, "cannot be arranged: %s\n", strerror(errno));
 		_exit(1);
 	}
-	sandbox_probe(r->dir, NULL, &p);
+	sandbox_probe(r->dir, NULL, NULL, &p);
 	for (size_t i = 0; i < p.n; i++)
 		(void)dprintf(out, "%s %s: %s; mend: %s\n", p.v[i].ok ? "has" : "lacks",
 			p.v[i].name, p.v[i].text, p.v[i].mend ? p.v[i].mend : "");
@@ -385,7 +385,7 @@ a_filesystem_without_shifted_owners_is_named(void **state)
 		return;
 	}
 	assert_int_equal(mount("ramfs", dir, "ramfs", 0, NULL), 0);
-	sandbox_probe(dir, NULL, &p);
+	sandbox_probe(dir, NULL, NULL, &p);
 	assert_int_equal(umount2(dir, MNT_DETACH), 0);
 	for (size_t i = 0; i < p.n; i++) {
 		if (str_eq(p.v[i].name, "box"))
@@ -407,5 +407,5 @@ main(void)
 		cmocka_unit_test(a_filesystem_without_shifted_owners_is_named),
 	};
 
-	return box_rig_main(tests, sizeof(tests) / sizeof(tests[0]));
+	return box_rig_main_native(tests, sizeof(tests) / sizeof(tests[0]));
 }

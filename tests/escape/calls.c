@@ -262,7 +262,8 @@ const struct attempt ESCAPE_CALLS[] = {
 	{ 10, "setns_uts", enter, "EPERM", CONTROL_OWN, 0, "/proc/self/ns/uts", 0 },
 	{ 10, "setns_mnt", enter, "EPERM", CONTROL_OWN, 0, "/proc/self/ns/mnt", 0 },
 	{ 11, "uid_map", map_ids, "EPERM", CONTROL_PLAIN, 0, NULL, 0 },
-	{ 11, "setuid", become_root, "EINVAL", CONTROL_OWN, 0, NULL, 0 },
+	/* Where there is a 0, it is another's. */
+	{ 11, "setuid", become_root, "EINVAL;EPERM", CONTROL_OWN, 0, NULL, 0 },
 	{ 11, "setgroups", drop_groups, "EPERM", CONTROL_CALL, SYS_setgroups, NULL, 0 },
 	{ 12, "new_privileges", may_gain_privileges, "EPERM", CONTROL_PLAIN, 0, NULL, 0 },
 	{ 12, "capabilities", has_capabilities, "EPERM", CONTROL_PLAIN, 0, NULL, 0 },

@@ -25,7 +25,8 @@ struct attempt {
 	int number; /* of the list of attempts in tests/escape/README.md */
 	const char *name;
 	int (*run)(const struct attempt *a); /* 0: through; otherwise an errno */
-	const char *box;                     /* outcomes that are refusals, with | between */
+	const char *box; /* outcomes that are refusals, with | between; after a semicolon those
+			    of a box with a 0 in it (runc's), where they are others */
 	enum control control;
 	long call;        /* CONTROL_CALL: its number */
 	const char *path; /* for those that are about one */
@@ -35,6 +36,7 @@ struct attempt {
 /* Where we are. */
 struct world {
 	bool is_box;
+	bool has_root;      /* there is a 0 in the box */
 	pid_t host_pid;     /* a process outside, of the box's own user, that holds the canary */
 	pid_t target;       /* PID 1 in a box; the same process outside */
 	int host_port;      /* the host's loopback listens there */

@@ -78,11 +78,12 @@ make_node(const struct attempt *a)
 }
 
 /* Nodes that were bound one by one, and terminals, are what they are for; a cover of a file in
- * /proc is a node. */
+ * /proc is a node, and one of a directory there is empty and stays so. */
 static bool
-is_node(const char *root, const char *at, const char *option)
+is_harmless(const char *root, const char *at, const char *options, const char *option)
 {
-	if (strcmp(root, "/null") == 0 && strncmp(at, "/proc/", 6) == 0)
+	if (strncmp(at, "/proc/", 6) == 0 &&
+		(strcmp(root, "/null") == 0 || strncmp(options, "ro,", 3) == 0))
 		return true;
 	return strcmp(option, "nodev") == 0 && strncmp(at, "/dev/", 5) == 0 &&
 	       strcmp(at, "/dev/shm") != 0;
@@ -104,7 +105,7 @@ find_mount(const struct attempt *a)
 			words[i] = strsep(&rest, " ");
 		if (!words[5])
 			return ENOTRECOVERABLE;
-		if (world.is_box && is_node(words[3], words[4], a->path))
+		if (world.is_box && is_harmless(words[3], words[4], words[5], a->path))
 			continue;
 		found |= strstr(words[5], a->path) == NULL;
 	}

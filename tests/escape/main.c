@@ -2,7 +2,7 @@
 /*
  * main - tries every row and says what came of it.
  *
- *	escape_attempts box|control PID PORT CANARY DIR
+ *	escape_attempts box|box-with-root|control PID PORT CANARY DIR
  *	escape_attempts prey CANARY
  *
  * One line a row: "number name outcome wanted control". The outcome is `through`, the name of an
@@ -142,8 +142,10 @@ try(const struct attempt *a)
 			   : code == 0         ? "through"
 			   : code == THERE     ? "there"
 					       : strerrorname_np(code);
-	(void)printf("%d %s %s %s %s\n", a->number, a->name, what ? what : "?", a->box,
-		CONTROLS[a->control]);
+	const char *other = strchr(a->box, ';');
+	const char *wanted = other && world.has_root ? other + 1 : a->box;
+	(void)printf("%d %s %s %.*s %s\n", a->number, a->name, what ? what : "?",
+		(int)strcspn(wanted, ";"), wanted, CONTROLS[a->control]);
 	(void)fflush(stdout);
 }
 
@@ -157,7 +159,8 @@ main(int argc, char **argv)
 	}
 	if (argc != 6)
 		return 2;
-	world.is_box = strcmp(argv[1], "box") == 0;
+	world.has_root = strcmp(argv[1], "box-with-root") == 0;
+	world.is_box = world.has_root || strcmp(argv[1], "box") == 0;
 	world.host_pid = (pid_t)strtol(argv[2], NULL, 10);
 	world.target = world.is_box ? 1 : world.host_pid;
 	world.host_port = (int)strtol(argv[3], NULL, 10);
