@@ -17,6 +17,7 @@
 #define BOT_RUNNER_H
 
 #include "base/spawn.h"
+#include "base/crypto.h"
 #include "bot/layer_store.h"
 #include "bot/role.h"
 #include "bot/runner_reason.h"
@@ -32,12 +33,21 @@ enum pool_kind {
 	POOL_COUNT,
 };
 
+/* A commit's key, so that its lock files are read once: a frozen checkout never changes. */
+#define LAYERS_KNOWN 64
+struct layer_known {
+	char of[2 * CRYPTO_SHA256_BYTES + 1]; /* the commit, and all else but the files */
+	char key[2 * CRYPTO_SHA256_BYTES + 1];
+};
+
 struct runner {
 	struct role_ctx *role;
 	struct sandbox_probe probe;
 	char *tier; /* one line for the pull request */
 	char *dir;  /* <state_dir>/boxes */
 	char *layers_dir;
+	struct layer_known known[LAYERS_KNOWN]; /* keys of late, a ring */
+	size_t known_next;
 	int shim_fd; /* the shim's program; 0: not yet made */
 	int disk_fd; /* an empty disk for each attempt to copy; -1: this machine cannot */
 	struct attempt *attempts;
@@ -218,6 +228,11 @@ char *attempt_path(const struct attempt *a, const char *name);
 
 /* The same on the disk of what its boxes write, where only its shim finds it. */
 char *attempt_disk_path(const struct attempt *a, const char *name);
+
+/* ---- runner_layer_key.c ---- */
+
+/* What its setup depends on, as a name; the caller's. */
+char *layer_key(const struct attempt *a, struct err *e);
 
 /* ---- runner_layer.c ---- */
 

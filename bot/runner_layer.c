@@ -2,9 +2,8 @@
 /*
  * runner_layer - what a repository's setup wrote, kept for the next task with the same lock files.
  *
- * The key is a hash of the repository, its setup commands and the contents of the files that
- * .agent.yml names in setup_key; without setup_key nothing is kept. Only tasks on the default
- * branch add layers: whoever may write there may run what he likes in later tasks anyway.
+ * Its name is a key (runner_layer_key.c); without setup_key nothing is kept. Only tasks on the
+ * default branch add layers: whoever may write there may run what he likes in later tasks anyway.
  *
  * Of several attempts that want the same layer at once one makes it, in the store's own directory,
  * and the others wait: for its end, however it ends, and no longer than one setup may take. Then
@@ -26,74 +25,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define KEY_FILE_BYTES_MAX MIB(16)
-
-/* The checkout with its extras, opened from the top. */
-struct trees {
-	int extra; /* -1: none */
-	int checkout;
-};
-
-static int
-open_file(const struct trees *t, const char *path, int *fd, struct err *e)
-{
-	int rc = t->extra < 0 ? ERR_MISSING : fs_open_beneath(t->extra, path, O_RDONLY, fd, e);
-
-	return rc == ERR_MISSING ? fs_open_beneath(t->checkout, path, O_RDONLY, fd, e) : rc;
-}
-
-/* Adds the hash of a key file; a file that is absent is part of the key too. */
-static int
-add_file(const struct trees *t, const char *path, struct buf *text, struct err *e)
-{
-	auto_fd int fd = -1;
-	struct stat st;
-	char hex[2 * CRYPTO_SHA256_BYTES + 1];
-	int rc = open_file(t, path, &fd, e);
-
-	(void)buf_addf(text, "file %s ", path);
-	if (rc == ERR_MISSING)
-		return buf_adds(text, "absent\n");
-	if (rc < 0)
-		return rc;
-	if (fstat(fd, &st) < 0 || st.st_size > KEY_FILE_BYTES_MAX)
-		return err_set(e, ERR_LIMIT, "%s is over %ld bytes", path, KEY_FILE_BYTES_MAX);
-	auto_free char *data = mem_array((size_t)st.st_size + 1, 1);
-	ssize_t n = pread(fd, data, (size_t)st.st_size, 0);
-	if (n < 0)
-		return err_sys(e, "read %s", path);
-	crypto_sha256_hex(data, (size_t)n, hex);
-	return buf_addf(text, "%s\n", hex);
-}
-
-static char *
-make_key(const struct attempt *a, struct err *e)
-{
-	auto_buf struct buf text = BUF_INIT(MIB(1));
-	char hex[2 * CRYPTO_SHA256_BYTES + 1];
-	const char *extra_dir = a->base.extra_dir;
-	auto_fd int tree = open(a->base.checkout_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_fd int extra = extra_dir ? open(extra_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	const struct trees trees = { extra, tree };
-
-	if (tree < 0 || (extra_dir && extra < 0)) {
-		(void)err_sys(e, "open %s", tree < 0 ? a->base.checkout_dir : extra_dir);
-		return NULL;
-	}
-	(void)buf_addf(&text, "forge %s\nrepo %" PRId64 "\n", a->task.forge, a->task.repo_id);
-	for (size_t i = 0; i < a->settings.setup.n; i++)
-		(void)buf_addf(&text, "run %zu %s\n", strlen(a->settings.setup.v[i]),
-			a->settings.setup.v[i]);
-	if (a->base.extra_dir)
-		(void)buf_addf(&text, "extra %d %d\n", a->settings.submodules, a->settings.lfs);
-	for (size_t i = 0; i < a->settings.setup_key.n; i++) {
-		if (add_file(&trees, a->settings.setup_key.v[i], &text, e) < 0)
-			return NULL;
-	}
-	crypto_sha256_hex(text.data, text.len, hex);
-	return mem_str(hex);
-}
 
 /* ---- the store ---- */
 
@@ -208,7 +139,7 @@ layer_begin(struct attempt *a)
 	struct err e = { 0 };
 
 	if (a->settings.setup_key.n > 0 && !a->layer_key) {
-		a->layer_key = make_key(a, &e);
+		a->layer_key = layer_key(a, &e);
 		if (!a->layer_key)
 			log_err(LOG_LEVEL_WARN, &log, "layer.no_key", &e);
 	}

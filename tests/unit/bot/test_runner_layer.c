@@ -260,6 +260,33 @@ a_half_made_one_is_never_found(void **state)
 	runner_rig_finish(&r);
 }
 
+/* A frozen checkout does not change, so what is in its lock files is asked once. Here it does: that
+ * is how it can be seen. */
+static void
+lock_files_are_read_once_for_a_commit(void **state)
+{
+	struct runner_rig r;
+
+	(void)state;
+	start(&r, "echo set up >made", "");
+	let_go(&r);
+	runner_rig_start(&r, 1, 1);
+	until(&r, 1);
+	auto_free char *file = mem_fmt("%s/README", r.checkout);
+	assert_int_equal(fs_write_atomic(file, "other\n", 6, 0644, NULL), 0);
+	runner_rig_start(&r, 2, 1);
+	until(&r, 2);
+	assert_int_equal(setups(&r), 1);
+	/* Another commit is another question. */
+	auto_free char *elsewhere = mem_fmt("%s.2", r.checkout);
+	assert_int_equal(rename(r.checkout, elsewhere), 0);
+	mem_set(&r.checkout, elsewhere);
+	runner_rig_start(&r, 3, 1);
+	until(&r, 3);
+	assert_int_equal(setups(&r), 2);
+	runner_rig_finish(&r);
+}
+
 int
 main(void)
 {
@@ -273,6 +300,7 @@ main(void)
 		cmocka_unit_test(other_branches_wait_as_well),
 		cmocka_unit_test(what_is_too_large_is_not_kept),
 		cmocka_unit_test(a_half_made_one_is_never_found),
+		cmocka_unit_test(lock_files_are_read_once_for_a_commit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
