@@ -202,8 +202,9 @@ stage_runtime(struct native *n, struct err *e)
 		return err_sys(e, "mkdir " OCI_STATE);
 	for (size_t i = 0; o->runtime->args[i]; i++)
 		argv[argc++] = o->runtime->args[i];
-	const char *const rest[] = { "--root", state, "run", "--detach", "--bundle", n->stage_path,
-		"--preserve-fds", "2", "box", NULL };
+	/* No keyring: the box may not ask for one, nor may the runner. */
+	const char *const rest[] = { "--root", state, "run", "--detach", "--no-new-keyring",
+		"--bundle", n->stage_path, "--preserve-fds", "2", "box", NULL };
 	memcpy(&argv[argc], rest, sizeof(rest));
 	(void)umask(022);
 	return native_become(n, o->program_fd, argv, e);

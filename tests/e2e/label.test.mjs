@@ -7,17 +7,21 @@ import { assertDone, labelled } from './lib/tasks.mjs';
 import { addRepo, makeRepo } from './lib/repos.mjs';
 import { inWorld } from './lib/world.mjs';
 
-const FORGES = {
-  github: { gh: { dialect: 'github', app: true } },
-  gitea: { gt: { dialect: 'gitea' } },
+const WORLDS = {
+  github: { forges: { gh: { dialect: 'github', app: true } } },
+  gitea: { forges: { gt: { dialect: 'gitea' } } },
+  'gitea, in boxes that crun makes': {
+    forges: { gt: { dialect: 'gitea' } },
+    config: { sandbox: { runtime: 'crun' } },
+  },
 };
 
 describe('a label becomes a pull request by real codex', () => {
-  for (const [dialect, forges] of Object.entries(FORGES)) {
-    test(dialect, async () => {
+  for (const [name, more] of Object.entries(WORLDS)) {
+    test(name, async () => {
       const wish = {
         name: 'label',
-        forges,
+        ...more,
         clis: ['codex'],
         agent: 'codex',
         scenarios: ['mend-add.json'],
