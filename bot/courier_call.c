@@ -230,6 +230,8 @@ on_reply(void *ctx, struct http_reply *r, const struct err *why)
 	if (call->op.kind == OP_TOKEN && r->body.len)
 		mem_wipe(r->body.data, r->body.len);
 	if (rc < 0) {
+		if (call->url)
+			etag_forget(call->c->etags, &key);
 		if (r->status == 0 && why)
 			(void)err_set(&e, rc, "%s: %s", forge_op_name(call->op.kind), why->text);
 		fail(call, r, rc, &e);

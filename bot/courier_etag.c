@@ -116,3 +116,14 @@ etag_answer(struct etags **all, const struct etag_key *key, struct http_reply *r
 		keep(*all, key, r, etag);
 	}
 }
+
+void
+etag_forget(struct etags *all, const struct etag_key *key)
+{
+	struct entry *t = find(all, key);
+
+	if (!t)
+		return;
+	entry_finish(t);
+	*t = (struct entry){ 0 };
+}

@@ -29,4 +29,7 @@ void etag_ask(struct etags *all, const struct etag_key *key, struct http_request
 /* Remembers a 200 with an ETag; turns a 304 into what it stands for. */
 void etag_answer(struct etags **all, const struct etag_key *key, struct http_reply *r);
 
+/* The answer was of no use, say cut off: it is asked for whole the next time. */
+void etag_forget(struct etags *all, const struct etag_key *key);
+
 #endif

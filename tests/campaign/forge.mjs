@@ -13,9 +13,10 @@ const KINDS = [
   { kind: 'reset_after' },
   ...[500, 502, 503].map((status) => ({ kind: 'status_before', status, body: 'no' })),
   ...[500, 502].map((status) => ({ kind: 'status_after', status, body: 'no' })),
-  { kind: 'too_many', after: 1 },
-  { kind: 'secondary_limit', after: 1 },
-  { kind: 'unauthorized' },
+  // To git these would mean that the bot may not.
+  { kind: 'too_many', after: 1, path: '^/api/' },
+  { kind: 'secondary_limit', after: 1, path: '^/api/' },
+  { kind: 'unauthorized', path: '^/api/' },
   { kind: 'truncate' },
   { kind: 'wrong_length' },
   { kind: 'slow', ms: 800 },

@@ -385,6 +385,28 @@ an_unchanged_answer_is_the_old_one(void **state)
 }
 
 static void
+an_answer_that_was_cut_off_is_not_kept(void **state)
+{
+	const struct forge_line script[] = {
+		{ GET_ISSUE, "200 etag: W/\"x\"\r\n {\"id\":1,\"numb", 1 },
+		{ GET_ISSUE, "200 etag: W/\"x\"\r\n {\"id\":1,\"number\":3,\"title\":\"whole\"}",
+			1 },
+		{ 0 },
+	};
+	struct forge_op op = issue_op();
+	struct forge_case f;
+
+	(void)state;
+	forge_case_init(&f, false, script);
+	ask(&f, &op);
+	forge_case_run(&f, 1);
+	assert_int_equal(f.rc, 0);
+	assert_string_equal(f.answer.title, "whole");
+	assert_string_equal(f.script.requests.v[1], GET_ISSUE " token pat-1 ");
+	forge_case_finish(&f);
+}
+
+static void
 sixty_writes_a_minute(void **state)
 {
 	const struct forge_line script[] = { { "POST", "201 {}", 0 }, { 0 } };
@@ -419,6 +441,7 @@ main(void)
 		cmocka_unit_test(a_limit_holds_for_the_whole_installation),
 		cmocka_unit_test(a_check_run_without_a_named_installation),
 		cmocka_unit_test(an_unchanged_answer_is_the_old_one),
+		cmocka_unit_test(an_answer_that_was_cut_off_is_not_kept),
 		cmocka_unit_test(sixty_writes_a_minute),
 	};
 
