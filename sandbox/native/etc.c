@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COPY_BYTES_MAX 131072
+#define COPY_BYTES_MAX 32768
 #define JAVA_MAX       16
 
 static const struct {
@@ -39,12 +39,13 @@ static const struct {
 	{ "/etc/shells", "/bin/sh\n/bin/bash\n" },
 };
 
-/* Copied where the host has them: small files, and a mount is dearer than a page. */
-static const char *const COPIED[] = { "debian_version", "localtime", "magic", "mime.types",
-	"os-release", "protocols", "services", "timezone" };
+/* Copied where the host has them: small files, and a mount is dearer than a few pages. */
+static const char *const COPIED[] = { "debian_version", "localtime", "magic", "os-release",
+	"protocols", "services", "timezone" };
 
 /* Bound read-only where the host has them. */
-static const char *const SHOWN[] = { "alternatives", "fonts", "ld.so.cache", "pki", "ssl" };
+static const char *const SHOWN[] = { "alternatives", "fonts", "ld.so.cache", "mime.types", "pki",
+	"ssl" };
 
 static int
 copy(struct native *n, const char *name, struct err *e)

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -41,13 +40,22 @@ reap(pid_t pid)
 		continue;
 }
 
+static int
+wait_for_death(void *none)
+{
+	(void)none;
+	return pause();
+}
+
 /* A user namespace that says "owner on disk is seen as the box's uid". It lives as long as its
- * descriptor. */
+ * descriptor. Somebody must be in it to begin with; he borrows our memory, for to copy it is what a
+ * fork costs. */
 static int
 shift_namespace(const struct native *n, unsigned owner, int *out_fd, struct err *e)
 {
-	struct clone_args a = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
-	pid_t pid = (pid_t)syscall(SYS_clone3, &a, sizeof(a));
+	static _Alignas(16) char stack[4096];
+	pid_t pid = clone(
+		wait_for_death, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
 	const char *const files[] = { "uid_map", "gid_map" };
 	const unsigned to[] = { n->uid, n->gid };
 	char path[64], map[64];
@@ -55,10 +63,6 @@ shift_namespace(const struct native *n, unsigned owner, int *out_fd, struct err 
 
 	if (pid < 0)
 		return err_sys(e, "user namespace for layers");
-	if (pid == 0) {
-		for (;;)
-			(void)pause();
-	}
 	for (int i = 0; i < 2 && rc == 0; i++) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, files[i]);
 		(void)snprintf(map, sizeof(map), "%u %u 1\n", owner, to[i]);
