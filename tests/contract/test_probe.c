@@ -14,7 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -370,6 +370,42 @@ nothing_is_made_up(void **state)
 	assert_int_equal(tier[6] - '0', r->is_root ? TIER_SLOTS : TIER_USERNS);
 }
 
+/* Root of a container: what Docker leaves to it, and no CAP_SYS_ADMIN. */
+static int
+containers_root(void)
+{
+	const uint32_t left = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER |
+			      1u << CAP_FSETID | 1u << CAP_KILL | 1u << CAP_SETGID |
+			      1u << CAP_SETUID | 1u << CAP_SETPCAP | 1u << CAP_NET_BIND_SERVICE |
+			      1u << CAP_NET_RAW | 1u << CAP_SYS_CHROOT | 1u << CAP_MKNOD |
+			      1u << CAP_AUDIT_WRITE | 1u << CAP_SETFCAP;
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { left, left, 0 }, { 0 } };
+
+	for (unsigned cap = 0; cap < 64; cap++) {
+		if ((cap >= 32 || !(left & 1u << cap)) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			break; /* past the last one */
+	}
+	return (int)syscall(SYS_capset, &head, data);
+}
+
+/* It is root by name: it gets a box, as one who is not. */
+static void
+root_without_rights_is_nobody_special(void **state)
+{
+	const struct box_rig *r = *state;
+	const struct machine container = { .name = "container", .arrange = containers_root };
+
+	if (!r->is_root) {
+		assert_true(containers_root() < 0);
+		return;
+	}
+	auto_free char *said = ask(r, &container);
+	const char *tier = strstr(said, "\ntier ");
+	if (!strstr(said, "has box: ") || !tier || tier[6] - '0' != TIER_USERNS)
+		fail_msg("%s", said);
+}
+
 /* Where the state directory lies on what cannot carry layers. Mounting it is for root. */
 static void
 a_filesystem_without_shifted_owners_is_named(void **state)
@@ -404,6 +440,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_made_up),
 		cmocka_unit_test(the_cause_is_named_with_its_mend),
+		cmocka_unit_test(root_without_rights_is_nobody_special),
 		cmocka_unit_test(a_filesystem_without_shifted_owners_is_named),
 	};
 

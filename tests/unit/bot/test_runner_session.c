@@ -117,6 +117,21 @@ nobody_else_gets_it(void **state)
 	runner_rig_finish(&r);
 }
 
+/* A pull request's branch may have the default branch's name, in a fork: what was remembered there
+ * is nothing that the default branch's own runs find. */
+static void
+the_default_branch_remembers_nothing(void **state)
+{
+	struct runner_rig r;
+
+	(void)state;
+	start(&r, AGENT(REMEMBER, GO_ON));
+	run(&r, 1, "main");
+	assert_int_equal(r.done.outcome, OUTCOME_GREEN);
+	assert_int_equal(count_sessions(&r), 0);
+	runner_rig_finish(&r);
+}
+
 static void
 an_old_one_is_forgotten(void **state)
 {
@@ -281,6 +296,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_follow_up_goes_on),
 		cmocka_unit_test(nobody_else_gets_it),
+		cmocka_unit_test(the_default_branch_remembers_nothing),
 		cmocka_unit_test(an_old_one_is_forgotten),
 		cmocka_unit_test(work_that_stays_away_from_the_branch_leaves_none),
 		cmocka_unit_test(an_agent_that_refuses_starts_afresh),
