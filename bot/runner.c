@@ -55,9 +55,11 @@ claim(struct runner *r)
 	struct err e = { 0 };
 
 	c.alive.v = alive;
-	for (const struct attempt *a = r->attempts; a && c.alive.n < LIMIT_BOXES; a = a->next)
-		alive[c.alive.n++] =
-			(struct wire_alive){ .task = a->task.id, .fence = a->task.fence };
+	for (const struct attempt *a = r->attempts; a && c.alive.n < LIMIT_BOXES; a = a->next) {
+		if (!a->is_held)
+			alive[c.alive.n++] =
+				(struct wire_alive){ .task = a->task.id, .fence = a->task.fence };
+	}
 	if (msg_send(role_link(r->role, ROLE_QUEUE),
 		    &(struct msg_out){ .type = WIRE_CLAIM, .obj = &c }, &e) < 0)
 		log_err(LOG_LEVEL_WARN, NULL, "runner.claim_unsent", &e);
@@ -122,6 +124,8 @@ runner_forget(struct attempt *a)
 		at = &(*at)->next;
 	*at = a->next;
 	r->slots[a->slot] = false;
+	if (a->is_held)
+		log_info(&log, "slot.returned", "slot=%" PRId64, a->slot);
 	if (!a->shim_cleaned)
 		sweep_dir(r, steal_ptr(&a->dir), a->slot);
 	else if (fs_remove_tree(a->dir, &e) < 0)

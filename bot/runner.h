@@ -144,6 +144,7 @@ struct attempt {
 	bool has_transcript; /* the shim has ended or closed its link */
 	bool shim_cleaned;   /* it ended well: what is left is small */
 	bool is_asked;       /* DONE was said */
+	bool is_held;        /* it is over for long, but its shim has not ended */
 };
 
 /* ---- runner.c ---- */

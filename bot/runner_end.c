@@ -13,17 +13,36 @@
 #include "bot/runner_text.h"
 #include "bot/shim.h"
 
+#include <inttypes.h>
 #include <unistd.h>
 
 #define USAGE_MS_MAX 5000
+#define HELD_MS      5000 /* then it is worth a line in the log */
 
 /* ---- the queue ---- */
 
+/* All is told, but its shim works on: it removes a great deal, or a box does not end (shim.c). */
+static void
+on_held(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct log_ctx log = runner_log(a);
+
+	a->patience = NULL;
+	a->is_held = true;
+	log_error(&log, "slot.quarantined", "slot=%" PRId64 " dir=%s", a->slot, a->dir);
+}
+
+/* Nobody gets its slot before its shim has ended. */
 static void
 forget_if_over(struct attempt *a)
 {
-	if ((a->is_told || a->is_silent) && !a->child)
+	if (!a->is_told && !a->is_silent)
+		return;
+	if (!a->child)
 		runner_forget(a);
+	else if (!a->patience && !a->is_held)
+		a->patience = loop_timer_add(a->r->role->loop, HELD_MS, on_held, a);
 }
 
 static void
