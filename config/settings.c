@@ -251,7 +251,7 @@ static const struct setting SERVER[] = {
 			"one. `runsc` and `kata` are known and refused: a box's terminal and "
 			"network "
 			"could not be handed out of their kernel. `nightshift check` tries it. "
-			"Default: none, nightshift makes them itself, in a third of the time." },
+			"Default: none, nightshift makes them itself, several times faster." },
 	{ .path = "sandbox.tools",
 		.type = SETTING_PATH,
 		.is_list = true,

@@ -83,14 +83,12 @@ oci_reaper(struct oci *o, int word)
 	(void)close(n->child_report);
 	int status = wait_for_runtime(pid, pidfd, word);
 	(void)!send(word, &status, sizeof(status), MSG_NOSIGNAL);
-	if (recv(word, &box, sizeof(box), 0) == (ssize_t)sizeof(box)) {
-		pid_t other;
-
-		while ((other = other_child(box)) > 0)
-			(void)waitpid(other, NULL, 0);
-		_exit(0);
+	bool is_wanted = recv(word, &box, sizeof(box), 0) == (ssize_t)sizeof(box);
+	/* Whoever was below one that ends comes up to us next. */
+	while ((pid = other_child(is_wanted ? box : 0)) > 0) {
+		if (!is_wanted)
+			(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
 	}
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		continue;
 	_exit(0);
 }

@@ -31,6 +31,8 @@ struct reaper {
 	pid_t pid;
 	int pidfd;
 	int word; /* it says how the runtime ended, and hears who the box is; closed: give up */
+	bool has_said;
+	int status; /* of the runtime, once that was said */
 };
 
 static int
@@ -69,16 +71,31 @@ is_ready(int fd)
 	return ready > 0;
 }
 
-/* How the runtime ended. */
 static int
-wait_for_runtime(const struct reaper *r, int *status, struct err *e)
+wait_for_runtime(struct reaper *r, struct err *e)
 {
+	if (r->has_said)
+		return 0;
 	if (!is_ready(r->word))
 		return err_set(e, ERR_TIMEOUT, "the runtime did not end within %d s",
 			RUNTIME_MS_MAX / 1000);
-	if (recv(r->word, status, sizeof(*status), 0) != (ssize_t)sizeof(*status))
+	if (recv(r->word, &r->status, sizeof(r->status), 0) != (ssize_t)sizeof(r->status))
 		return err_set(e, ERR_SYSTEM, "the runtime's parent is gone");
+	r->has_said = true;
 	return 0;
+}
+
+/* The runtime has failed, and nobody below it has said a word yet. Whom it left behind may keep the
+ * socket open for ever. */
+static bool
+has_failed_silently(const struct native *n, struct reaper *r)
+{
+	struct pollfd p[] = { { .fd = n->report, .events = POLLIN },
+		{ .fd = r->word, .events = POLLIN } };
+
+	while (poll(p, 2, NATIVE_BUILD_MS_MAX) < 0 && errno == EINTR)
+		continue;
+	return !p[0].revents && p[1].revents && (wait_for_runtime(r, NULL) < 0 || r->status != 0);
 }
 
 /* It has nothing left to wait for, or what it waits for cannot be killed. */
@@ -95,12 +112,14 @@ reap(struct reaper *r)
 
 /* The last line of what it wrote; there is often something about logs before. */
 static int
-runtime_error(const struct oci *o, int status, struct err *e)
+runtime_error(struct oci *o, const struct reaper *r, struct err *e)
 {
 	char text[ERRORS_MAX + 1] = "";
 	ssize_t len = pread(o->n.stderr_fd, text, ERRORS_MAX, 0);
 	const char *line = text;
+	int status = r->status;
 
+	o->n.stage = BOX_STAGE_RUNTIME;
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
 		text[--len] = '\0';
 	if (strrchr(text, '\n'))
@@ -134,18 +153,22 @@ static int
 build(struct oci *o, struct box *b, struct reaper *r, struct err *e)
 {
 	struct native *n = &o->n;
-	int status = 0;
 	int rc;
 
 	n->stage = BOX_STAGE_GO;
+	if (has_failed_silently(n, r))
+		return runtime_error(o, r, e);
 	rc = native_hello(n, b, e);
 	if (rc == ERR_TIMEOUT || (rc < 0 && n->stage != BOX_STAGE_GO))
 		return rc;
 	/* Whose last word was nothing has left it to the runtime to say why. */
-	n->stage = BOX_STAGE_RUNTIME;
-	int ended = wait_for_runtime(r, &status, rc == 0 ? e : NULL);
-	if (ended == 0 && status != 0)
-		return runtime_error(o, status, e);
+	int ended = wait_for_runtime(r, rc == 0 ? e : NULL);
+	if (ended == 0 && r->status != 0)
+		return runtime_error(o, r, e);
+	if (ended == 0 && rc < 0) {
+		n->stage = BOX_STAGE_RUNTIME;
+		return err_set(e, ERR_SYSTEM, "%s has made no box", o->runtime->name);
+	}
 	if (rc < 0 || ended < 0)
 		return rc < 0 ? rc : ended;
 	(void)!send(r->word, &n->sender, sizeof(n->sender), MSG_NOSIGNAL);

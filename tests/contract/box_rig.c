@@ -39,6 +39,7 @@ static const struct {
 	{ NS_BINARY_DIR "/tool_inside", "tools/inside" },
 	{ NS_BINARY_DIR "/escape_attempts", "tools/escape" },
 	{ NS_BINARY_DIR "/hostile", "tools/hostile" },
+	{ NS_BINARY_DIR "/tool_runtime", "tools/runtime" },
 };
 #define N_PROGRAMS ((int)(sizeof(PROGRAMS) / sizeof(PROGRAMS[0])))
 

@@ -23,7 +23,7 @@ struct CMUnitTest;
  */
 int box_rig_main(const struct CMUnitTest *tests, size_t n);
 
-/* The same for what only the native driver has. */
+/* The same for what only the native driver has, or chooses a driver itself. */
 int box_rig_main_native(const struct CMUnitTest *tests, size_t n);
 
 /* A path in the rig's directory; the caller's to free. */
