@@ -11,7 +11,7 @@
 static int
 sqlite_begin(struct store *st, struct err *e)
 {
-	int rc = sqlite_run(sqlite_of(st), e, "BEGIN IMMEDIATE", "");
+	int rc = sql_run(sql_of(st), e, "BEGIN IMMEDIATE", "");
 
 	return rc < 0 ? rc : 0;
 }
@@ -23,7 +23,7 @@ sqlite_rollback(struct store *st)
 
 	/* SQLite may have rolled back by itself after an I/O error. */
 	if (!sqlite3_get_autocommit(s->db))
-		(void)sqlite_run(s, NULL, "ROLLBACK", "");
+		(void)sql_run(&s->sql, NULL, "ROLLBACK", "");
 }
 
 static int
@@ -34,7 +34,7 @@ sqlite_commit(struct store *st, struct err *e)
 	if (sqlite3_get_autocommit(s->db))
 		return err_set(e, ERR_SYSTEM, "commit: the transaction was rolled back before");
 
-	int rc = sqlite_run(s, e, "COMMIT", "");
+	int rc = sql_run(&s->sql, e, "COMMIT", "");
 	if (rc < 0) {
 		sqlite_rollback(st);
 		return rc;
@@ -54,7 +54,7 @@ sqlite_rest(struct store *st)
 static int
 sqlite_part_begin(struct store *st, struct err *e)
 {
-	int rc = sqlite_run(sqlite_of(st), e, "SAVEPOINT part", "");
+	int rc = sql_run(sql_of(st), e, "SAVEPOINT part", "");
 
 	return rc < 0 ? rc : 0;
 }
@@ -62,7 +62,7 @@ sqlite_part_begin(struct store *st, struct err *e)
 static int
 sqlite_part_keep(struct store *st, struct err *e)
 {
-	int rc = sqlite_run(sqlite_of(st), e, "RELEASE part", "");
+	int rc = sql_run(sql_of(st), e, "RELEASE part", "");
 
 	return rc < 0 ? rc : 0;
 }
@@ -74,8 +74,8 @@ sqlite_part_undo(struct store *st)
 
 	if (sqlite3_get_autocommit(s->db))
 		return;
-	(void)sqlite_run(s, NULL, "ROLLBACK TO part", "");
-	(void)sqlite_run(s, NULL, "RELEASE part", "");
+	(void)sql_run(&s->sql, NULL, "ROLLBACK TO part", "");
+	(void)sql_run(&s->sql, NULL, "RELEASE part", "");
 }
 
 const struct store_driver STORE_SQLITE = {
@@ -90,41 +90,5 @@ const struct store_driver STORE_SQLITE = {
 	.part_begin = sqlite_part_begin,
 	.part_keep = sqlite_part_keep,
 	.part_undo = sqlite_part_undo,
-	.delivery_add = sqlite_delivery_add,
-	.delivery_next = sqlite_delivery_next,
-	.delivery_get = sqlite_delivery_get,
-	.delivery_body = sqlite_delivery_body,
-	.delivery_end = sqlite_delivery_end,
-	.delivery_strike = sqlite_delivery_strike,
-	.label_set = sqlite_label_set,
-	.label_get = sqlite_label_get,
-	.task_add = sqlite_task_add,
-	.task_get = sqlite_task_get,
-	.task_get_page = sqlite_task_get_page,
-	.task_list = sqlite_task_list,
-	.task_save = sqlite_task_save,
-	.task_hold = sqlite_task_hold,
-	.task_place = sqlite_task_place,
-	.task_count = sqlite_task_count,
-	.repo_list = sqlite_repo_list,
-	.task_claim = sqlite_task_claim,
-	.task_renew = sqlite_task_renew,
-	.attempt_end = sqlite_attempt_end,
-	.attempt_list = sqlite_attempt_list,
-	.step_put = sqlite_step_put,
-	.step_list = sqlite_step_list,
-	.transcript_put = sqlite_transcript_put,
-	.transcript_get = sqlite_transcript_get,
-	.effect_add = sqlite_effect_add,
-	.effect_get = sqlite_effect_get,
-	.effect_find = sqlite_effect_find,
-	.effect_save = sqlite_effect_save,
-	.effect_list = sqlite_effect_list,
-	.effect_due = sqlite_effect_due,
-	.effect_next_ms = sqlite_effect_next_ms,
-	.effect_resume = sqlite_effect_resume,
-	.tally = sqlite_tally,
-	.prune = sqlite_prune,
-	.kv_get = sqlite_kv_get,
-	.kv_put = sqlite_kv_put,
+	SQL_NOUNS,
 };

@@ -116,8 +116,8 @@ copy_backup(const char *backup, const char *to, struct err *e)
 
 	if (rc < 0)
 		return rc;
-	rc = sqlite_run(from, e, "VACUUM INTO ?", "s", to);
-	sqlite_close(&from->base);
+	rc = sql_run(&from->sql, e, "VACUUM INTO ?", "s", to);
+	sqlite_close(&from->sql.base);
 	return rc < 0 ? rc : 0;
 }
 
@@ -176,7 +176,7 @@ sqlite_renew(const char *dir, const char *backup, struct sqlite *salvage, int64_
 		rc = sqlite_file_open(path, true, &to, e);
 	if (rc == 0) {
 		rc = fill(to, salvage, n_saved, e);
-		sqlite_close(&to->base);
+		sqlite_close(&to->sql.base);
 	}
 	if (rc == 0)
 		rc = give_to_owner_of(dir, path, e);
@@ -275,11 +275,11 @@ open_damaged(const char *path)
 
 	if (sqlite_file_open(path, false, &s, NULL) < 0)
 		return NULL;
-	if (sqlite_int(s, NULL, &n, "SELECT count(*) FROM sqlite_schema WHERE name = 'task'", "") ==
-			0 &&
+	if (sql_int(&s->sql, NULL, &n, "SELECT count(*) FROM sqlite_schema WHERE name = 'task'",
+		    "") == 0 &&
 		n == 1)
 		return s;
-	sqlite_close(&s->base);
+	sqlite_close(&s->sql.base);
 	return NULL;
 }
 
@@ -301,7 +301,7 @@ sqlite_heal(const char *dir, const char *backups, char **told, struct err *e)
 			backups);
 	rc = sqlite_renew(dir, backup, damaged, &n, e);
 	if (damaged)
-		sqlite_close(&damaged->base);
+		sqlite_close(&damaged->sql.base);
 	if (rc == 0)
 		rc = sqlite_swap(dir, &aside, e);
 	if (rc < 0)

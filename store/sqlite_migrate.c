@@ -48,12 +48,12 @@ int
 sqlite_migrate(struct sqlite *s, struct err *e)
 {
 	int64_t id = 0, version = 0, tables = 0;
-	int rc = sqlite_int(s, e, &version, "PRAGMA user_version", "");
+	int rc = sql_int(&s->sql, e, &version, "PRAGMA user_version", "");
 
 	if (rc == 0)
-		rc = sqlite_int(s, e, &id, "PRAGMA application_id", "");
+		rc = sql_int(&s->sql, e, &id, "PRAGMA application_id", "");
 	if (rc == 0)
-		rc = sqlite_int(s, e, &tables, "SELECT count(*) FROM sqlite_schema", "");
+		rc = sql_int(&s->sql, e, &tables, "SELECT count(*) FROM sqlite_schema", "");
 	if (rc < 0)
 		return rc;
 	if (id != APPLICATION_ID && (id != 0 || version != 0 || tables != 0))

@@ -185,7 +185,8 @@ sqlite_create(void)
 {
 	struct sqlite *s = mem_zero(sizeof(*s));
 
-	s->base.driver = &STORE_SQLITE;
+	s->sql.base.driver = &STORE_SQLITE;
+	s->sql.sql = &SQLITE_SQL;
 	s->lock_fd = -1;
 	return s;
 }
@@ -201,7 +202,7 @@ sqlite_close(struct store *st)
 	if (s->lock_fd >= 0)
 		mark_closed(s);
 	clean_fd(&s->lock_fd);
-	pack_destroy(s->pack);
+	pack_destroy(s->sql.pack);
 	free(s);
 }
 
@@ -214,7 +215,7 @@ sqlite_file_open(const char *path, bool is_writer, struct sqlite **out, struct e
 	if (rc == 0 && is_writer)
 		rc = sqlite_exec(s, "PRAGMA synchronous = OFF", e);
 	if (rc < 0) {
-		sqlite_close(&s->base);
+		sqlite_close(&s->sql.base);
 		return rc;
 	}
 	*out = s;
@@ -381,7 +382,7 @@ sqlite_open(const struct store_conf *c, struct store **out, struct err *e)
 		return rc;
 
 	struct sqlite *s = sqlite_create();
-	s->pack = pack_create();
+	s->sql.pack = pack_create();
 	rc = open_steps(s, c, path, e);
 	if (rc == 0 && c->is_durable)
 		rc = make_durable(c->dir, made_dir, e);
@@ -391,9 +392,9 @@ sqlite_open(const struct store_conf *c, struct store **out, struct err *e)
 			mark_write(s->lock_fd, MARK_DAMAGED, false);
 		clean_fd(&s->lock_fd);
 		s->lock_fd = -1;
-		sqlite_close(&s->base);
+		sqlite_close(&s->sql.base);
 		return err_wrap(e, rc, "%s", path);
 	}
-	*out = &s->base;
+	*out = &s->sql.base;
 	return 0;
 }

@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 
 static int
 err_code_of(int rc)
@@ -67,7 +66,7 @@ sqlite_stmt(struct sqlite *s, const char *sql, sqlite3_stmt **out, struct err *e
 		}
 	}
 	/* The program has a fixed set of statements: a full cache is a leak of texts. */
-	assert(s->n_stmts < SQLITE_STMTS_MAX);
+	assert(s->n_stmts < SQL_STMTS_MAX);
 
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
@@ -89,35 +88,6 @@ sqlite_stmt_done(sqlite3_stmt **st)
 	(void)sqlite3_clear_bindings(*st);
 }
 
-static void
-bind_args(sqlite3_stmt *st, const char *types, va_list ap)
-{
-	for (int i = 1; *types; types++, i++) {
-		int rc = SQLITE_MISUSE;
-
-		if (*types == 'i') {
-			rc = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
-		} else if (*types == 's') {
-			rc = sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
-		} else if (*types == 'b') {
-			const void *data = va_arg(ap, const void *);
-
-			rc = sqlite3_bind_blob64(st, i, data, va_arg(ap, size_t), SQLITE_STATIC);
-		}
-		assert(rc == SQLITE_OK);
-	}
-}
-
-void
-sqlite_bind(sqlite3_stmt *st, const char *types, ...)
-{
-	va_list ap;
-
-	va_start(ap, types);
-	bind_args(st, types, ap);
-	va_end(ap);
-}
-
 int
 sqlite_step(struct sqlite *s, sqlite3_stmt *st, struct err *e)
 {
@@ -130,39 +100,104 @@ sqlite_step(struct sqlite *s, sqlite3_stmt *st, struct err *e)
 	return sqlite_err(s, rc, e, sqlite3_sql(st));
 }
 
-int
-sqlite_run(struct sqlite *s, struct err *e, const char *sql, const char *types, ...)
-{
-	auto_stmt sqlite3_stmt *st = NULL;
-	int rc = sqlite_stmt(s, sql, &st, e);
-	if (rc < 0)
-		return rc;
+/* ---- as the nouns see them ---- */
 
-	va_list ap;
-	va_start(ap, types);
-	bind_args(st, types, ap);
-	va_end(ap);
-	rc = sqlite_step(s, st, e);
-	return rc < 0 ? rc : sqlite3_changes(s->db);
+static int
+prepare(struct sql *s, const char *text, void **st, struct err *e)
+{
+	sqlite3_stmt *out = NULL;
+	int rc = sqlite_stmt(sqlite_of(&s->base), text, &out, e);
+
+	*st = out;
+	return rc;
 }
 
-int
-sqlite_int(struct sqlite *s, struct err *e, int64_t *out, const char *sql, const char *types, ...)
+static void
+done(void *st)
 {
-	auto_stmt sqlite3_stmt *st = NULL;
-	int rc = sqlite_stmt(s, sql, &st, e);
-	if (rc < 0)
-		return rc;
+	sqlite3_stmt *it = st;
 
-	va_list ap;
-	va_start(ap, types);
-	bind_args(st, types, ap);
-	va_end(ap);
-	rc = sqlite_step(s, st, e);
-	if (rc < 0)
-		return rc;
-	if (rc == 0 || sqlite3_column_type(st, 0) == SQLITE_NULL)
-		return err_set(e, ERR_MISSING, "no such row");
-	*out = sqlite3_column_int64(st, 0);
-	return 0;
+	sqlite_stmt_done(&it);
 }
+
+static void
+bind_i64(void *st, int i, int64_t v)
+{
+	int rc = sqlite3_bind_int64(st, i, v);
+
+	assert(rc == SQLITE_OK);
+}
+
+static void
+bind_text(void *st, int i, const char *text)
+{
+	int rc = sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC);
+
+	assert(rc == SQLITE_OK);
+}
+
+static void
+bind_blob(void *st, int i, const void *data, size_t len)
+{
+	int rc = sqlite3_bind_blob64(st, i, data, len, SQLITE_STATIC);
+
+	assert(rc == SQLITE_OK);
+}
+
+static int
+step(struct sql *s, void *st, struct err *e)
+{
+	return sqlite_step(sqlite_of(&s->base), st, e);
+}
+
+static int
+changes(struct sql *s, void *st)
+{
+	(void)st;
+	return sqlite3_changes(sqlite_of(&s->base)->db);
+}
+
+static int
+columns(void *st)
+{
+	return sqlite3_column_count(st);
+}
+
+static const char *
+name(void *st, int i)
+{
+	return sqlite3_column_name(st, i);
+}
+
+static int64_t
+get_i64(void *st, int i)
+{
+	return sqlite3_column_int64(st, i);
+}
+
+static const char *
+get(void *st, int i, size_t *len)
+{
+	const char *text = sqlite3_column_type(st, i) == SQLITE_BLOB
+				   ? sqlite3_column_blob(st, i)
+				   : (const char *)sqlite3_column_text(st, i);
+
+	*len = (size_t)sqlite3_column_bytes(st, i);
+	/* An empty blob is no pointer. */
+	return text || sqlite3_column_type(st, i) == SQLITE_NULL ? text : "";
+}
+
+const struct sql_driver SQLITE_SQL = {
+	.claim_lock = "",
+	.prepare = prepare,
+	.done = done,
+	.bind_i64 = bind_i64,
+	.bind_text = bind_text,
+	.bind_blob = bind_blob,
+	.step = step,
+	.changes = changes,
+	.columns = columns,
+	.name = name,
+	.get_i64 = get_i64,
+	.get = get,
+};

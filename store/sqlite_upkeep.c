@@ -93,7 +93,7 @@ upkeep_check(const struct upkeep *u, bool is_full, struct err *e)
 		rc = check_keys(s, e);
 	if (s->is_damaged)
 		sqlite_mark_damaged(u->dir);
-	sqlite_close(&s->base);
+	sqlite_close(&s->sql.base);
 	return rc;
 }
 
@@ -101,7 +101,7 @@ static int
 check_ours(struct sqlite *s, struct err *e)
 {
 	int64_t tables = 0;
-	int rc = sqlite_int(s, e, &tables,
+	int rc = sql_int(&s->sql, e, &tables,
 		"SELECT count(*) FROM sqlite_schema WHERE name = 'trigger_seen'", "");
 
 	if (rc == 0 && tables == 0)
@@ -120,7 +120,7 @@ upkeep_check_backup(const char *path, struct err *e)
 	rc = sqlite_verify(s, "integrity_check", e);
 	if (rc == 0)
 		rc = check_ours(s, e);
-	sqlite_close(&s->base);
+	sqlite_close(&s->sql.base);
 	return rc < 0 ? err_wrap(e, rc, "%s", path) : 0;
 }
 
@@ -135,8 +135,8 @@ upkeep_tally(const struct upkeep *u, struct store_tally *out, struct err *e)
 	/* One moment for all of them. */
 	rc = sqlite_exec(s, "BEGIN", e);
 	if (rc == 0)
-		rc = sqlite_tally(&s->base, out, e);
-	sqlite_close(&s->base);
+		rc = sql_tally(&s->sql.base, out, e);
+	sqlite_close(&s->sql.base);
 	return rc;
 }
 
@@ -253,8 +253,8 @@ write_part(const struct upkeep *u, const char *part, struct err *e)
 		return rc;
 	rc = check_ours(s, e);
 	if (rc == 0)
-		rc = sqlite_run(s, e, "VACUUM INTO ?", "s", part);
-	sqlite_close(&s->base);
+		rc = sql_run(&s->sql, e, "VACUUM INTO ?", "s", part);
+	sqlite_close(&s->sql.base);
 	return rc < 0 ? rc : upkeep_check_backup(part, e);
 }
 

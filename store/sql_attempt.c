@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sqlite_attempt - what happened in a task: attempts, their steps, their transcripts.
+ * sql_attempt - what happened in a task: attempts, their steps, their transcripts.
  */
-#include "store/sqlite.h"
+#include "store/sql.h"
 
 #include "base/limits.h"
 
 int
-sqlite_attempt_end(struct store *st, const struct attempt *a, struct err *e)
+sql_attempt_end(struct store *st, const struct attempt *a, struct err *e)
 {
-	int rc = sqlite_run(sqlite_of(st), e,
+	int rc = sql_run(sql_of(st), e,
 		"UPDATE attempt SET ended_ms = ?, outcome = ?, reason = ? WHERE task = ? AND "
 		"number = ?",
 		"iisii", a->ended_ms, a->outcome, a->reason, a->task, a->number);
@@ -30,18 +30,17 @@ static int
 list_of_task(struct store *st, const struct listing *l, int64_t task, struct row_list *out,
 	struct err *e)
 {
-	struct sqlite *s = sqlite_of(st);
-	auto_stmt sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_stmt(s, l->sql, &stmt, e);
+	struct sql *s = sql_of(st);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e, l->sql, "i", task);
 
 	if (rc < 0)
 		return rc;
-	sqlite_bind(stmt, "i", task);
-	return sqlite_row_all(s, stmt, l->rows, l->size, out, e);
+	return sql_row_all(&q, l->rows, l->size, out, e);
 }
 
 int
-sqlite_attempt_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
+sql_attempt_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
 {
 	static const struct listing attempts = {
 		"SELECT * FROM attempt WHERE task = ? ORDER BY number",
@@ -53,21 +52,24 @@ sqlite_attempt_list(struct store *st, int64_t task, struct row_list *out, struct
 }
 
 int
-sqlite_step_put(struct store *st, int64_t task, const struct task_step *step, struct err *e)
+sql_step_put(struct store *st, int64_t task, const struct task_step *step, struct err *e)
 {
-	int rc = sqlite_run(sqlite_of(st), e,
+	int rc = sql_run(sql_of(st), e,
 		"INSERT INTO step (task, attempt, name, started_ms, ended_ms, exit_code, note)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task, attempt, name) DO UPDATE"
+		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM task WHERE id = ?1)"
+		" ON CONFLICT (task, attempt, name) DO UPDATE"
 		" SET started_ms = excluded.started_ms, ended_ms = excluded.ended_ms,"
 		" exit_code = excluded.exit_code, note = excluded.note",
 		"iisiiis", task, step->attempt, step->name, step->started_ms, step->ended_ms,
 		step->exit_code, step->note);
 
+	if (rc == 0)
+		return err_set(e, ERR_CONFLICT, "a step of no task");
 	return rc < 0 ? rc : 0;
 }
 
 int
-sqlite_step_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
+sql_step_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
 {
 	static const struct listing steps = {
 		"SELECT * FROM step WHERE task = ? ORDER BY id",
@@ -79,10 +81,10 @@ sqlite_step_list(struct store *st, int64_t task, struct row_list *out, struct er
 }
 
 int
-sqlite_transcript_put(
+sql_transcript_put(
 	struct store *st, int64_t task, int64_t attempt, const struct transcript *t, struct err *e)
 {
-	struct sqlite *s = sqlite_of(st);
+	struct sql *s = sql_of(st);
 	auto_buf struct buf cast = BUF_INIT(LIMIT_TRANSCRIPT_BYTES + KIB(256));
 	auto_buf struct buf text = BUF_INIT(LIMIT_TRANSCRIPT_BYTES + KIB(256));
 	size_t cast_len = t->cast ? strlen(t->cast) : 0;
@@ -93,44 +95,45 @@ sqlite_transcript_put(
 		rc = pack_squeeze(s->pack, PACK_SMALL, t->text, text_len, &text, e);
 	if (rc < 0)
 		return rc;
-	rc = sqlite_run(s, e,
-		"INSERT OR REPLACE INTO transcript"
-		" (task, attempt, cast_size, cast_body, text_size, text_body) VALUES (?, ?, ?, ?, "
-		"?, ?)",
+	rc = sql_run(s, e,
+		"INSERT INTO transcript (task, attempt, cast_size, cast_body, text_size, text_body)"
+		" VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (task, attempt) DO UPDATE"
+		" SET cast_size = excluded.cast_size, cast_body = excluded.cast_body,"
+		" text_size = excluded.text_size, text_body = excluded.text_body",
 		"iiibib", task, attempt, (int64_t)cast_len, cast.data, cast.len, (int64_t)text_len,
 		text.data, text.len);
 	return rc < 0 ? rc : 0;
 }
 
 static int
-expand_column(struct sqlite *s, sqlite3_stmt *st, int i, struct buf *out, struct err *e)
+expand_column(const struct sql_stmt *q, int i, struct buf *out, struct err *e)
 {
+	size_t len = 0;
+
 	if (!out)
 		return 0;
-	return pack_expand(s->pack, sqlite3_column_blob(st, i + 1),
-		(size_t)sqlite3_column_bytes(st, i + 1), (size_t)sqlite3_column_int64(st, i), out,
-		e);
+	const char *data = sql_get(q, i + 1, &len);
+	return pack_expand(q->s->pack, data, len, (size_t)sql_get_i64(q, i), out, e);
 }
 
 int
-sqlite_transcript_get(
+sql_transcript_get(
 	struct store *st, int64_t task, struct buf *cast, struct buf *text, struct err *e)
 {
-	struct sqlite *s = sqlite_of(st);
-	auto_stmt sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_stmt(s,
+	struct sql *s = sql_of(st);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e,
 		"SELECT cast_size, cast_body, text_size, text_body FROM transcript"
 		" WHERE task = ? ORDER BY attempt DESC LIMIT 1",
-		&stmt, e);
+		"i", task);
 
 	if (rc < 0)
 		return rc;
-	sqlite_bind(stmt, "i", task);
-	rc = sqlite_step(s, stmt, e);
+	rc = sql_step(&q, e);
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
 		return err_set(e, ERR_MISSING, "no transcript");
-	rc = expand_column(s, stmt, 0, cast, e);
-	return rc < 0 ? rc : expand_column(s, stmt, 2, text, e);
+	rc = expand_column(&q, 0, cast, e);
+	return rc < 0 ? rc : expand_column(&q, 2, text, e);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sqlite_tally - what is there, counted; and what is old, taken out.
+ * sql_tally - what is there, counted; and what is old, taken out.
  */
-#include "store/sqlite.h"
+#include "store/sql.h"
 
 /* Names are members of struct store_tally. */
 static const char TALLY[] =
@@ -27,13 +27,13 @@ static const char TALLY[] =
 	"   THEN 1 ELSE 0 END), 0) AS stray FROM task) AS t";
 
 int
-sqlite_tally(struct store *st, struct store_tally *out, struct err *e)
+sql_tally(struct store *st, struct store_tally *out, struct err *e)
 {
-	struct sqlite *s = sqlite_of(st);
-	auto_stmt sqlite3_stmt *stmt = NULL;
-	int rc = sqlite_stmt(s, TALLY, &stmt, e);
+	struct sql *s = sql_of(st);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e, TALLY, "");
 
-	return rc < 0 ? rc : sqlite_row_one(s, stmt, STORE_TALLY_ROWS, out, "tally", e);
+	return rc < 0 ? rc : sql_row_one(&q, STORE_TALLY_ROWS, out, "tally", e);
 }
 
 /* Tasks, their triggers and prompts stay: a trigger counts once for ever, and a person may ask for
@@ -48,18 +48,18 @@ static const char OLD_TRANSCRIPTS[] =
 	" (SELECT task FROM transcript ORDER BY task LIMIT ?) AS o"
 	" JOIN task AS t ON t.id = o.task WHERE t.state >= 6 AND t.changed_ms < ?)";
 int
-sqlite_prune(struct store *st, const struct store_keep *k, int64_t *n, struct err *e)
+sql_prune(struct store *st, const struct store_keep *k, int64_t *n, struct err *e)
 {
-	struct sqlite *s = sqlite_of(st);
+	struct sql *s = sql_of(st);
 	int64_t all = 0;
-	int rc = sqlite_run(s, e, OLD_DELIVERIES, "ii", k->max, k->deliveries_ms);
+	int rc = sql_run(s, e, OLD_DELIVERIES, "ii", k->max, k->deliveries_ms);
 
 	if (rc > 0) {
 		all += rc;
-		rc = sqlite_run(s, e, "UPDATE tally SET n = n + ? WHERE name = 'pruned'", "i", all);
+		rc = sql_run(s, e, "UPDATE tally SET n = n + ? WHERE name = 'pruned'", "i", all);
 	}
 	if (rc >= 0)
-		rc = sqlite_run(s, e, OLD_TRANSCRIPTS, "ii", k->max, k->transcripts_ms);
+		rc = sql_run(s, e, OLD_TRANSCRIPTS, "ii", k->max, k->transcripts_ms);
 	if (rc < 0)
 		return rc;
 	*n = all + rc;

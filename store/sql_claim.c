@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sql_claim - who is next.
+ *
+ * A lane is a repository with queued tasks. The lane with the fewest running ones goes first, the
+ * oldest task decides between equals. Lanes are found by jumping through the index of queued tasks
+ * from one to the next, so that a repository with a hundred thousand queued tasks costs one step.
+ */
+#include "store/sql.h"
+
+#include "base/mem.h"
+
+/* The next lane is looked for in two steps: SQLite seeks (forge, repo_id) > (?, ?) by forge alone
+ * and would read every queued task for every lane. */
+#define NEXT                                                                                       \
+	"WITH RECURSIVE lane (forge, repo_id) AS ("                                                \
+	" SELECT * FROM (SELECT forge, repo_id FROM task WHERE state = 0"                          \
+	"  ORDER BY forge, repo_id, id LIMIT 1) AS least"                                          \
+	" UNION ALL"                                                                               \
+	" SELECT t.forge, t.repo_id FROM lane JOIN task AS t ON t.id = coalesce("                  \
+	"  (SELECT n.id FROM task AS n WHERE n.state = 0 AND n.forge = lane.forge"                 \
+	"   AND n.repo_id > lane.repo_id ORDER BY n.repo_id, n.id LIMIT 1),"                       \
+	"  (SELECT n.id FROM task AS n WHERE n.state = 0 AND n.forge > lane.forge"                 \
+	"   ORDER BY n.forge, n.repo_id, n.id LIMIT 1)))"                                          \
+	"SELECT t.id FROM (SELECT"                                                                 \
+	" (SELECT c.id FROM task AS c WHERE c.state = 0 AND c.forge = lane.forge"                  \
+	"  AND c.repo_id = lane.repo_id AND c.not_before_ms <= ?1 AND c.stop_wanted = 0"           \
+	"  ORDER BY c.id LIMIT 1) AS id,"                                                          \
+	" (SELECT count(*) FROM task AS r WHERE r.state BETWEEN 1 AND 3"                           \
+	"  AND r.forge = lane.forge AND r.repo_id = lane.repo_id) AS running FROM lane) AS first"  \
+	" JOIN task AS t ON t.id = first.id WHERE t.state = 0 AND first.running < ?2"              \
+	" ORDER BY first.running, first.id LIMIT 1"
+
+int
+sql_task_claim(struct store *st, const struct task_claim *c, struct task *out, struct err *e)
+{
+	struct sql *s = sql_of(st);
+	int64_t id, running;
+	int rc = sql_int(
+		s, e, &running, "SELECT count(*) FROM task WHERE state BETWEEN 1 AND 3", "");
+
+	if (rc < 0)
+		return rc;
+	if (running >= c->running_max)
+		return err_set(e, ERR_MISSING, "no free box");
+	auto_free char *next = mem_fmt("%s%s", NEXT, s->sql->claim_lock);
+	rc = sql_int(s, e, &id, next, "ii", c->now_ms, c->lane_max);
+	if (rc < 0)
+		return rc;
+	rc = sql_run(s, e,
+		"UPDATE task SET state = 1, changed_ms = ?, attempt = attempt + 1, fence = fence + "
+		"1,"
+		" lease_ms = ? WHERE id = ? AND state = 0",
+		"iii", c->now_ms, c->lease_ms, id);
+	if (rc < 0)
+		return rc;
+	rc = sql_run(s, e,
+		"INSERT INTO attempt (task, number, fence, started_ms)"
+		" SELECT id, attempt, fence, ? FROM task WHERE id = ?",
+		"ii", c->now_ms, id);
+	return rc < 0 ? rc : sql_task_get(st, id, out, e);
+}
+
+int
+sql_task_renew(struct store *st, int64_t id, int64_t fence, int64_t lease_ms, struct err *e)
+{
+	int rc = sql_run(sql_of(st), e,
+		"UPDATE task SET lease_ms = ? WHERE id = ? AND fence = ? AND state BETWEEN 1 AND 3",
+		"iii", lease_ms, id, fence);
+
+	if (rc == 0)
+		return err_set(e, ERR_CONFLICT, "task %lld is not with that runner any more",
+			(long long)id);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sql_effect - the outbox.
+ */
+#include "store/sql.h"
+
+static const char *const NOT_ADDED[] = { "id", NULL };
+static const char *const NOT_CHANGED[] = { "id", "task", "purpose", "created_ms", NULL };
+static const char *const KEYS[] = { "id", NULL };
+static const struct sql_table EFFECTS = { "effect", EFFECT_ROWS, NOT_ADDED, NOT_CHANGED };
+
+int
+sql_effect_add(struct store *st, struct effect *f, struct err *e)
+{
+	int rc = sql_row_add(sql_of(st), &EFFECTS, f, &f->id, e);
+
+	return rc < 0 ? err_wrap(e, rc, "effect %s of task %lld", f->purpose, (long long)f->task)
+		      : 0;
+}
+
+int
+sql_effect_get(struct store *st, int64_t id, struct effect *out, struct err *e)
+{
+	struct sql *s = sql_of(st);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e, "SELECT * FROM effect WHERE id = ?", "i", id);
+
+	if (rc < 0)
+		return rc;
+	return sql_row_one(&q, EFFECT_ROWS, out, "such effect", e);
+}
+
+int
+sql_effect_find(
+	struct store *st, int64_t task, const char *purpose, struct effect *out, struct err *e)
+{
+	struct sql *s = sql_of(st);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e, "SELECT * FROM effect WHERE task = ? AND purpose = ?", "is",
+		task, purpose);
+
+	if (rc < 0)
+		return rc;
+	return sql_row_one(&q, EFFECT_ROWS, out, "such effect", e);
+}
+
+int
+sql_effect_save(struct store *st, const struct effect *f, struct err *e)
+{
+	int rc = sql_row_save(sql_of(st), &EFFECTS, f, KEYS, e);
+
+	if (rc == 0)
+		return err_set(e, ERR_MISSING, "no such effect");
+	return rc < 0 ? rc : 0;
+}
+
+int
+sql_effect_list(struct store *st, int64_t task, struct row_list *out, struct err *e)
+{
+	struct sql *s = sql_of(st);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e, "SELECT * FROM effect WHERE task = ? ORDER BY id", "i", task);
+
+	if (rc < 0)
+		return rc;
+	return sql_row_all(&q, EFFECT_ROWS, sizeof(struct effect), out, e);
+}
+
+/* One of each task and none beside one under way, so the forge sees a task's effects in their order
+ * as long as it answers. One that has to be repeated lets the others pass, but for those of its
+ * lane. Effects of no task know no order. */
+static const char DUE[] =
+	"SELECT id FROM (SELECT id, is_urgent, row_number() OVER ("
+	"  PARTITION BY CASE task WHEN 0 THEN -id ELSE task END ORDER BY is_urgent DESC, id) AS "
+	"place"
+	" FROM effect AS f WHERE state = 0 AND not_before_ms <= ?1 AND (task = 0 OR ("
+	"  task NOT IN (SELECT task FROM effect WHERE state = 1)"
+	"  AND NOT EXISTS (SELECT 1 FROM effect AS o WHERE o.task = f.task AND o.lane = f.lane"
+	"   AND o.state = 0 AND o.id < f.id)))) AS first"
+	" WHERE place = 1 ORDER BY is_urgent DESC, id LIMIT ?2";
+
+int
+sql_effect_due(struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e)
+{
+	struct sql *s = sql_of(st);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e, DUE, "ii", now_ms, (int64_t)max);
+
+	if (rc < 0)
+		return rc;
+	*n = 0;
+	while ((rc = sql_step(&q, e)) > 0)
+		ids[(*n)++] = sql_get_i64(&q, 0);
+	return rc;
+}
+
+int
+sql_effect_next_ms(struct store *st, int64_t *at_ms, struct err *e)
+{
+	return sql_int(
+		sql_of(st), e, at_ms, "SELECT min(not_before_ms) FROM effect WHERE state = 0", "");
+}
+
+int
+sql_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e)
+{
+	int rc = sql_run(sql_of(st), e,
+		"UPDATE effect SET state = 0, was_unknown = 1,"
+		" unknown_ms = CASE unknown_ms WHEN 0 THEN ?1 ELSE unknown_ms END WHERE state = 1",
+		"i", now_ms);
+
+	if (rc < 0)
+		return rc;
+	*n = rc;
+	return 0;
+}
