@@ -10,10 +10,11 @@
 
 #include <inttypes.h>
 
-#define TICK_MS      1000
-#define WHOAMI_TRIES 1000000 /* without it our own deeds look like other people's */
-#define SWEEP_TICKS  60
-#define SWEEP_MAX    500
+#define TICK_MS            1000
+#define WHOAMI_TRIES       1000000 /* without it our own deeds look like other people's */
+#define SWEEP_TICKS        60
+#define PASSWORD_BYTES_MAX 4096
+#define SWEEP_MAX          500
 
 int64_t
 queue_wait_ms(const struct queue *q, int64_t ms)
@@ -236,29 +237,58 @@ on_heal(const char *text)
 	log_error(NULL, "store.healed", "what=\"%s\"", text);
 }
 
+/* While files that only root may read can be read. */
 static int
-queue_start(struct role_ctx *r, struct err *e)
+queue_prepare(struct role_ctx *r, struct err *e)
 {
-	auto_free char *dir = role_path(r->config, "store");
-	auto_free char *backups = role_path(r->config, "backups");
+	auto_buf struct buf password = BUF_INIT(PASSWORD_BYTES_MAX);
+	struct queue *q = mem_zero(sizeof(*q));
+
+	r->own = q;
+	if (!r->config->store_password_file)
+		return 0;
+	int rc = config_secret_read(r->config->store_password_file, NULL, &password, e);
+	if (rc == 0)
+		q->store_password = mem_str(buf_str(&password));
+	if (password.data)
+		mem_wipe(password.data, password.cap);
+	return rc;
+}
+
+static int
+open_store(struct queue *q, struct err *e)
+{
+	const struct config *c = q->role->config;
+	auto_free char *dir = role_path(c, "store");
+	auto_free char *backups = role_path(c, "backups");
 	const struct store_conf conf = {
 		.dir = dir,
-		.is_durable = !str_eq(r->config->store_synchronous, "off"),
+		.url = c->store,
+		.password = q->store_password,
+		.is_durable = !str_eq(c->store_synchronous, "off"),
 		.backups = backups,
 		.on_heal = on_heal,
 	};
-	struct queue *q = mem_zero(sizeof(*q));
 
-	q->role = r;
-	q->db = &STORE_SQLITE;
-	q->speed = 1;
-	r->own = q;
+	q->db = config_store_is_remote(c) ? &STORE_POSTGRES : &STORE_SQLITE;
 	int rc = q->db->open(&conf, &q->store, e);
-	if (rc < 0)
-		return rc;
-	if (!conf.is_durable)
+	if (rc == 0 && !conf.is_durable)
 		log_warn(NULL, "store.volatile", "store_synchronous=off: for tests only");
-	rc = resume(q, e);
+	return rc;
+}
+
+static int
+queue_start(struct role_ctx *r, struct err *e)
+{
+	struct queue *q = r->own;
+
+	if (!q) /* in tests, where nothing had to be prepared */
+		q = r->own = mem_zero(sizeof(*q));
+	q->role = r;
+	q->speed = 1;
+	int rc = open_store(q, e);
+	if (rc == 0)
+		rc = resume(q, e);
 	if (rc < 0)
 		return rc;
 	load_forges(q);
@@ -352,6 +382,9 @@ queue_stop(struct role_ctx *r)
 	queue_bucket_finish(q);
 	forges_finish(q->forges, q->n_forges);
 	q->db->close(q->store);
+	if (q->store_password)
+		mem_wipe(q->store_password, strlen(q->store_password));
+	free(q->store_password);
 	free(q);
 	r->own = NULL;
 	role_done(r);
@@ -363,6 +396,8 @@ const struct role_spec ROLE_SPEC_QUEUE = {
 	.role = ROLE_QUEUE,
 	.net = CONFINE_NET_NONE,
 	.writes = WRITES,
+	.has_store = true,
+	.prepare = queue_prepare,
 	.start = queue_start,
 	.on_msg = queue_on_msg,
 	.on_peer = queue_on_peer,

@@ -90,7 +90,8 @@ struct queue {
 	struct role_ctx *role;
 	struct store *store;
 	const struct store_driver *db;
-	int64_t speed; /* 1; tests let the waits pass faster */
+	char *store_password; /* NULL: none */
+	int64_t speed;        /* 1; tests let the waits pass faster */
 	bool is_stopping;
 
 	/* The round. */

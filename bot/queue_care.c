@@ -204,7 +204,10 @@ prune(struct queue *q, struct err *e)
 int
 queue_care_sweep(struct queue *q, struct err *e)
 {
-	int64_t now_ms = clock_wall_ms(), every_ms = q->role->config->backup_every_ms;
+	const struct config *conf = q->role->config;
+	/* What is on a server is backed up there. */
+	int64_t every_ms = config_store_is_remote(conf) ? 0 : conf->backup_every_ms;
+	int64_t now_ms = clock_wall_ms();
 
 	if (q->care_at_ms == 0)
 		q->care_at_ms = due_ms(q);

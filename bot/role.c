@@ -88,7 +88,8 @@ confine_fill(const struct runtime *rt, struct confine *c, struct role_paths *pat
 	const struct role_spec *spec = rt->r.spec;
 
 	*c = (struct confine){
-		.net = spec->net,
+		.net = spec->has_store && config_store_is_remote(rt->r.config) ? CONFINE_NET_OUT
+									       : spec->net,
 		.may_exec = spec->may_exec,
 		.may_mount = spec->may_mount,
 		.files_all = spec->files_all,

@@ -42,6 +42,7 @@ struct role_spec {
 	bool may_exec;  /* its read_paths get the system's programs and libraries */
 	bool may_mount; /* keeps root */
 	bool files_all;
+	bool has_store;            /* goes out to it, if it is on a server */
 	bool resolves;             /* reads what host names and TLS need below /etc */
 	const char *const *reads;  /* NULL-terminated; NULL: none */
 	const char *const *writes; /* the master makes them, owned by the role's user, mode 0700 */

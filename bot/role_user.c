@@ -77,7 +77,7 @@ void
 role_paths_fill(struct role_paths *out, const struct role_spec *spec, const struct config *c,
 	const char *exe)
 {
-	if (spec->resolves)
+	if (spec->resolves || (spec->has_store && config_store_is_remote(c)))
 		add_all(&out->reads, RESOLVE_PATHS);
 	if (spec->may_exec) {
 		add_all(&out->reads, EXEC_PATHS);

@@ -3,7 +3,7 @@
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-foreach(lib libcurl jansson libcrypto libssl yaml-0.1 libgit2 sqlite3 libzstd libmicrohttpd
+foreach(lib libcurl jansson libcrypto libssl yaml-0.1 libgit2 sqlite3 libpq libzstd libmicrohttpd
 		libseccomp expat vterm)
 	pkg_check_modules(${lib} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()
@@ -15,7 +15,7 @@ set(NS_FOLDERS base config store forge repo sandbox handlers web)
 set(base_LIBS PkgConfig::libcurl PkgConfig::jansson PkgConfig::libssl PkgConfig::libcrypto
 	Threads::Threads)
 set(config_LIBS base PkgConfig::yaml-0.1)
-set(store_LIBS base PkgConfig::sqlite3 PkgConfig::libzstd)
+set(store_LIBS base PkgConfig::sqlite3 PkgConfig::libpq PkgConfig::libzstd)
 set(forge_LIBS base ${CMARK_EXTENSIONS} PkgConfig::cmark)
 set(repo_LIBS base PkgConfig::libgit2)
 set(sandbox_LIBS base PkgConfig::libseccomp PkgConfig::vterm)
@@ -69,6 +69,8 @@ file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/gen/link-lines.txt CONTENT "${lines}")
 
 file(GLOB sql CONFIGURE_DEPENDS store/sql/*.sql)
 ns_embed_files(store store/sql.gen.h sql ${sql})
+file(GLOB sql_postgres CONFIGURE_DEPENDS store/sql/postgres/*.sql)
+ns_embed_files(store store/sql_postgres.gen.h sql_postgres ${sql_postgres})
 file(GLOB static CONFIGURE_DEPENDS web/static/*)
 ns_embed_files(web web/static.gen.h static ${static})
 

@@ -114,6 +114,13 @@ _Static_assert(offsetof(struct config_model, name) == 0, "find() reads the name 
 _Static_assert(offsetof(struct config_registry, name) == 0, "find() reads the name there");
 _Static_assert(offsetof(struct config_agent, name) == 0, "find() reads the name there");
 
+bool
+config_store_is_remote(const struct config *c)
+{
+	return c->store &&
+	       (str_starts(c->store, "postgres://") || str_starts(c->store, "postgresql://"));
+}
+
 const struct config_forge *
 config_forge_find(const struct config *c, const char *name)
 {

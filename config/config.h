@@ -116,6 +116,8 @@ struct config {
 	int64_t backup_days;     /* and one of each of so many days */
 	int64_t keep_deliveries_ms;
 	int64_t keep_transcripts_ms;
+	char *store; /* "sqlite", or what libpq connects to: postgres://... */
+	char *store_password_file;
 	char *store_synchronous; /* full, off */
 };
 
@@ -128,6 +130,9 @@ struct agent_chore {
 	char *prompt;
 	int64_t open_max;
 };
+
+/* True if the store is on a server. */
+bool config_store_is_remote(const struct config *c);
 
 /* .agent.yml. Zeros and NULLs mean that the repository says nothing; config_load's values hold
  * then. */

@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 
+#include <string.h>
+
 struct checker {
 	const struct config *c;
 	const struct yaml *tree;
@@ -208,6 +210,17 @@ check_agents(const struct checker *k)
 		nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+/* user:password@ in front of the host, or as a parameter behind it. */
+static bool
+has_password(const char *url)
+{
+	const char *from = strstr(url, "://") + 3;
+	size_t len = strcspn(from, "/?");
+	const char *at = memchr(from, '@', len), *colon = memchr(from, ':', len);
+
+	return (at && colon && colon < at) || strstr(url, "password=");
+}
+
 static int
 check_server(const struct checker *k)
 {
@@ -223,6 +236,17 @@ check_server(const struct checker *k)
 		yaml_child(k->tree, yaml_root(k->tree), "tasks_per_repo"))
 		return yaml_err(k->tree, place(k, "tasks_per_repo", NULL, NULL), k->e,
 			"tasks_per_repo is more than boxes: a repository never gets so many");
+	if (!str_eq(c->store, "sqlite") && !config_store_is_remote(c))
+		return yaml_err(k->tree, place(k, "store", NULL, NULL), k->e,
+			"store: \"%.40s\" is neither sqlite nor postgres://user@host/database",
+			c->store);
+	if (config_store_is_remote(c) && has_password(c->store))
+		return yaml_err(k->tree, place(k, "store", NULL, NULL), k->e,
+			"store: a password does not belong here; put it into a file and name that "
+			"in store_password_file");
+	if (c->store_password_file && !config_store_is_remote(c))
+		return yaml_err(k->tree, place(k, "store_password_file", NULL, NULL), k->e,
+			"store_password_file: a file of SQLite has no password");
 	if (c->commit_sign_key_file && c->commit_sign_key_env)
 		return yaml_err(k->tree, place(k, "commit", "sign_key_env", NULL), k->e,
 			"commit: both sign_key_file and sign_key_env");

@@ -109,6 +109,8 @@ const struct row CONFIG_ROWS[] = {
 	ROW_I(struct config, backup_days, "backup.days"),
 	ROW_I(struct config, keep_deliveries_ms, "keep.deliveries"),
 	ROW_I(struct config, keep_transcripts_ms, "keep.transcripts"),
+	ROW_S(struct config, store, "store", LIMIT_URL_BYTES),
+	ROW_S(struct config, store_password_file, "store_password_file", LIMIT_PATH_BYTES),
 	ROW_S(struct config, store_synchronous, "store_synchronous", LIMIT_NAME_BYTES),
 	ROW_DONE,
 };

@@ -86,6 +86,12 @@ config_secrets_each(
 
 		visit_one(&v, place, "key", m[i].key_file, m[i].key_env);
 	}
+	if (c->store_password_file && v.rc == 0) {
+		const struct config_secret secret = { "store_password", c->store_password_file,
+			NULL };
+
+		v.rc = fn(arg, &secret);
+	}
 	visit_one(&v, "commit", "sign_key", c->commit_sign_key_file, c->commit_sign_key_env);
 	return v.rc;
 }

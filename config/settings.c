@@ -368,6 +368,17 @@ static const struct setting SERVER[] = {
 		.type = SETTING_BOOL,
 		.def = "false",
 		.help = "Do everything but write to a forge." },
+	{ .path = "store",
+		.type = SETTING_TEXT,
+		.def = "sqlite",
+		.help = "Where tasks are kept: `sqlite`, in `state_dir`, or a database of its own "
+			"on a PostgreSQL server of 13 or newer, "
+			"`postgres://user@host/database?sslmode=verify-full`. Backups are that "
+			"server's business then. `nightshift store copy` moves from one to the "
+			"other." },
+	{ .path = "store_password_file",
+		.type = SETTING_PATH,
+		.help = "The password for that server." },
 	{ .path = "backup.every",
 		.type = SETTING_DURATION,
 		.min = 0,

@@ -26,6 +26,8 @@
 
 struct sql;
 
+enum sql_type { SQL_NULL, SQL_I64, SQL_TEXT, SQL_BLOB };
+
 struct sql_driver {
 	const char *claim_lock; /* what the end of sql_claim.c's query is to be, or "" */
 
@@ -42,11 +44,13 @@ struct sql_driver {
 	int (*step)(struct sql *s, void *st, struct err *e);
 	int (*changes)(struct sql *s, void *st); /* rows, after the end */
 
-	/* Of the current row, i from 0. get's bytes end in a NUL that len omits; NULL is NULL. */
+	/* Of the current row, i from 0. The bytes of get end in a NUL that len omits; NULL is NULL.
+	 */
 	int (*columns)(void *st);
 	const char *(*name)(void *st, int i);
 	int64_t (*get_i64)(void *st, int i);
 	const char *(*get)(void *st, int i, size_t *len);
+	enum sql_type (*type)(void *st, int i);
 };
 
 struct sql {

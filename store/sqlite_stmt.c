@@ -187,6 +187,21 @@ get(void *st, int i, size_t *len)
 	return text || sqlite3_column_type(st, i) == SQLITE_NULL ? text : "";
 }
 
+static enum sql_type
+type(void *st, int i)
+{
+	switch (sqlite3_column_type(st, i)) {
+	case SQLITE_INTEGER:
+		return SQL_I64;
+	case SQLITE_TEXT:
+		return SQL_TEXT;
+	case SQLITE_BLOB:
+		return SQL_BLOB;
+	default:
+		return SQL_NULL; /* our schema is strict: there is nothing else */
+	}
+}
+
 const struct sql_driver SQLITE_SQL = {
 	.claim_lock = "",
 	.prepare = prepare,
@@ -200,4 +215,5 @@ const struct sql_driver SQLITE_SQL = {
 	.name = name,
 	.get_i64 = get_i64,
 	.get = get,
+	.type = type,
 };

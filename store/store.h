@@ -30,11 +30,18 @@ struct store {
 };
 
 struct store_conf {
-	const char *dir; /* created if absent (0700); the database and its lock lie in it */
+	/* SQLite: created if absent (0700); the database and its lock lie in it. */
+	const char *dir;
+	/* PostgreSQL: as libpq takes it ("postgres://user@host/database"), and a password or
+	 * NULL. */
+	const char *url;
+	const char *password;
 	bool is_durable; /* false: no fsync. For tests that show what the fsync is for */
 	/* Where store/upkeep.h keeps backups, or NULL: a damaged store is then refused, not
 	 * healed. */
 	const char *backups;
+	/* PostgreSQL: beside the one who has it open; only reads, and brings no schema up. */
+	bool is_reader;
 	void (*on_heal)(const char *text); /* what was lost and where the rest is; or NULL */
 };
 
@@ -289,6 +296,7 @@ struct store_driver {
 	int (*kv_put)(struct store *s, const char *key, const char *value, struct err *e);
 };
 
+extern const struct store_driver STORE_POSTGRES;
 extern const struct store_driver STORE_SQLITE;
 
 #endif

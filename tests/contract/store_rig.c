@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store_rig - see store_rig.h. */
 #include "store_rig.h"
+#include "postgres_rig.h"
 
 #include "base/fs.h"
 #include "base/mem.h"
@@ -10,11 +11,39 @@
 #include <cmocka.h>
 
 static int64_t serial;
+static const struct store_driver *driver;
+
+int
+rig_sqlite(void **state)
+{
+	(void)state;
+	driver = &STORE_SQLITE;
+	return 0;
+}
+
+int
+rig_postgres(void **state)
+{
+	(void)state;
+	driver = &STORE_POSTGRES;
+	postgres_rig_start();
+	return 0;
+}
+
+int
+rig_postgres_stop(void **state)
+{
+	(void)state;
+	postgres_rig_stop();
+	return 0;
+}
 
 static void
 rig_open(struct rig *r)
 {
-	const struct store_conf conf = { .dir = r->dir, .is_durable = false };
+	const struct store_conf conf = {
+		.dir = r->dir, .url = postgres_rig_url(), .is_durable = false
+	};
 	struct err e = { 0 };
 
 	if (r->db->open(&conf, &r->s, &e) < 0)
@@ -28,7 +57,9 @@ rig_setup(void **state)
 
 	(void)snprintf(r->dir, sizeof(r->dir), "/tmp/ns-store-XXXXXX");
 	assert_non_null(mkdtemp(r->dir));
-	r->db = &STORE_SQLITE;
+	r->db = driver;
+	if (driver == &STORE_POSTGRES)
+		postgres_rig_empty();
 	rig_open(r);
 	*state = r;
 	return 0;

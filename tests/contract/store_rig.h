@@ -13,9 +13,19 @@ struct rig {
 	const struct store_driver *db;
 };
 
-/* For cmocka_unit_test_setup_teardown. The driver is the one that is tested, see test_store.c. */
+/* For cmocka_unit_test_setup_teardown. */
 int rig_setup(void **state);
 int rig_teardown(void **state);
+#define WITH_RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+/* Around a group of tests: which driver it is about. A driver is done when it passes all of them.
+ */
+int rig_sqlite(void **state);
+int rig_postgres(void **state);
+int rig_postgres_stop(void **state);
+#define RUN_WITH_EACH_DRIVER(tests)                                                                \
+	(cmocka_run_group_tests_name("sqlite", (tests), rig_sqlite, NULL) +                        \
+		cmocka_run_group_tests_name("postgres", (tests), rig_postgres, rig_postgres_stop))
 
 void rig_reopen(struct rig *r);
 

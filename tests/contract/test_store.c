@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#define WITH_RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
-
 static void
 a_delivery_comes_back_as_it_was(void **state)
 {
@@ -366,5 +364,5 @@ main(void)
 		WITH_RIG(small_values_are_kept),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_WITH_EACH_DRIVER(tests);
 }

@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#define WITH_RIG(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
-
 static const struct task_claim ANY = {
 	.now_ms = 500, .lease_ms = 30, .running_max = 99, .lane_max = 99
 };
@@ -412,5 +410,5 @@ main(void)
 		WITH_RIG(what_was_under_way_is_unknown_after_a_start),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_WITH_EACH_DRIVER(tests);
 }

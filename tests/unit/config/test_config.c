@@ -303,6 +303,14 @@ static const struct {
 		"4:3: registries.npm.url is missing" },
 	{ "more per repository than boxes", SMALL "boxes: 2\ntasks_per_repo: 3\n",
 		"4:1: tasks_per_repo is more than boxes" },
+	{ "a store that is none", SMALL "store: mysql://db/n\n",
+		"3:1: store: \"mysql://db/n\" is neither sqlite nor "
+		"postgres://user@host/database" },
+	{ "a password in an address", SMALL "store: postgres://u:secret@db/n\n",
+		"3:1: store: a password does not belong here; put it into a file and name that in "
+		"store_password_file" },
+	{ "a password for a file", SMALL "store_password_file: /k\n",
+		"3:1: store_password_file: a file of SQLite has no password" },
 	{ "a signing key from two places", SMALL "commit: { sign_key_file: /k, sign_key_env: K }\n",
 		"3:30: commit: both sign_key_file and sign_key_env" },
 	{ "an author with a newline", SMALL "commit: { name: \"a\\nb\" }\n",

@@ -98,10 +98,12 @@ names_every_secret(void **state)
 		"webhook_secret_old_env: O }\n"
 		"  t: { kind: gitea, url: \"http://h\", token_env: T, webhook_secret_env: W }\n"
 		"models: { openai: { key_file: /k }, local: { url: \"http://h\" } }\n"
+		"store: postgres://n@db/n\n"
+		"store_password_file: /p\n"
 		"commit: { sign_key_file: /s }\n";
 	static const char *const want[] = { "forges.gh.app_key=/a", "forges.gh.webhook_secret=/w",
 		"forges.gh.webhook_secret_old=O", "forges.t.token=T", "forges.t.webhook_secret=W",
-		"models.openai.key=/k", "commit.sign_key=/s" };
+		"models.openai.key=/k", "store_password=/p", "commit.sign_key=/s" };
 	auto_config struct config c = { 0 };
 	auto_strs struct strs got = { 0 };
 	struct err e = { 0 };
@@ -132,7 +134,7 @@ no_row_of_a_secret_is_forgotten(void **state)
 			s && s->type != ROW_END; s++)
 			n += str_ends(s->name, "_file");
 	}
-	assert_int_equal(n, 6);
+	assert_int_equal(n, 7);
 }
 
 int
