@@ -204,9 +204,11 @@ layer_keep(struct attempt *a, int64_t bytes)
 void
 layer_leave(struct attempt *a)
 {
+	bool is_awaited = a->layer_new || a->layer_wait;
+
 	loop_timer_remove(a->layer_wait);
 	a->layer_wait = NULL;
-	if (a->layer_new)
+	if (is_awaited)
 		wake(a->r, a->layer_key); /* it may be theirs to make now */
 }
 

@@ -15,6 +15,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -228,6 +229,37 @@ half_a_result_is_none(void **state)
 			git_done_read(bytes, n, &done, &settings, &len, NULL), ERR_PROTOCOL);
 }
 
+/* In its walls as elsewhere: what is old goes with all that is below it, what is young stays. */
+static void
+room_is_made_within_the_mirrors(void **state)
+{
+	static const struct timespec old[2] = { { .tv_sec = 1600000000 },
+		{ .tv_sec = 1600000000 } };
+	struct scene *s = *state;
+	struct git_job job = {
+		.kind = GIT_JOB_FIT,
+		.dir = mem_fmt("%s/state/mirrors", s->dir),
+		.mirror_bytes_max = INT64_MAX,
+	};
+	struct git_done done = { 0 };
+
+	auto_free char *first = scene_checkout(s);
+	auto_free char *boot = mem_fmt("%s/%s/boot", s->trees, s->base);
+	scene_write(s->work, "more", "x");
+	scene_commit(s, "more", s->base);
+	scene_mirror(s);
+	auto_free char *second = scene_checkout(s);
+	assert_int_equal(utimensat(AT_FDCWD, boot, old, 0), 0);
+	run_job(&job, -1, &done);
+	if (done.code < 0)
+		fail_msg("%s", done.text);
+	assert_int_equal(done.files, 1);
+	assert_int_equal(access(first, F_OK), -1);
+	assert_int_equal(access(second, F_OK), 0);
+	row_finish(GIT_DONE_ROWS, &done);
+	row_finish(GIT_JOB_ROWS, &job);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scene_setup, scene_teardown)
 
 int
@@ -238,6 +270,7 @@ main(int argc, char **argv)
 		TEST(it_writes_nowhere_else),
 		TEST(it_reads_nowhere_else),
 		TEST(a_checkout_and_its_settings),
+		TEST(room_is_made_within_the_mirrors),
 		cmocka_unit_test(rubbish_is_an_error_and_no_more),
 		cmocka_unit_test(half_a_result_is_none),
 	};
