@@ -98,6 +98,9 @@ static const struct {
 		"use Linux 5.19 or newer; or " IN_CONTAINER(
 			"allow the calls that mount in its seccomp profile",
 			"seccomp=unconfined") },
+	{ BOX_STAGE_LAYERS, REFUSED, NULL,
+		"in a container: give the bot CAP_SYS_PTRACE, which opens the user namespaces that "
+		"shift owners (Docker: --cap-add SYS_PTRACE)" },
 	{ BOX_STAGE_LAYERS, 0, NULL,
 		"put state_dir on a filesystem with idmapped mounts: ext4, xfs, btrfs or tmpfs" },
 	{ BOX_STAGE_FILTER, 0, no_memfd_exec, "set the sysctl vm.memfd_noexec to 1 or 0" },

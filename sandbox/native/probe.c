@@ -96,16 +96,34 @@ probe_namespaces(struct sandbox_probe *p)
 	f->text = mem_str("user, mount, pid, net, ipc, uts and cgroup in one call");
 }
 
+/* Whoever owns the files of /proc is the machine's root, whatever he is called here. */
+static bool
+is_root_of_all(void)
+{
+	struct stat st;
+
+	return geteuid() == 0 && stat("/proc/version", &st) == 0 && st.st_uid == 0;
+}
+
+/* Root who may not give boxes other uids would give them his own: what only root may, no limit on
+ * processes among it, would not be kept from them. */
 static void
 probe_slots(struct sandbox_probe *p)
 {
 	struct sandbox_feature *f = add(p, "slots", false);
 
 	f->ok = native_has_slots();
-	f->text = f->ok ? mem_fmt("each box has a host uid of its own, %d + slot", BOX_HOST_UID)
-			: mem_fmt("all boxes have the host uid %u", geteuid());
-	if (!f->ok)
+	if (f->ok) {
+		f->text = mem_fmt("each box has a host uid of its own, %d + slot", BOX_HOST_UID);
+	} else if (is_root_of_all()) {
+		f->is_needed = true;
+		f->text = mem_str("all boxes would have root's own uid");
+		f->mend = "start the bot as another user (Docker: --user); or give it "
+			  "CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID and CAP_CHOWN";
+	} else {
+		f->text = mem_fmt("all boxes have the host uid %u", geteuid());
 		f->mend = "start the bot as root: it gives root up where it does not need it";
+	}
 }
 
 static void

@@ -26,7 +26,7 @@ const char *const NATIVE_PROC_EMPTIED[] = { "acpi", "asound", "bus", "driver", "
 	"fs", "irq", "scsi", "tty", NULL };
 
 /* Most of them are root's alone on most machines: a file that others may neither read nor write
- * needs no cover. */
+ * needs no cover, unless the box's own user is root outside. */
 static int
 cover(const struct native *n, int proc, const char *name, struct err *e)
 {
@@ -35,7 +35,8 @@ cover(const struct native *n, int proc, const char *name, struct err *e)
 
 	if (fstatat(proc, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "/proc/%s", name);
-	if (!(st.st_mode & S_IRWXO) || !S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) ||
+		(!(st.st_mode & S_IRWXO) && st.st_uid != BOX_UID && st.st_gid != BOX_UID))
 		return 0;
 	null = open_tree(n->null_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (null < 0)

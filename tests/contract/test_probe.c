@@ -327,6 +327,21 @@ ask(const struct box_rig *r, const struct machine *m)
 }
 
 static void
+expect_lack(const struct box_rig *r, const struct machine *m)
+{
+	auto_free char *said = ask(r, m);
+	auto_free char *lacks = mem_fmt("lacks %s: ", m->feature);
+	const char *line = strstr(said, lacks);
+	const char *tier = strstr(said, "\ntier ");
+	auto_free char *own = mem_strn(line ? line : "", line ? strcspn(line, "\n") : 0);
+
+	if (!strstr(own, m->text) || !strstr(own, m->mend) || !tier)
+		fail_msg("%s: %s", m->name, said);
+	if (tier[6] - '0' > (int)m->most)
+		fail_msg("%s: tier %c", m->name, tier[6]);
+}
+
+static void
 the_cause_is_named_with_its_mend(void **state)
 {
 	const struct box_rig *r = *state;
@@ -336,16 +351,7 @@ the_cause_is_named_with_its_mend(void **state)
 
 		if (m->is_stranger && r->is_root)
 			continue; /* it is no lack to root; the other run of this test sees it */
-		auto_free char *said = ask(r, m);
-		auto_free char *lacks = mem_fmt("lacks %s: ", m->feature);
-		const char *line = strstr(said, lacks);
-		const char *tier = strstr(said, "\ntier ");
-		auto_free char *own = mem_strn(line ? line : "", line ? strcspn(line, "\n") : 0);
-
-		if (!strstr(own, m->text) || !strstr(own, m->mend) || !tier)
-			fail_msg("%s: %s", m->name, said);
-		if (tier[6] - '0' > (int)m->most)
-			fail_msg("%s: tier %c", m->name, tier[6]);
+		expect_lack(r, m);
 	}
 }
 
@@ -370,40 +376,61 @@ nothing_is_made_up(void **state)
 	assert_int_equal(tier[6] - '0', r->is_root ? TIER_SLOTS : TIER_USERNS);
 }
 
-/* Root of a container: what Docker leaves to it, and no CAP_SYS_ADMIN. */
+#define CAP(name) (UINT64_C(1) << CAP_##name)
+
+/* What Docker leaves to the root of a container. */
+#define DOCKER                                                                                     \
+	(CAP(CHOWN) | CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(FSETID) | CAP(KILL) | CAP(SETGID) |    \
+		CAP(SETUID) | CAP(SETPCAP) | CAP(NET_BIND_SERVICE) | CAP(NET_RAW) |                \
+		CAP(SYS_CHROOT) | CAP(MKNOD) | CAP(AUDIT_WRITE) | CAP(SETFCAP))
+
 static int
-containers_root(void)
+keep_only(uint64_t caps)
 {
-	const uint32_t left = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER |
-			      1u << CAP_FSETID | 1u << CAP_KILL | 1u << CAP_SETGID |
-			      1u << CAP_SETUID | 1u << CAP_SETPCAP | 1u << CAP_NET_BIND_SERVICE |
-			      1u << CAP_NET_RAW | 1u << CAP_SYS_CHROOT | 1u << CAP_MKNOD |
-			      1u << CAP_AUDIT_WRITE | 1u << CAP_SETFCAP;
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { { left, left, 0 }, { 0 } };
+	struct __user_cap_data_struct data[2] = { { (uint32_t)caps, (uint32_t)caps, 0 },
+		{ (uint32_t)(caps >> 32), (uint32_t)(caps >> 32), 0 } };
 
 	for (unsigned cap = 0; cap < 64; cap++) {
-		if ((cap >= 32 || !(left & 1u << cap)) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+		if (!(caps >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			break; /* past the last one */
 	}
 	return (int)syscall(SYS_capset, &head, data);
 }
 
-/* It is root by name: it gets a box, as one who is not. */
-static void
-root_without_rights_is_nobody_special(void **state)
+static int
+containers_root(void)
 {
+	return keep_only(DOCKER);
+}
+
+/* The bot's processes cannot be looked into, not by themselves either. */
+static int
+root_without_ptrace(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0) < 0 ? -1 : keep_only(DOCKER | CAP(SYS_ADMIN));
+}
+
+/* A container's root: what it lacks is named. Without the right to give boxes other uids they would
+ * be root's, too, and what the machine keeps for root alone would be theirs: there is no box. */
+static void
+root_in_part_is_told_what_it_lacks(void **state)
+{
+	static const struct machine containers[] = {
+		{ "as Docker starts it", containers_root, "slots",
+			"all boxes would have root's own uid", "start the bot as another user",
+			TIER_LANDLOCK, false },
+		{ "without CAP_SYS_PTRACE", root_without_ptrace, "box", "ns/user",
+			"--cap-add SYS_PTRACE", TIER_LANDLOCK, false },
+	};
 	const struct box_rig *r = *state;
-	const struct machine container = { .name = "container", .arrange = containers_root };
 
 	if (!r->is_root) {
 		assert_true(containers_root() < 0);
 		return;
 	}
-	auto_free char *said = ask(r, &container);
-	const char *tier = strstr(said, "\ntier ");
-	if (!strstr(said, "has box: ") || !tier || tier[6] - '0' != TIER_USERNS)
-		fail_msg("%s", said);
+	for (size_t i = 0; i < sizeof(containers) / sizeof(containers[0]); i++)
+		expect_lack(r, &containers[i]);
 }
 
 /* Where the state directory lies on what cannot carry layers. Mounting it is for root. */
@@ -440,7 +467,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_made_up),
 		cmocka_unit_test(the_cause_is_named_with_its_mend),
-		cmocka_unit_test(root_without_rights_is_nobody_special),
+		cmocka_unit_test(root_in_part_is_told_what_it_lacks),
 		cmocka_unit_test(a_filesystem_without_shifted_owners_is_named),
 	};
 
