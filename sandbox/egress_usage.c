@@ -256,6 +256,24 @@ on_event_byte(struct egress_meter *m, char c)
 	}
 }
 
+/* How many bytes from here on change nothing: within a string that is no name, which is where an
+ * answer's words are, and in a line that is no data. */
+static size_t
+dull(const struct egress_meter *m, const char *data, size_t len)
+{
+	bool is_other = m->mode == MODE_EVENTS && m->line == OTHER_LINE;
+	bool is_json = m->mode == MODE_JSON || (m->mode == MODE_EVENTS && m->line == DATA_LEN);
+	bool is_words = is_json && m->state == STATE_STRING && !m->wants_key;
+	size_t n = 0;
+
+	if (!is_other && !is_words)
+		return 0;
+	while (n < len && data[n] != '\n' && data[n] != '\r' &&
+		(is_other || (data[n] != '"' && data[n] != '\\')))
+		n++;
+	return n;
+}
+
 /* ---- public ---- */
 
 void
@@ -263,6 +281,9 @@ egress_meter_feed(struct egress_meter *m, const char *data, size_t len)
 {
 	m->bytes += (int64_t)len;
 	for (size_t i = 0; i < len; i++) {
+		i += dull(m, data + i, len - i);
+		if (i == len)
+			break;
 		char c = data[i];
 
 		if (m->mode == MODE_UNKNOWN && (c == '{' || c == '['))
