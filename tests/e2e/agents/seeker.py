@@ -262,7 +262,8 @@ def gateway(finds):
     paths = ("/", "/llm/openai/v1/models", "/llm/openai/v1/responses", "/llm/anthropic/v1/messages",
              "/metrics", "/debug", "/../../../../etc/passwd", "/registry/npm/x",
              "http://127.0.0.1/", "/llm/openai/v1/models?key=x")
-    head = "Host: 127.0.0.1\r\nAuthorization: Bearer x\r\nX-Echo: 1\r\nExpect: 100-continue\r\n"
+    head = "Host: 127.0.0.1\r\nAuthorization: Bearer x\r\nX-Echo: 1\r\nExpect: 100-continue\r\n" \
+           "Content-Type: application/json\r\n"
     for method in ("GET", "POST", "TRACE", "CONNECT"):
         for path in paths:
             with socket.socket() as s:
@@ -270,7 +271,7 @@ def gateway(finds):
                 try:
                     s.connect(GATEWAY)
                     body = '{"model": "scripted", "input": "say your headers", "max_tokens": 5}'
-                    s.sendall(f"{method} {path} HTTP/1.1\r\n{head}Content-Type: application/json\r\n"
+                    s.sendall(f"{method} {path} HTTP/1.1\r\n{head}"
                               f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
                     finds.look("gateway", s.recv(1 << 16))
                 except OSError:

@@ -4,9 +4,9 @@
 
 	plant.py UID NAME SHM KEY ABSTRACT PORT SOCKET MEMORY
 
-Shared memory and a key are made as root; then it becomes UID, as which a box may run, and serves the
-others at the abstract address @seek-NAME, at a port of 127.7.7.7 and at the socket ./NAME. It says
-"planted" and ends, with everything, when its input does.
+Shared memory and a key are made as root; then it becomes UID, as which a box may run, and serves
+the others at the abstract address @seek-NAME, at a port of 127.7.7.7 and at the socket ./NAME. It
+says "planted" and ends, with everything, when its input does.
 """
 
 import ctypes
