@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LAYER_FLAGS(l) (NATIVE_EXEC | ((l)->is_writable ? 0u : (unsigned)NATIVE_RO))
+#define LAYER_FLAGS(l) (NATIVE_EXEC | NATIVE_HERE | ((l)->is_writable ? 0u : (unsigned)NATIVE_RO))
 
 static const struct box_layer *
 layer(const struct native *n, size_t i)

@@ -49,8 +49,9 @@ native_mount_flags(int fd, unsigned flags, struct err *e)
 int
 native_mount_copy(int dir_fd, const char *path, unsigned flags, int *out_fd, struct err *e)
 {
-	unsigned how =
-		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (flags & NATIVE_REC ? AT_RECURSIVE : 0u);
+	unsigned how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+		       (flags & NATIVE_REC ? AT_RECURSIVE : 0u) |
+		       (flags & NATIVE_HERE ? AT_SYMLINK_NOFOLLOW : 0u);
 	auto_fd int fd = open_tree(dir_fd, path, how);
 
 	if (fd < 0)

@@ -163,6 +163,7 @@ int native_rootfs_read(const struct native *n, const char *path, struct buf *out
 #define NATIVE_EXEC 0x2u /* without it: noexec */
 #define NATIVE_DEV  0x4u
 #define NATIVE_REC  0x8u
+#define NATIVE_HERE 0x10u /* a link at the end of the path is not followed */
 
 /* A detached copy of the mount at path with the flags set on it (nosuid always). ERR_MISSING if
  * absent. */

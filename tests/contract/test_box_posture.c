@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -188,6 +189,35 @@ it_is_called_box_and_locks_little(void **state)
 		*state, "cd /proc/sys && find . -type f -writable 2>/dev/null | wc -l", "0\n");
 }
 
+/* What was a layer's directory a moment ago. Outside, the link leads to the secret. */
+static void
+a_layer_is_not_behind_a_link(void **state)
+{
+	const struct box_rig *r = *state;
+	auto_free char *real = box_rig_path(r, "real");
+	auto_free char *link = box_rig_path(r, "link");
+	auto_free char *through = box_rig_path(r, "link/secret");
+
+	box_rig_mkdir(r, "real");
+	box_rig_write(r, "real/secret", "x");
+	(void)unlink(link);
+	assert_int_equal(symlink(real, link), 0);
+	assert_int_equal(access(through, R_OK), 0);
+	for (int is_writable = 0; is_writable < 2; is_writable++) {
+		auto_box_spec struct box_spec s;
+		struct box b = BOX_INIT;
+		struct err e = { 0 };
+
+		box_rig_spec(r, &s, "sh", NULL);
+		box_spec_layer(&s, BOX_WORKSPACE, link, (int64_t)geteuid(), is_writable);
+		if (is_writable)
+			box_spec_layer(&s, BOX_WORKSPACE, real, (int64_t)geteuid(), false);
+		assert_int_equal(box_spec_check(&s, &e), 0);
+		assert_true(box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e) < 0);
+		box_finish(&b);
+	}
+}
+
 int
 main(void)
 {
@@ -196,6 +226,7 @@ main(void)
 		cmocka_unit_test(every_place_in_memory_has_an_end),
 		cmocka_unit_test(proc_shows_what_programs_need),
 		cmocka_unit_test(it_is_called_box_and_locks_little),
+		cmocka_unit_test(a_layer_is_not_behind_a_link),
 	};
 
 	return box_rig_main(tests, sizeof(tests) / sizeof(tests[0]));
