@@ -11,6 +11,8 @@
 #include "bot/shim_state.h"
 
 #include "base/clean.h"
+#include "base/fs.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/shim.h"
@@ -36,7 +38,8 @@
 struct shim_disk {
 	bool is_own; /* mounted at SHIM_DISK */
 	dev_t device;
-	bool was_full; /* at the last look */
+	bool was_full;  /* at the last look */
+	bool has_ended; /* the box under way, for it */
 	struct loop_timer *look;
 
 	/* What lies on the machine's disk. */
@@ -96,8 +99,12 @@ end_box(struct shim *s, char *take_text)
 {
 	auto_free char *text = take_text;
 
+	if (s->disk->has_ended)
+		return;
+	s->disk->has_ended = true;
 	log_warn(NULL, "box.disk", "step=%s why=\"%s\"", s->step->spec.name, text);
-	mem_set(&s->step->text, text);
+	if (s->step->end == BOX_END_ITSELF)
+		mem_set(&s->step->text, text);
 	shim_step_stop(s, BOX_END_DISK, 0); /* it may write gigabytes in a second */
 }
 
@@ -208,32 +215,53 @@ stop_counting(struct shim_disk *d)
 
 /* ---- looking ---- */
 
-static void
-look_at_own(struct shim_disk *d, int64_t *bytes, int64_t *names)
+/* What is on it. */
+static int64_t
+look_at_own(struct shim_disk *d)
 {
 	struct disk_room r;
 
 	if (!d->is_own || disk_room(SHIM_DISK, &r, NULL) < 0)
-		return;
+		return 0;
 	d->was_full = disk_is_full(&r);
-	*bytes += r.bytes - r.bytes_free;
-	*names += r.names - r.names_free;
+	return r.bytes - r.bytes_free;
+}
+
+/* What is written to a disk of its own reaches the machine's half a minute later. How much is on
+ * the way, the kernel says of all together. */
+static int64_t
+on_the_way(const struct shim_disk *d)
+{
+	static const char *const names[] = { "\nDirty:", "\nWriteback:" };
+	auto_buf struct buf text = BUF_INIT(KIB(16));
+	int64_t sum = 0;
+
+	if (!d->is_own || fs_read("/proc/meminfo", &text, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *at = strstr(buf_str(&text), names[i]);
+
+		sum += at ? KIB(strtoll(at + strlen(names[i]), NULL, 10)) : 0;
+	}
+	return sum;
 }
 
 /* Of two boxes the one goes first that holds more than is left, so none ends for what a larger one
  * has taken. */
 static void
-look_at_machine(struct shim *s, int64_t bytes, int64_t names)
+look_at_machine(struct shim *s, int64_t held)
 {
+	struct shim_disk *d = s->disk;
 	struct disk_room r;
 
 	if (disk_room(".", &r, NULL) < 0)
 		return;
-	if (r.bytes_free < FLOOR_BYTES && r.bytes_free < bytes) {
-		auto_free char *left = size_text(r.bytes_free);
+	int64_t left = r.bytes_free - on_the_way(d);
+	if (left < FLOOR_BYTES && left < held) {
+		auto_free char *size = size_text(r.bytes_free);
 
-		end_box(s, mem_fmt("the machine's disk is nearly full: %s are left", left));
-	} else if (r.names > 0 && r.names_free < FLOOR_NAMES && r.names_free < names) {
+		end_box(s, mem_fmt("the machine's disk is nearly full: %s are left", size));
+	} else if (r.names > 0 && r.names_free < FLOOR_NAMES && r.names_free < d->last.names) {
 		end_box(s, mem_fmt("the machine's disk is nearly full: room for %lld files is left",
 				   (long long)r.names_free));
 	}
@@ -244,12 +272,9 @@ on_look(void *ctx)
 {
 	struct shim *s = ctx;
 	struct shim_disk *d = s->disk;
-	int64_t bytes = d->last.bytes;
-	int64_t names = d->last.names;
 
 	d->look = loop_timer_add(s->loop, LOOK_EVERY_MS, on_look, s);
-	look_at_own(d, &bytes, &names);
-	look_at_machine(s, bytes, names);
+	look_at_machine(s, look_at_own(d) + d->last.bytes);
 	count_plain(s);
 }
 
@@ -259,6 +284,7 @@ shim_disk_watch(struct shim *s)
 	struct shim_disk *d = s->disk;
 
 	find_plain(s);
+	d->has_ended = d->was_full = false;
 	d->last = (struct disk_counted){ 0 };
 	d->next_ms = loop_now_ms(s->loop) + REST_MS_MIN;
 	d->look = loop_timer_add(s->loop, LOOK_EVERY_MS, on_look, s);
@@ -268,14 +294,12 @@ char *
 shim_disk_unwatch(struct shim *s)
 {
 	struct shim_disk *d = s->disk;
-	int64_t bytes = 0;
-	int64_t names = 0;
 	bool was_full = d->was_full;
 
 	loop_timer_remove(d->look);
 	d->look = NULL;
 	stop_counting(d);
-	look_at_own(d, &bytes, &names);
+	(void)look_at_own(d);
 	if (!was_full && !d->was_full)
 		return NULL;
 	auto_free char *size = size_text(s->step->spec.disk_bytes_max);

@@ -13,11 +13,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -187,6 +189,42 @@ a_full_disk_is_no_failure(void **state)
 	assert_int_equal(c->done.exit_code, 0);
 }
 
+/* A /tmp of 96 MiB that nobody else sees, with all that the test makes. */
+static int
+begin_small(void **state)
+{
+	auto_free char *map = mem_fmt("%u %u 1", geteuid(), geteuid());
+	const char *const files[] = { "setgroups", "uid_map", "gid_map" };
+	const char *const texts[] = { "deny", map, map };
+	bool is_root = geteuid() == 0;
+
+	assert_int_equal(unshare(is_root ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS), 0);
+	for (int i = 0; !is_root && i < 3; i++) {
+		auto_free char *path = mem_fmt("/proc/self/%s", files[i]);
+		auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
+	}
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("none", "/tmp", "tmpfs", 0, "size=96m"), 0);
+	return shim_rig_setup(state);
+}
+
+/* Whatever its limit is. */
+static void
+the_machine_keeps_room(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s = { 0 };
+
+	(void)give_disk(c);
+	spec(c, &s, "agent", "head -c 60000000 /dev/zero >big; sleep 60");
+	s.disk_bytes_max = MIB(1024);
+	shim_rig_run(c, &s);
+	assert_int_equal(c->done.ended_by, BOX_END_DISK);
+	assert_true(str_starts(c->done.text, "the machine's disk is nearly full: "));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -196,6 +234,9 @@ main(int argc, char **argv)
 		SHIM_TEST(so_is_the_number_of_names),
 		SHIM_TEST(a_failure_is_not_blamed_on_it),
 		SHIM_TEST(a_full_disk_is_no_failure),
+		/* The last: it leaves this process in another world. */
+		cmocka_unit_test_setup_teardown(
+			the_machine_keeps_room, begin_small, shim_rig_teardown),
 	};
 
 	return shim_rig_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
