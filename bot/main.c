@@ -41,7 +41,7 @@ static const struct command commands[] = {
 	{ "check", "[-c FILE] [--json]", "what is wrong here, and how to mend it", check_main },
 	{ "help", "", "this text", run_help },
 	{ "serve", "[-c FILE] [--only ROLE,...]", "run the bot in the foreground", command_serve },
-	{ "store", "check|backup|restore", "the database: is it whole, copy it, go back",
+	{ "store", "check|backup|restore|copy", "the database: is it whole, copy it, go back",
 		store_main },
 	{ "version", "", "name and number of this version", run_version },
 };

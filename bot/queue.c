@@ -3,6 +3,7 @@
  * queue - the role that remembers. See queue.h for its parts.
  */
 #include "bot/queue.h"
+#include "bot/store_command.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,11 +11,10 @@
 
 #include <inttypes.h>
 
-#define TICK_MS            1000
-#define WHOAMI_TRIES       1000000 /* without it our own deeds look like other people's */
-#define SWEEP_TICKS        60
-#define PASSWORD_BYTES_MAX 4096
-#define SWEEP_MAX          500
+#define TICK_MS      1000
+#define WHOAMI_TRIES 1000000 /* without it our own deeds look like other people's */
+#define SWEEP_TICKS  60
+#define SWEEP_MAX    500
 
 int64_t
 queue_wait_ms(const struct queue *q, int64_t ms)
@@ -241,18 +241,10 @@ on_heal(const char *text)
 static int
 queue_prepare(struct role_ctx *r, struct err *e)
 {
-	auto_buf struct buf password = BUF_INIT(PASSWORD_BYTES_MAX);
 	struct queue *q = mem_zero(sizeof(*q));
 
 	r->own = q;
-	if (!r->config->store_password_file)
-		return 0;
-	int rc = config_secret_read(r->config->store_password_file, NULL, &password, e);
-	if (rc == 0)
-		q->store_password = mem_str(buf_str(&password));
-	if (password.data)
-		mem_wipe(password.data, password.cap);
-	return rc;
+	return store_password(r->config, &q->store_password, e);
 }
 
 static int
@@ -382,9 +374,7 @@ queue_stop(struct role_ctx *r)
 	queue_bucket_finish(q);
 	forges_finish(q->forges, q->n_forges);
 	q->db->close(q->store);
-	if (q->store_password)
-		mem_wipe(q->store_password, strlen(q->store_password));
-	free(q->store_password);
+	store_password_finish(q->store_password);
 	free(q);
 	r->own = NULL;
 	role_done(r);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "bot/command.h"
 #include "bot/role.h"
+#include "store/store.h"
 #include "store/upkeep.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@
 struct options {
 	const char *file;
 	const char *what;
-	const char *path; /* of a backup, or NULL */
+	const char *path; /* of a backup, or where to copy from; or NULL */
+	const char *to;
 	bool json;
 	bool is_quick;
 };
@@ -54,17 +56,15 @@ check_pages(struct check_report *r, const struct upkeep *u, bool is_quick)
 }
 
 static void
-check_tally(struct check_report *r, const struct upkeep *u)
+tell_tally(struct check_report *r, int rc, const struct store_tally *tally, struct err *e)
 {
-	struct store_tally t;
-	struct err e = { 0 };
-	int rc = upkeep_tally(u, &t, &e);
+	const struct store_tally t = *tally;
 
 	if (rc == 0)
-		rc = store_tally_check(&t, &e);
+		rc = store_tally_check(tally, e);
 	if (rc < 0) {
 		check_fail(r, "store.tally", rc == ERR_INVALID ? EX_DATAERR : err_exit(rc), NULL,
-			"%s", e.text);
+			"%s", e->text);
 		return;
 	}
 	check_ok(r, "store.deliveries",
@@ -74,6 +74,15 @@ check_tally(struct check_report *r, const struct upkeep *u)
 	check_ok(r, "store.tasks",
 		"%" PRId64 " accepted = %" PRId64 " final + %" PRId64 " waiting + %" PRId64 " live",
 		t.accepted, t.final, t.waiting, t.live);
+}
+
+static void
+check_tally(struct check_report *r, const struct upkeep *u)
+{
+	struct store_tally t = { 0 };
+	struct err e = { 0 };
+
+	tell_tally(r, upkeep_tally(u, &t, &e), &t, &e);
 }
 
 static void
@@ -112,9 +121,42 @@ check_backups(struct check_report *r, const struct config *c, const struct upkee
 	backup_list_finish(&list);
 }
 
+/* Its pages and its backups are the server's own business. */
+static void
+check_remote(struct check_report *r, const struct config *c)
+{
+	char *password = NULL;
+	struct store *s = NULL;
+	struct store_tally t;
+	struct err e = { 0 };
+	int rc = store_password(c, &password, &e);
+
+	if (rc == 0) {
+		const struct store_conf conf = {
+			.url = c->store, .password = password, .is_reader = true
+		};
+
+		rc = STORE_POSTGRES.open(&conf, &s, &e);
+	}
+	store_password_finish(password);
+	if (rc < 0) {
+		check_fail(r, "store", err_exit(rc), NULL, "%s", e.text);
+		return;
+	}
+	check_ok(r, "store", "%s answers", c->store);
+	rc = s->driver->tally(s, &t, &e);
+	s->driver->close(s);
+	tell_tally(r, rc, &t, &e);
+}
+
 void
 store_check(struct check_report *r, const struct config *c, bool is_quick)
 {
+	if (config_store_is_remote(c)) {
+		check_remote(r, c);
+		return;
+	}
+
 	auto_free char *dir = role_path(c, "store");
 	auto_free char *backups = role_path(c, "backups");
 	auto_free char *file = mem_fmt("%s/nightshift.db", dir);
@@ -146,16 +188,27 @@ run_check(const struct config *c, const struct options *o)
 
 /* ---- backup, restore ---- */
 
-static int
-failed(int rc, const struct err *e)
+int
+store_failed(int rc, const struct err *e)
 {
 	(void)fprintf(stderr, "nightshift: %s\n", e->text);
 	return rc == ERR_INVALID ? EX_DATAERR : err_exit(rc);
 }
 
 static int
+of_the_server(void)
+{
+	(void)fprintf(stderr, "nightshift: the store is on a PostgreSQL server, and so are its "
+			      "backups: see pg_dump and continuous archiving there\n");
+	return EX_UNAVAILABLE;
+}
+
+static int
 run_backup(const struct config *c, const struct options *o)
 {
+	if (config_store_is_remote(c))
+		return of_the_server();
+
 	auto_free char *dir = role_path(c, "store");
 	auto_free char *backups = role_path(c, "backups");
 	const struct upkeep u = { .dir = dir, .backups = backups };
@@ -165,15 +218,15 @@ run_backup(const struct config *c, const struct options *o)
 
 	(void)o;
 	if (rc < 0)
-		return failed(rc, &e);
+		return store_failed(rc, &e);
 	(void)printf("%s (%" PRId64 " KiB)\n", b.path, b.bytes / 1024);
 	backup_finish(&b);
 	return EX_OK;
 }
 
 /* Even when its queue is away, a master would start another in the middle. */
-static int
-lock_state(const struct config *c, int *out_fd, struct err *e)
+int
+store_lock_state(const struct config *c, int *out_fd, struct err *e)
 {
 	auto_free char *path = role_path(c, "lock");
 	auto_fd int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
@@ -213,6 +266,9 @@ newest(const char *backups, char **out, struct err *e)
 static int
 run_restore(const struct config *c, const struct options *o)
 {
+	if (config_store_is_remote(c))
+		return of_the_server();
+
 	auto_free char *dir = role_path(c, "store");
 	auto_free char *backups = role_path(c, "backups");
 	auto_free char *path = mem_str(o->path);
@@ -220,14 +276,14 @@ run_restore(const struct config *c, const struct options *o)
 	auto_fd int lock = -1;
 	const struct upkeep u = { .dir = dir, .backups = backups };
 	struct err e = { 0 };
-	int rc = lock_state(c, &lock, &e);
+	int rc = store_lock_state(c, &lock, &e);
 
 	if (rc == 0 && !path)
 		rc = newest(backups, &path, &e);
 	if (rc == 0)
 		rc = upkeep_restore(&u, path, &aside, &e);
 	if (rc < 0)
-		return failed(rc, &e);
+		return store_failed(rc, &e);
 	(void)printf("the store is that of %s again\n", path);
 	if (aside)
 		(void)printf("what was there is in %s\n", aside);
@@ -236,17 +292,25 @@ run_restore(const struct config *c, const struct options *o)
 	return EX_OK;
 }
 
+static int
+run_copy(const struct config *c, const struct options *o)
+{
+	return store_copy_run(c, o->path, o->to);
+}
+
 /* ---- the subcommand ---- */
 
 /* Alphabetical. */
 static const struct {
 	const char *name;
 	int (*run)(const struct config *c, const struct options *o);
-	int paths; /* at most */
+	int paths_min;
+	int paths_max;
 } DEEDS[] = {
-	{ "backup", run_backup, 0 },
-	{ "check", run_check, 0 },
-	{ "restore", run_restore, 1 },
+	{ "backup", run_backup, 0, 0 },
+	{ "check", run_check, 0, 0 },
+	{ "copy", run_copy, 2, 2 },
+	{ "restore", run_restore, 0, 1 },
 };
 #define COUNT (sizeof(DEEDS) / sizeof(DEEDS[0]))
 
@@ -272,14 +336,15 @@ parse_options(int argc, char **argv, struct options *o)
 	}
 	o->what = optind < argc ? argv[optind] : NULL;
 	o->path = optind + 1 < argc ? argv[optind + 1] : NULL;
-	return o->what && optind + 2 >= argc;
+	o->to = optind + 2 < argc ? argv[optind + 2] : NULL;
+	return o->what && optind + 3 >= argc;
 }
 
 int
 store_main(int argc, char **argv)
 {
-	static const char usage[] = "store takes check [--quick] [--json], backup, or restore "
-				    "[FILE]; and -c FILE";
+	static const char usage[] = "store takes check [--quick] [--json], backup, restore [FILE], "
+				    "or copy FROM TO; and -c FILE";
 	auto_config struct config c = { 0 };
 	struct options o;
 	struct err e = { 0 };
@@ -289,7 +354,8 @@ store_main(int argc, char **argv)
 		return command_usage("%s", usage);
 	while (i < COUNT && !str_eq(DEEDS[i].name, o.what))
 		i++;
-	if (i == COUNT || (o.path && DEEDS[i].paths == 0))
+	int paths = (o.path != NULL) + (o.to != NULL);
+	if (i == COUNT || paths < DEEDS[i].paths_min || paths > DEEDS[i].paths_max)
 		return command_usage("%s", usage);
 	int rc = config_load(o.file, &c, &e);
 	if (rc < 0) {

@@ -272,6 +272,22 @@ type(void *st, int i)
 	return PQftype(it->result, i) == OID_BYTEA ? SQL_BLOB : SQL_I64;
 }
 
+static void
+stream(struct sql *s, bool on)
+{
+	postgres_of(&s->base)->is_streaming = on;
+}
+
+static int
+ids_follow(struct sql *s, const char *table, struct err *e)
+{
+	auto_free char *sql = mem_fmt("SELECT setval(pg_get_serial_sequence('%s', 'id'),"
+				      " coalesce(max(id), 0) + 1, false) FROM %s",
+		table, table);
+
+	return postgres_exec(postgres_of(&s->base), sql, e);
+}
+
 const struct sql_driver POSTGRES_SQL = {
 	.claim_lock = " FOR UPDATE OF t SKIP LOCKED",
 	.prepare = prepare,
@@ -286,4 +302,6 @@ const struct sql_driver POSTGRES_SQL = {
 	.get_i64 = get_i64,
 	.get = get,
 	.type = type,
+	.stream = stream,
+	.ids_follow = ids_follow,
 };

@@ -51,6 +51,11 @@ struct sql_driver {
 	int64_t (*get_i64)(void *st, int i);
 	const char *(*get)(void *st, int i, size_t *len);
 	enum sql_type (*type)(void *st, int i);
+
+	/* For whole tables; NULL where there is nothing to do. Rows come one by one instead of all
+	 * in memory; and ids that were given by hand are not given again. */
+	void (*stream)(struct sql *s, bool on);
+	int (*ids_follow)(struct sql *s, const char *table, struct err *e);
 };
 
 struct sql {

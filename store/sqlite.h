@@ -56,6 +56,7 @@ int sqlite_lock(const char *dir, int *out_fd, struct err *e);
  * sqlite_close. is_writer: creates, 0600, and syncs nothing. */
 int sqlite_file_open(const char *path, bool is_writer, struct sqlite **out, struct err *e);
 int sqlite_exec(struct sqlite *s, const char *sql, struct err *e);
+int sqlite_give(const char *dir, const char *path, struct err *e);
 int sqlite_fsync(const char *path, int flags, struct err *e);
 /* "quick_check" or "integrity_check"; ERR_INVALID says the first thing that is wrong. */
 int sqlite_verify(struct sqlite *s, const char *pragma, struct err *e);

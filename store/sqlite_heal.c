@@ -148,19 +148,6 @@ fill(struct sqlite *to, struct sqlite *salvage, int64_t *n_saved, struct err *e)
 	return rc == 0 ? sqlite_verify(to, "integrity_check", e) : rc;
 }
 
-/* Who started "nightshift store restore" may be root; the file is the queue's. */
-static int
-give_to_owner_of(const char *dir, const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (geteuid() != 0)
-		return 0;
-	if (stat(dir, &st) < 0 || chown(path, st.st_uid, st.st_gid) < 0)
-		return err_sys(e, "chown %s", path);
-	return 0;
-}
-
 int
 sqlite_renew(const char *dir, const char *backup, struct sqlite *salvage, int64_t *n_saved,
 	struct err *e)
@@ -179,7 +166,7 @@ sqlite_renew(const char *dir, const char *backup, struct sqlite *salvage, int64_
 		sqlite_close(&to->sql.base);
 	}
 	if (rc == 0)
-		rc = give_to_owner_of(dir, path, e);
+		rc = sqlite_give(dir, path, e);
 	if (rc == 0)
 		rc = sqlite_fsync(path, 0, e);
 	if (rc == 0 && rename(path, ready) < 0)
@@ -210,7 +197,7 @@ set_aside(const char *dir, const char *aside, struct err *e)
 	int rc = fs_mkdirs(aside, 0700, e);
 
 	if (rc == 0)
-		rc = give_to_owner_of(dir, aside, e);
+		rc = sqlite_give(dir, aside, e);
 	if (rc == 0)
 		rc = move(dir, aside, SQLITE_FILE "-wal", e);
 	if (rc == 0)

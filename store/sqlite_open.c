@@ -50,6 +50,20 @@ sqlite_fsync(const char *path, int flags, struct err *e)
 	return fsync(fd) < 0 ? err_sys(e, "fsync %s", path) : 0;
 }
 
+/* Who started "nightshift store ..." may be root; the files are the queue's, like their directory.
+ */
+int
+sqlite_give(const char *dir, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (stat(dir, &st) < 0 || chown(path, st.st_uid, st.st_gid) < 0)
+		return err_sys(e, "chown %s", path);
+	return 0;
+}
+
 /* ---- the lock and the mark ---- */
 
 int
@@ -66,7 +80,7 @@ sqlite_lock(const char *dir, int *out_fd, struct err *e)
 		return err_sys(e, "lock %s", path);
 	}
 	*out_fd = steal_fd(&fd);
-	return 0;
+	return sqlite_give(dir, path, e);
 }
 
 /* What the last one who had it open left: "" after a clean stop. */
@@ -304,6 +318,8 @@ db_steps(struct sqlite *s, const struct store_conf *c, const char *path, struct 
 	int rc = db_open(s, path, true, e);
 
 	mark_read(s->lock_fd, mark);
+	if (rc == 0)
+		rc = sqlite_give(c->dir, path, e);
 	if (rc == 0)
 		rc = set_modes(s, c, e);
 	if (rc == 0)

@@ -6,9 +6,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Postgres } from './lib/postgres.mjs';
+import { run } from './lib/process.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { assertDone, labelled } from './lib/tasks.mjs';
 import { inWorld, secret } from './lib/world.mjs';
+
+const NIGHTSHIFT = process.env.NIGHTSHIFT_BIN;
 
 test('a label becomes a pull request through a crash of the server', async () => {
   let pg;
@@ -39,6 +42,7 @@ test('a label becomes a pull request through a crash of the server', async () =>
       letGo();
       const { pull } = await assertDone(forge, repo, number);
       await assertStore(w, pg, pull);
+      await assertCommand(w, pg);
     });
   } finally {
     await pg?.stop();
@@ -54,4 +58,20 @@ async function assertStore(w, pg, pull) {
   const page = /https?:\/\/\S+\/t\/[0-9a-f]{32}/.exec(pull.body)[0];
   const text = await (await fetch(page)).text();
   assert.match(text, /add\(\) subtracts/);
+}
+
+const store = (w, ...args) => run(NIGHTSHIFT, ['store', ...args, '-c', w.configFile()]);
+
+// `nightshift store` knows where the store is: what works beside the bot, and what waits for its end.
+async function assertCommand(w, pg) {
+  const looked = await store(w, 'check');
+  assert.equal(looked.code, 0, looked.stdout + looked.stderr);
+  assert.match(looked.stdout, /^ok +store\.tasks +1 accepted = 1 final/m);
+  assert.equal((await store(w, 'backup')).code, 69);
+  const target = `sqlite:${join(w.dir, 'copy')}`;
+  assert.equal((await store(w, 'copy', pg.url, target)).code, 75, 'not while it runs');
+  await w.bot.stop();
+  const copied = await store(w, 'copy', pg.url, target);
+  assert.equal(copied.code, 0, copied.stderr);
+  assert.match(copied.stdout, /^\d+ rows copied, and they add up\n.*store: sqlite$/m);
 }
