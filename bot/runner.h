@@ -128,9 +128,8 @@ struct attempt {
 	int64_t layer_until_ms;        /* and is not waited for any longer than that; 0: not yet */
 
 	/* What will be told. */
-	struct task_step step;       /* under way; name is a literal */
-	bool is_step_said;           /* of the agent and the setup: the queue knows that it runs */
-	struct reason_limits limits; /* of the box under way */
+	struct task_step step; /* under way; name is a literal */
+	bool is_step_said;     /* of the agent and the setup: the queue knows that it runs */
 	int64_t agent_exit;
 	int64_t agent_end;  /* enum box_end */
 	char *agent_how;    /* of runner_reason.h */

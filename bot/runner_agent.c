@@ -180,7 +180,7 @@ attempt_agent_ended(struct attempt *a, const struct wire_step_done *d)
 	}
 	a->agent_exit = d->exit_code;
 	a->agent_end = d->ended_by;
-	reason_of_end(d, &a->limits, &how);
+	reason_of_end(d, &how);
 	mem_set(&a->agent_how, buf_str(&how));
 	a->agent_is_done = d->is_done;
 	mem_set(&a->agent_text, d->text);

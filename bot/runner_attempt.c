@@ -182,7 +182,6 @@ attempt_run_box(struct attempt *a, enum phase phase,
 
 	a->phase = phase;
 	rc = make(a, &spec, e);
-	reason_take_limits(&spec, &a->limits);
 	if (rc == 0)
 		rc = open_stdio(a, &in, &out, e);
 	if (rc == 0)
@@ -251,7 +250,7 @@ setup_failed(struct attempt *a, const struct wire_step_done *d)
 	if (a->on_head)
 		a->done.gate_exit = d->exit_code;
 	text_command(a->settings.setup.v[a->setup_next], command);
-	reason_of_end(d, &a->limits, &how);
+	reason_of_end(d, &how);
 	attempt_end(a, outcome, "%s: `%s` %s", when, command, buf_str(&how));
 }
 
@@ -310,7 +309,7 @@ pack_ended(struct attempt *a, const struct wire_step_done *d)
 		attempt_end(a, OUTCOME_INFRA, "git was killed while it packed the changes");
 		return;
 	}
-	reason_of_end(d, &a->limits, &how);
+	reason_of_end(d, &how);
 	attempt_end(a, OUTCOME_REFUSED, "the changes could not be taken out of the box: git %s%s%s",
 		buf_str(&how), a->quiet_tail ? ": " : "", a->quiet_tail ? a->quiet_tail : "");
 }
@@ -323,7 +322,7 @@ gate_ended(struct attempt *a, const struct wire_step_done *d)
 	char command[TEXT_COMMAND_BYTES];
 
 	text_command(a->settings.gate_test, command);
-	reason_of_end(d, &a->limits, &how);
+	reason_of_end(d, &how);
 	a->done.gate_exit = d->exit_code;
 	attempt_step_end(a, d->exit_code, is_whole ? NULL : buf_str(&how));
 	if (is_whole && d->exit_code == 0)

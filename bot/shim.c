@@ -241,6 +241,20 @@ free_step(struct shim *s)
 
 static void end_when_free(struct shim *s);
 
+/* The sentence about it is the runner's, who may not be the one that gave the limit. */
+static int64_t
+ending_limit(const struct shim_step *step)
+{
+	const int64_t limits[BOX_END_COUNT] = {
+		[BOX_END_WALL] = step->spec.wall_ms,
+		[BOX_END_IDLE] = step->spec.idle_ms,
+		[BOX_END_MEMORY] = step->spec.memory_bytes_max,
+		[BOX_END_OUTPUT] = step->spec.output_bytes_max,
+	};
+
+	return limits[step->end];
+}
+
 void
 shim_step_done(struct shim *s, int exit_code)
 {
@@ -248,7 +262,8 @@ shim_step_done(struct shim *s, int exit_code)
 	struct wire_step_done done = {
 		.exit_code = exit_code,
 		.ended_by = step->end,
-		.met = step->watch.met,
+		.limit = ending_limit(step),
+		.procs_met = step->watch.has_met_procs ? step->spec.procs_max : 0,
 		.stage = step->end == BOX_END_START ? (int64_t)step->box.stage : 0,
 		.disk_bytes = step->spec.is_measured ? measure(&step->spec) : -1,
 	};

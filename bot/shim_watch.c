@@ -128,7 +128,7 @@ look(struct shim *s)
 	if (counts)
 		procs_count(w->proc_fd, &p);
 	if (facts.procs_refused > 0 || (counts && p.threads >= step->spec.procs_max))
-		w->met |= BOX_MET_PROCS;
+		w->has_met_procs = true;
 	if (facts.oom_kills > 0 || (counts && watches_memory(step) && is_over_memory(step, &p))) {
 		shim_step_stop(s, BOX_END_MEMORY, 0);
 		return;
@@ -192,7 +192,7 @@ shim_watch_end(struct shim *s)
 	if (facts.oom_kills > 0 && step->end == BOX_END_ITSELF)
 		step->end = BOX_END_MEMORY;
 	if (facts.procs_refused > 0)
-		w->met |= BOX_MET_PROCS;
+		w->has_met_procs = true;
 	loop_timer_remove(w->wall);
 	loop_timer_remove(w->look);
 	loop_timer_remove(w->resume);

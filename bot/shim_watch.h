@@ -27,7 +27,7 @@ struct shim_watch {
 	int64_t output_bytes;
 	int64_t credit; /* bytes that may be read at once */
 	int64_t credit_ms;
-	int64_t met; /* BOX_MET_ */
+	bool has_met_procs; /* the limit of processes */
 };
 
 /* From the box's first instruction on. */

@@ -316,11 +316,12 @@ struct wire_usage {
 struct wire_step_done {
 	int64_t exit_code; /* 128 + signal as shells write it */
 	int64_t ended_by; /* enum box_end of sandbox/sandbox.h: itself, wall, stop, output, infra */
-	int64_t met;      /* BOX_MET_ of sandbox/sandbox.h */
-	int64_t stage;    /* of a start that failed, 0 = it started */
-	char *text;       /* what happened, for infra */
-	char *session;    /* the agent's word for its session, or NULL; these five as in struct
-			     agent_said */
+	int64_t limit;    /* that ended it, in milliseconds or bytes */
+	int64_t procs_met; /* the limit of processes, if it met that and lived on; else 0 */
+	int64_t stage;     /* of a start that failed, 0 = it started */
+	char *text;        /* what happened, for infra */
+	char *session;     /* the agent's word for its session, or NULL; these five as in struct
+			      agent_said */
 	bool has_begun;
 	bool is_done;
 	int64_t read;

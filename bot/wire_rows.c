@@ -247,7 +247,8 @@ const struct row WIRE_USAGE_ROWS[] = {
 const struct row WIRE_STEP_DONE_ROWS[] = {
 	ROW_I(struct wire_step_done, exit_code, "exit_code"),
 	ROW_I(struct wire_step_done, ended_by, "ended_by"),
-	ROW_I(struct wire_step_done, met, "met"),
+	ROW_I(struct wire_step_done, limit, "limit"),
+	ROW_I(struct wire_step_done, procs_met, "procs_met"),
 	ROW_I(struct wire_step_done, stage, "stage"),
 	ROW_S(struct wire_step_done, text, "text", LIMIT_SUMMARY_BYTES),
 	ROW_S(struct wire_step_done, session, "session", LIMIT_NAME_BYTES),

@@ -167,9 +167,6 @@ enum box_end {
 };
 const char *box_end_name(int64_t end);
 
-/* Limits that a box met and lived on with; they may be why it ended as it did. */
-#define BOX_MET_PROCS 0x1
-
 /* A running box; owned by who started it. The descriptors may be taken with steal_fd. */
 struct box {
 	pid_t pid; /* of its PID 1, as seen from here */

@@ -158,7 +158,7 @@ processes_and_threads_are_counted(void **state)
 		s.procs_max = 64;
 		shim_rig_run(c, &s);
 		assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
-		if (!(c->done.met & BOX_MET_PROCS))
+		if (c->done.procs_met != 64)
 			fail_msg("%s: not met: %s", kinds[i], c->tail);
 	}
 }
@@ -173,7 +173,7 @@ who_stays_below_has_met_nothing(void **state)
 	s.procs_max = 64;
 	shim_rig_run(c, &s);
 	assert_int_equal(c->done.exit_code, 3);
-	assert_int_equal(c->done.met, 0);
+	assert_int_equal(c->done.procs_met, 0);
 }
 
 /* ---- processors ---- */
@@ -286,6 +286,7 @@ too_many_words_end_it(void **state)
 	s.output_bytes_max = MIB(3);
 	shim_rig_run(c, &s);
 	assert_int_equal(c->done.ended_by, BOX_END_OUTPUT);
+	assert_int_equal(c->done.limit, MIB(3));
 	harm(c, &s, "head -c 2m /dev/zero | tr '\\0' x; echo; echo the end");
 	s.output_bytes_max = MIB(3);
 	shim_rig_run(c, &s);
