@@ -182,6 +182,10 @@ foreach(file IN LISTS e2e)
 	endif()
 endforeach()
 
+# The short form of script/campaign kill.
+ns_test(campaign_kill e2e 900 ${NODE} tests/campaign/kill.mjs --count 20 --seed 7)
+set_tests_properties(campaign_kill PROPERTIES RESOURCE_LOCK campaign)
+
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
 	ns_test(docker_smoke docker 1200 ${NS_YIELD} ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
 endif()

@@ -30,7 +30,8 @@ const rules = () => {
 };
 
 const round = (dice) =>
-  underLoad({ name: 'campaign-forge', restMs: 240_000 }, dice, async (world) => {
+  // Of a push whose answer is cut off, git itself never hears: it ends with its five minutes.
+  underLoad({ name: 'campaign-forge', restMs: 420_000 }, dice, async (world) => {
     const forges = Object.values(world.forges);
     for (const forge of forges) {
       await forge.do('faults/seed', { seed: dice.seed });
