@@ -255,9 +255,10 @@ mend(int rc)
 	if (geteuid() != 0)
 		return "start the bot as root: only root may mount a disk for each attempt";
 	if (rc == ERR_MISSING)
-		return "install e2fsprogs; in a container, show it /dev/loop-control and the loop "
-		       "devices";
-	return "in a container: give it loop devices and CAP_SYS_ADMIN";
+		return "install e2fsprogs; load the module `loop`; in a container, or a unit with "
+		       "PrivateDevices, show it /dev/loop-control and the loop devices";
+	return "in a container, or a unit with DevicePolicy: allow it /dev/loop-control and the "
+	       "loop devices";
 }
 
 /* In a child, because the mount namespace stays. */
