@@ -89,12 +89,11 @@ static bool
 is_seen(const struct config *c, const char *path)
 {
 	static const char *const system[] = { "/usr", "/bin", "/sbin", "/lib", "/lib64" };
+	bool found = is_tool(c, path);
 
-	for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++) {
-		if (is_below(path, system[i]))
-			return true;
-	}
-	return is_tool(c, path);
+	for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++)
+		found |= !c->sandbox_rootfs && is_below(path, system[i]);
+	return found || (c->sandbox_rootfs && check_rootfs_has(c, path));
 }
 
 /* The first path on the way to the program that a box does not see: itself, or the file that it
@@ -104,10 +103,10 @@ unseen(const struct config *c, const char *path)
 {
 	char *real;
 
-	if (c->sandbox_rootfs && !is_tool(c, path))
-		return check_rootfs_has(c, path) ? NULL : mem_str(path);
 	if (!is_seen(c, path))
 		return mem_str(path);
+	if (c->sandbox_rootfs && !is_tool(c, path))
+		return NULL; /* its links are the tree's own matter */
 	real = realpath(path, NULL);
 	if (real && !is_seen(c, real))
 		return real;

@@ -37,14 +37,15 @@ is_system(const char *path)
 	return false;
 }
 
+/* As root they were opened outside; what was not there then is passed over. */
 static int
 open_tools(struct native *n, struct err *e)
 {
-	for (size_t i = 0; i < n->spec->tools.n; i++) {
+	for (size_t i = 0; !n->has_slots && i < n->spec->tools.n; i++) {
 		const char *path = n->spec->tools.v[i];
 		int rc;
 
-		if (n->tool_fds[i] >= 0 || is_system(path))
+		if (is_system(path))
 			continue;
 		rc = native_mount_copy(
 			AT_FDCWD, path, NATIVE_RO | NATIVE_EXEC | NATIVE_REC, &n->tool_fds[i], e);

@@ -44,9 +44,10 @@ configure(struct config *c)
 	auto_free char *text =
 		mem_fmt("intake: poll\nagent: mine\n"
 			"forges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n"
-			"agents: { mine: { command: [agent] }, far: { command: [far] } }\n"
-			"sandbox: { rootfs: %s/tree }\n",
-			scratch_dir);
+			"agents: { mine: { command: [agent] }, far: { command: [far] }, "
+			"lead: { command: [%s/tools/lead] } }\n"
+			"sandbox: { rootfs: %s/tree, tools: [%s/tools] }\n",
+			scratch_dir, scratch_dir, scratch_dir);
 
 	check_case_parse(text, c);
 }
@@ -111,7 +112,10 @@ agents_are_looked_for_in_it(void **state)
 	assert_true(check_rootfs_has(&c, "/bin/sh"));
 	assert_false(check_rootfs_has(&c, "/usr/bin/git"));
 	assert_false(check_rootfs_has(&c, "/proc/self/exe"));
+	/* A tool that leads to what only this machine has. */
+	shell("mkdir tools; ln -s /usr/bin/git tools/lead; ln -s /usr/bin/real tools/good");
 	check_agents(&r, &c);
+	check_case_has(&r, "agents.lead", "failure", "/usr/bin/git is not seen by a box");
 	check_case_has(&r, "agents.mine", "ok", "/usr/bin/agent, the default");
 	check_case_has(&r, "agents.far", "failure", "far is not found by a box");
 	check_report_finish(&r);
