@@ -142,8 +142,9 @@ sync_parent(const char *path, struct err *e)
 	return 0;
 }
 
-int
-fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
+static int
+write_whole(
+	const char *path, const void *data, size_t len, mode_t mode, bool is_synced, struct err *e)
 {
 	auto_free char *temporary = mem_fmt("%s.XXXXXX", path);
 	auto_fd int fd = mkostemp(temporary, O_CLOEXEC);
@@ -151,15 +152,27 @@ fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, str
 
 	if (fd < 0)
 		return err_sys(e, "create %s", temporary);
-	if (fchmod(fd, mode) < 0 || write_all(fd, data, len) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, mode) < 0 || write_all(fd, data, len) < 0 || (is_synced && fsync(fd) < 0))
 		rc = err_sys(e, "write %s", temporary);
 	else if (rename(temporary, path) < 0)
 		rc = err_sys(e, "rename %s to %s", temporary, path);
-	if (rc < 0) {
+	if (rc < 0)
 		(void)unlink(temporary); /* the first error is the one to tell */
-		return rc;
-	}
-	return sync_parent(path, e);
+	return rc;
+}
+
+int
+fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	int rc = write_whole(path, data, len, mode, true, e);
+
+	return rc < 0 ? rc : sync_parent(path, e);
+}
+
+int
+fs_write_whole(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	return write_whole(path, data, len, mode, false, e);
 }
 
 static int

@@ -21,6 +21,9 @@ int fs_read_secret(const char *path, struct buf *out, struct err *e);
 /* Writes to a temporary name beside it, fsyncs, renames, fsyncs the directory. */
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
 
+/* The same without fsync: whole for whoever reads it while the machine runs, perhaps not after. */
+int fs_write_whole(const char *path, const void *data, size_t len, mode_t mode, struct err *e);
+
 /* mkdir -p; existing directories keep their mode. */
 int fs_mkdirs(const char *path, mode_t mode, struct err *e);
 

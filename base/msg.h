@@ -106,4 +106,17 @@ int msg_reply(struct msg_link *link, uint64_t id, const struct msg_out *out, str
  * frame. */
 int msg_pair(int fds[2], struct err *e);
 
+/* A door: a socket name in the directory dir, mode 0600, at which a peer of the same user (or root)
+ * finds who listens, however often either of them starts anew. An old one of that name goes. */
+int msg_listen(int dir, const char *name, int *fd, struct err *e);
+
+/* From now on it is this process that a peer sees at the other end of this door. */
+int msg_listen_here(int fd, struct err *e);
+
+/* The next peer at the door. ERR_BUSY: nobody is there. ERR_DENIED: another user was. */
+int msg_accept(int listener, int *fd, struct err *e);
+
+/* Goes there; *pid is who listens. ERR_MISSING: nobody does. */
+int msg_connect(int dir, const char *name, int *fd, pid_t *pid, struct err *e);
+
 #endif

@@ -300,13 +300,13 @@ msg_in_receive(int fd, struct msg_in in[MSG_FRAMES_AT_ONCE], struct err *e)
 			.msg_controllen = sizeof(control[i]),
 		};
 	}
+	/* ECONNRESET, said once: the peer closed and had not read all. What it said before is there
+	 * still, and the end behind it. */
 	do
 		n = recvmmsg(fd, m, MSG_FRAMES_AT_ONCE, MSG_CMSG_CLOEXEC | MSG_DONTWAIT, NULL);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0 && errno == EAGAIN)
 		return 0;
-	if (n < 0 && errno == ECONNRESET)
-		return err_set(e, ERR_MISSING, "peer closed");
 	if (n < 0)
 		return err_sys(e, "recvmmsg");
 	for (int i = 0; i < n; i++)
@@ -324,22 +324,4 @@ msg_in_finish(struct msg_in *in)
 	if (in->map)
 		(void)munmap(in->map, in->map_len);
 	*in = (struct msg_in){ 0 };
-}
-
-int
-msg_pair(int fds[2], struct err *e)
-{
-	int bytes = 1 << 20;
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return err_sys(e, "socketpair");
-	for (int i = 0; i < 2; i++) {
-		/* Without the right to it the kernel gives net.core.wmem_max; two inline frames fit
-		 * into the smallest default. */
-		if (setsockopt(pair[i], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
-			(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-		fds[i] = pair[i];
-	}
-	return 0;
 }

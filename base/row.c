@@ -145,8 +145,8 @@ hash_row(uint32_t h, const struct row *r)
 	return h;
 }
 
-static uint32_t
-fingerprint(const struct row *rows)
+uint32_t
+row_fingerprint(const struct row *rows)
 {
 	uint32_t h = UINT32_C(2166136261);
 
@@ -245,7 +245,7 @@ row_pack(const struct row *rows, const void *obj, struct buf *out, struct err *e
 	size_t start = out->len;
 	int rc = 0;
 
-	put_uint(out, fingerprint(rows), 4);
+	put_uint(out, row_fingerprint(rows), 4);
 	for (const struct row *r = rows; r->type != ROW_END && rc == 0; r++) {
 		if (r->type == ROW_LIST)
 			rc = pack_list(r, member_const(obj, r), out, e);
@@ -420,7 +420,7 @@ row_unpack(const struct row *rows, void *obj, const void *data, size_t len, stru
 	row_zero(rows, obj);
 	if (!get_uint(&in, 4, &print))
 		return bad(NULL, "cut off", e);
-	if (print != fingerprint(rows))
+	if (print != row_fingerprint(rows))
 		return bad(NULL, "bytes of another table", e);
 	for (const struct row *r = rows; r->type != ROW_END && rc == 0; r++) {
 		if (r->type == ROW_LIST)

@@ -86,6 +86,9 @@ int row_pack(const struct row *rows, const void *obj, struct buf *out, struct er
  * finishes *obj. */
 int row_unpack(const struct row *rows, void *obj, const void *data, size_t len, struct err *e);
 
+/* Of what row_pack's bytes depend on: tables that would misread each other's differ in it. */
+uint32_t row_fingerprint(const struct row *rows);
+
 /* Appends an element to a list member and returns it, zeroed; borrowed until the next append. */
 void *row_list_add(struct row_list *list, size_t sub_size);
 

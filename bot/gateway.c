@@ -272,6 +272,8 @@ box_unlisten(struct gateway_box *b)
 	b->io = NULL;
 	if (b->fd >= 0)
 		(void)close(steal_fd(&b->fd));
+	if (b->life_fd >= 0)
+		(void)close(steal_fd(&b->life_fd));
 }
 
 static void
@@ -291,29 +293,43 @@ box_destroy(struct gateway_box *b)
 	free(b);
 }
 
-/* The same box opened again (a new step, or a repeated call) gets its new listener and keeps its
- * counters. */
+static struct gateway_box *
+box_create(struct gateway *g, const struct wire_box *w)
+{
+	struct gateway_box *b = mem_zero(sizeof(*b));
+
+	b->g = g;
+	b->task = w->task;
+	b->fence = w->fence;
+	b->fd = b->life_fd = -1;
+	b->next = g->boxes;
+	g->boxes = b;
+	take_blocked(b, w->blocked);
+	return b;
+}
+
+/* The same box opened again (a new step, another runner, or a repeated call) gets its new listener
+ * and keeps its counters; a runner that is new does not know them. */
 static int
-box_open(struct gateway *g, struct msg *m, struct err *e)
+box_open(struct gateway *g, struct msg *m, int *life, struct err *e)
 {
 	const struct wire_box *w = m->obj;
 	struct gateway_box *b = box_find(g, w);
+	int ends[2];
 
 	if (m->n_fds != 1)
 		return err_set(e, ERR_INVALID, "no listener");
 	if (fcntl(m->fds[0], F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(e, "listener");
-	if (!b) {
-		b = mem_zero(sizeof(*b));
-		b->g = g;
-		b->task = w->task;
-		b->fence = w->fence;
-		b->next = g->boxes;
-		g->boxes = b;
-		take_blocked(b, w->blocked);
-	} else {
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(e, "pipe");
+	if (b)
 		box_unlisten(b);
-	}
+	bool is_known = b != NULL;
+	if (!b)
+		b = box_create(g, w);
+	*life = ends[0];
+	b->life_fd = ends[1];
 	budget_open(&b->budget, w);
 	strs_copy(&b->hosts, &w->hosts);
 	b->is_guest = w->is_guest;
@@ -323,6 +339,8 @@ box_open(struct gateway *g, struct msg *m, struct err *e)
 	b->fd = steal_fd(&m->fds[0]);
 	b->io = loop_io_add(
 		g->role->loop, b->fd, b->n_conns < GATEWAY_CONNS_MAX ? EPOLLIN : 0, on_accept, b);
+	if (is_known)
+		gateway_box_say_spent(b);
 	return 0;
 }
 
@@ -330,13 +348,16 @@ static void
 on_box_open(struct gateway *g, struct msg *m)
 {
 	struct err e = { 0 };
-	int rc = box_open(g, m, &e);
+	auto_fd int life = -1;
+	int rc = box_open(g, m, &life, &e);
 	struct wire_verdict v = { .ok = rc == 0, .code = rc, .text = rc < 0 ? e.text : NULL };
+	struct msg_out out = {
+		.type = WIRE_BOX_OPENED, .obj = &v, .fds = &life, .n_fds = rc == 0 ? 1 : 0
+	};
 
 	if (rc < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "gateway.box_refused", &e);
-	if (msg_reply(role_link(g->role, ROLE_RUNNER), m->id,
-		    &(struct msg_out){ .type = WIRE_BOX_OPENED, .obj = &v }, &e) < 0)
+	if (msg_reply(role_link(g->role, ROLE_RUNNER), m->id, &out, &e) < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "gateway.reply_lost", &e);
 }
 

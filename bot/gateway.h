@@ -29,6 +29,7 @@ struct gateway_box {
 	struct strs hosts; /* of rights */
 	bool is_guest;     /* uses the cache of packages, and does not fill it */
 	int fd;
+	int life_fd; /* of a pipe: who has its other end sees when we let go */
 	struct loop_io *io;
 	struct gateway_conn *conns;
 	int n_conns;

@@ -112,7 +112,10 @@ queue_dispatch_finish(struct queue *q)
 	q->n_held = 0;
 }
 
-/* After a start everything that was with a runner gets a whole lease: he may be fine. */
+/* After a start everything that was with a runner gets a whole lease: he may be fine. An attempt
+ * that is not on his list when he next speaks is begun again if no box of it ever ran, for START
+ * may never have been said. Else it is lost: begun twice it would be counted once, and a task that
+ * takes the machine down with it must not live for ever. */
 int
 queue_dispatch_load(struct queue *q, struct err *e)
 {
@@ -127,6 +130,7 @@ queue_dispatch_load(struct queue *q, struct err *e)
 		struct queue_held *h = held_add(q, &v[i]);
 
 		h->is_committed = h->was_started = h->has_begun = true;
+		h->was_seen = v[i].state != TASK_PREPARING;
 		task_finish(&v[i]);
 	}
 	free(v);

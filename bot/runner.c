@@ -44,7 +44,7 @@ free_slots(const struct runner *r)
 
 	for (size_t i = 0; i < BOX_SLOTS_MAX; i++)
 		n -= r->slots[i];
-	return n > 0 && !r->is_stopping && r->redactions.len > 0 ? n : 0;
+	return n > 0 && r->table_fd > 0 ? n : 0;
 }
 
 static void
@@ -106,13 +106,6 @@ attempt_free(struct attempt *a)
 }
 
 void
-runner_end_if_empty(struct runner *r)
-{
-	if (r->is_stopping && !r->attempts && !r->sweeps && pools_stop(r))
-		role_done(r->role);
-}
-
-void
 runner_forget(struct attempt *a)
 {
 	struct runner *r = a->r;
@@ -132,7 +125,6 @@ runner_forget(struct attempt *a)
 		log_err(LOG_LEVEL_WARN, &log, "attempt.not_removed", &e);
 	attempt_free(a);
 	runner_claim_soon(r);
-	runner_end_if_empty(r);
 }
 
 static struct attempt *
@@ -178,8 +170,7 @@ on_msg(struct role_ctx *ctx, enum role from, struct msg *m)
 
 	(void)from;
 	if (m->type == WIRE_START) {
-		if (!r->is_stopping)
-			on_start(r, m->obj);
+		on_start(r, m->obj);
 	} else if (m->type == WIRE_STOP) {
 		const struct wire_stop *stop = m->obj;
 		struct attempt *a = find(r, stop->task, stop->fence);
@@ -199,12 +190,13 @@ static void
 on_redactions(void *ctx, struct msg *m, const struct err *e)
 {
 	struct runner *r = ctx;
+	struct err why = { 0 };
 
-	if (!m || buf_add(&r->redactions, m->blob, m->blob_len) < 0) {
-		log_error(NULL, "runner.no_redactions", "error=\"%s\"", e ? e->text : "too large");
-		return;
-	}
-	runner_claim_soon(r);
+	if (m && fs_memfd("redactions", m->blob ? m->blob : "", m->blob_len, &r->table_fd, &why) ==
+			 0)
+		runner_claim_soon(r);
+	else
+		log_err(LOG_LEVEL_ERROR, NULL, "runner.no_redactions", e ? e : &why);
 }
 
 static void
@@ -312,7 +304,6 @@ start(struct role_ctx *ctx, struct err *e)
 	r->role = ctx;
 	r->layers_dir = mem_fmt("%s/layers", dir);
 	r->dir = steal_ptr(&dir);
-	buf_init(&r->redactions, REDACT_TABLE_BYTES);
 	(void)umask(077);
 	rc = fs_mkdirs(run, 0700, e);
 	if (rc == 0)
@@ -326,34 +317,25 @@ start(struct role_ctx *ctx, struct err *e)
 	make_disk(r);
 	spread(run);
 	sweep_all(r);
+	adopt_all(r); /* before the first CLAIM: who is not on its list is lost */
 	layer_sweep(r);
 	pools_start(r);
 	runner_claim_soon(r);
 	return 0;
 }
 
-/* Each shim sees the end of its link and ends its box; who is interrupted is done again. The role
- * ends with the last of them, so that nothing of ours runs on behind it. */
+/* The boxes go on, and the next runner with them: all that it needs is written down. */
 static void
 stop(struct role_ctx *ctx)
 {
-	struct runner *r = ctx->own;
-	struct attempt *next;
+	const struct runner *r = ctx->own;
+	int n = 0;
 
-	r->is_stopping = true;
-	for (struct attempt *a = r->attempts; a; a = next) {
-		next = a->next;
-		if (a->call)
-			msg_call_cancel(role_link(ctx, a->call_to), a->call);
-		a->call = 0;
-		a->phase = PHASE_END;
-		a->is_silent = true;
-		layer_leave(a);
-		shim_abandon(a);
-		if (!a->child)
-			runner_forget(a);
-	}
-	runner_end_if_empty(r);
+	for (const struct attempt *a = r->attempts; a; a = a->next)
+		n++;
+	if (n > 0)
+		log_info(NULL, "runner.leaves", "attempts=%d", n);
+	role_done(ctx);
 }
 
 static const char *const WRITES[] = { "boxes", NULL };

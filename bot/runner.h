@@ -6,9 +6,14 @@
  * shim). runner_attempt.c knows the order, runner_spec.c what is in each box, runner_shim.c how to
  * talk to a shim, runner_layer.c which setup was done before, runner_agent.c the agent's own turn,
  * runner_session.c what it remembers, runner_turn.c who goes first, runner_end.c how it is told.
- * Phases, boxes and layers live in <state_dir>/boxes:
  *
- *	run/<slot>.<task>.<fence>/   one attempt: its shim's directory
+ * A runner may end at any moment, and the boxes go on: runner_state.c writes down what is known of
+ * an attempt whenever that decides what comes next, and before anybody is asked to do it;
+ * runner_adopt.c goes on there. Errands are asked for again, a box is known by its number.
+ *
+ * Attempts, boxes and layers live in <state_dir>/boxes:
+ *
+ *	run/<slot>.<task>.<fence>/   one attempt: its shim's directory, with the state
  *	layers/<key>/{ws,home}/      what a setup wrote, read-only and shared (layer_store.h)
  *	sessions/<key>/{tar,about}   what an agent knows of a branch
  *	gone.<n>/                    being removed
@@ -21,7 +26,6 @@
 #include "bot/layer_store.h"
 #include "bot/role.h"
 #include "bot/runner_reason.h"
-#include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 
 struct agent_row;
@@ -48,18 +52,17 @@ struct runner {
 	char *layers_dir;
 	struct layer_known known[LAYERS_KNOWN]; /* keys of late, a ring */
 	size_t known_next;
-	int shim_fd; /* the shim's program; 0: not yet made */
-	int disk_fd; /* an empty disk for each attempt to copy; -1: this machine cannot */
+	int shim_fd;  /* the shim's program; 0: not yet made */
+	int disk_fd;  /* an empty disk for each attempt to copy; -1: this machine cannot */
+	int table_fd; /* redactions, for shims; no attempt starts before it is there */
 	struct attempt *attempts;
 	bool slots[BOX_SLOTS_MAX]; /* taken */
 	struct loop_timer *claim;
 	struct loop_timer *turn; /* somebody waits with the end of an attempt */
 	struct sweep *sweeps;
 	struct pool *pools[POOL_COUNT]; /* NULL: there is none */
-	bool is_asking;                 /* the keeper, for */
-	struct buf redactions;          /* for the shims; no attempt starts before it is there */
-	bool is_stopping;
-	int64_t serial; /* for gone.<n> */
+	bool is_asking;                 /* the keeper, for the redactions */
+	int64_t serial;                 /* for gone.<n> */
 };
 
 enum phase {
@@ -92,7 +95,7 @@ struct attempt {
 	struct task task;
 	int64_t slot;
 	char *dir;
-	enum phase phase;
+	int64_t phase; /* enum phase */
 	bool is_stopping;
 	bool has_begun; /* its first box runs, or never will */
 	bool waits;     /* its agent has ended; starts go first */
@@ -109,6 +112,9 @@ struct attempt {
 	struct msg_link *link;
 	struct loop_child *child;
 	int child_pidfd; /* a dup, to kill with; -1 */
+	bool is_adopted; /* it was an earlier runner's */
+	bool is_joining; /* and has not yet said where it stands */
+	int64_t serial;  /* of the last box that it was given */
 	bool is_in_step;
 	int listen_fd; /* of the box under way, for gateways to come; -1 */
 	bool models, registries;
@@ -118,7 +124,7 @@ struct attempt {
 	struct loop_timer *patience;
 
 	/* The setup layer. */
-	size_t setup_next;
+	int64_t setup_next;
 	bool on_head;    /* the setup is done again, on what was harvested, for the tests */
 	char *layer;     /* directory with ws and home, or NULL */
 	char *layer_key; /* NULL: there is none to look for */
@@ -139,23 +145,30 @@ struct attempt {
 	char *quiet_tail; /* last words of a box that is not in the transcript */
 	struct wire_done done;
 	bool is_told;        /* DONE was taken */
-	bool is_silent;      /* nothing is to be told: the role is ending */
 	bool has_transcript; /* the shim has ended or closed its link */
 	bool shim_cleaned;   /* it ended well: what is left is small */
 	bool is_asked;       /* DONE was said */
 	bool is_held;        /* it is over for long, but its shim has not ended */
 };
 
+/* A shim, as whoever started or found it has it. */
+struct shim_ends {
+	pid_t pid;
+	int pidfd;
+	int link; /* connected with it */
+};
+
 /* ---- runner.c ---- */
 
 struct log_ctx runner_log(const struct attempt *a);
 void runner_claim_soon(struct runner *r);
-void runner_end_if_empty(struct runner *r);
 void runner_forget(struct attempt *a); /* off the list, its slot free, freed */
 
 /* ---- runner_attempt.c ---- */
 
 void attempt_start(struct runner *r, struct task *take_task);
+/* On the list, in this slot; nothing has happened yet. */
+struct attempt *attempt_new(struct runner *r, int64_t slot, struct task *take_task);
 void attempt_stop(struct attempt *a);
 void attempt_step_done(struct attempt *a, const struct wire_step_done *d);
 void attempt_tail(struct attempt *a, const char *tail, size_t len);
@@ -168,12 +181,15 @@ void attempt_begin_pack(struct attempt *a);
 void attempt_begin_harvest(struct attempt *a);
 void attempt_begin_gate(struct attempt *a);
 
-/* A box of this phase, as make says. */
-int attempt_run_box(struct attempt *a, enum phase phase,
-	int (*make)(struct attempt *, struct box_spec *, struct err *), struct err *e);
+/* The box of this phase; the same once more, because its order may not have arrived. */
+int attempt_run_box(struct attempt *a, enum phase phase, struct err *e);
+int attempt_repeat_box(struct attempt *a, struct err *e);
 
 /* Fills in whose it is, and says it. */
 void attempt_progress(struct attempt *a, struct wire_progress *p);
+
+/* The courier keeps the base checkout as it is. */
+int attempt_hold_checkout(struct attempt *a, struct err *e);
 
 /* A step row for the queue: begins, ends. One that is due is said when its box goes. */
 void attempt_step_begin(struct attempt *a, const char *name);
@@ -254,6 +270,9 @@ void layer_leave(struct attempt *a);
 /* Its box is gone, too: so is what nobody will use. */
 void layer_forget(struct attempt *a);
 
+/* Holds the layer of an attempt again. */
+int layer_hold(struct attempt *a, struct err *e);
+
 /* True if what the setup wrote may not fit what was harvested: a file of setup_key has changed, or
  * none is named. */
 bool layer_is_stale(const struct attempt *a);
@@ -263,34 +282,53 @@ void layer_sweep(struct runner *r);
 
 /* ---- runner_shim.c ---- */
 
-/* Starts a shim in a directory, with the far end of a link. The pidfd is the caller's. */
-int shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e);
+/* Starts a shim in a directory. The descriptors are the caller's. */
+int shim_spawn(struct runner *r, const char *dir, struct shim_ends *out, struct err *e);
 
 /* The shim's program as what else it can be. */
 int shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct err *e);
 int shim_start(struct attempt *a, struct err *e);
+
+/* Goes to the shim that is there already; adopt_go_on follows. ERR_MISSING: it lives no more. */
+int shim_join(struct attempt *a, struct err *e);
+
+/* Ends whatever shim is in that directory, of any version. False: there was none. */
+bool shim_dismiss(const char *dir);
 
 /* Takes the descriptors (-1 = none). The end comes as attempt_step_done. */
 int shim_run(struct attempt *a, const struct box_spec *s, int take_stdin, int take_stdout,
 	struct err *e);
 void shim_stop_step(struct attempt *a);
 
-/* The gateway is gone, or another one is there: it needs the listener again. If none takes it in
- * time, the attempt ends. */
+/* The gateway is gone, or another one is there: it needs the listener again. */
 void shim_gateway_changed(struct attempt *a);
 
 /* Lets it complete the transcript and clean up; attempt_transcript_ready follows, then
  * attempt_shim_gone. */
 void shim_end(struct attempt *a);
-/* The link ends, and with it the box; only the shim's exit is still of interest. */
-void shim_abandon(struct attempt *a);
 void shim_forget(struct attempt *a);
 
 /* ---- runner_pool.c ---- */
 
 void pools_start(struct runner *r);
 int pool_take(struct runner *r, enum pool_kind kind); /* the caller's to close; -1: none */
-bool pools_stop(struct runner *r);                    /* true: nothing is left of them */
+
+/* ---- runner_state.c ---- */
+
+/* Written down: from now on another runner would go on here. Best effort: what was written before
+ * leads to the same end, or to another attempt. */
+void state_save(const struct attempt *a);
+
+/* Into a new attempt. ERR_PROTOCOL: another version's. */
+int state_load(struct attempt *a, struct err *e);
+
+/* ---- runner_adopt.c ---- */
+
+/* Attempts that an earlier runner left: those that live go on, of the others it is told. */
+void adopt_all(struct runner *r);
+
+/* The shim of one has said where it stands. */
+void adopt_go_on(struct attempt *a, const struct wire_shim_state *s);
 
 /* ---- runner_turn.c ---- */
 
@@ -303,6 +341,8 @@ void turn_begun(struct attempt *a);
 
 /* From attempt_end on: the gateway's account, the transcript, DONE, then nothing is left of it. */
 void attempt_wind_up(struct attempt *a);
+/* The gateway need not serve it any more; nobody waits for the answer. */
+void attempt_close_gateway(struct runner *r, int64_t task, int64_t fence);
 void attempt_usage(struct attempt *a, const struct wire_usage *u);
 void attempt_transcript_ready(struct attempt *a);
 void attempt_shim_gone(struct attempt *a);
@@ -311,6 +351,6 @@ void attempt_shim_gone(struct attempt *a);
 
 /* Takes path, which lies in run/ or is a gone.<n>. slot >= 0 stays taken until it is over. */
 void sweep_dir(struct runner *r, char *take_path, int64_t slot);
-void sweep_all(struct runner *r); /* what an earlier life left */
+void sweep_all(struct runner *r); /* what an earlier life left, but for attempts */
 
 #endif

@@ -57,7 +57,7 @@ start_agent(struct attempt *a)
 
 	if (!a->session.id && row && row->fresh)
 		a->session.id = make_uuid();
-	rc = attempt_run_box(a, PHASE_AGENT, spec_agent, &e);
+	rc = attempt_run_box(a, PHASE_AGENT, &e);
 	if (rc == ERR_INVALID)
 		attempt_end(a, OUTCOME_AGENT, "the agent cannot be started: %s", e.text);
 	else if (rc < 0)
@@ -95,7 +95,7 @@ attempt_begin_agent(struct attempt *a)
 	a->session.is_sought = true;
 	if (!has_session(a))
 		start_agent(a);
-	else if (attempt_run_box(a, PHASE_RESUME, spec_resume, &e) < 0)
+	else if (attempt_run_box(a, PHASE_RESUME, &e) < 0)
 		start_afresh(a, e.text);
 }
 
@@ -146,7 +146,7 @@ attempt_after_agent(struct attempt *a)
 	struct log_ctx log = runner_log(a);
 	struct err e = { 0 };
 
-	if (keeps_session(a) && attempt_run_box(a, PHASE_SESSION, spec_session, &e) == 0)
+	if (keeps_session(a) && attempt_run_box(a, PHASE_SESSION, &e) == 0)
 		return;
 	if (e.code < 0)
 		log_err(LOG_LEVEL_WARN, &log, "session.unpacked", &e);

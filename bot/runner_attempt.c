@@ -136,6 +136,7 @@ attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
 		session_keep(a);
 	a->done.outcome = outcome;
 	a->done.reason = mem_str(buf_str(&reason));
+	state_save(a);
 	turn_begun(a);
 	layer_leave(a);
 	attempt_wind_up(a);
@@ -171,22 +172,39 @@ open_stdio(struct attempt *a, int *in, int *out, struct err *e)
 	return rc < 0 ? rc : fs_memfd("empty", "", 0, in, e);
 }
 
+typedef int make_fn(struct attempt *a, struct box_spec *s, struct err *e);
+static make_fn *const MAKE[PHASE_COUNT] = {
+	[PHASE_SETUP] = spec_setup,
+	[PHASE_RESUME] = spec_resume,
+	[PHASE_AGENT] = spec_agent,
+	[PHASE_SESSION] = spec_session,
+	[PHASE_PACK] = spec_pack,
+	[PHASE_GATE] = spec_gate,
+};
+
+/* Written down before it is ordered: a runner that finds the shim without it orders it again. */
 int
-attempt_run_box(struct attempt *a, enum phase phase,
-	int (*make)(struct attempt *, struct box_spec *, struct err *), struct err *e)
+attempt_repeat_box(struct attempt *a, struct err *e)
 {
 	auto_box_spec struct box_spec spec = { 0 };
 	auto_fd int in = -1;
 	auto_fd int out = -1;
-	int rc;
+	int rc = MAKE[a->phase](a, &spec, e);
 
-	a->phase = phase;
-	rc = make(a, &spec, e);
 	if (rc == 0)
 		rc = open_stdio(a, &in, &out, e);
-	if (rc == 0)
-		rc = shim_run(a, &spec, steal_fd(&in), steal_fd(&out), e);
-	return rc;
+	if (rc < 0)
+		return rc;
+	state_save(a);
+	return shim_run(a, &spec, steal_fd(&in), steal_fd(&out), e);
+}
+
+int
+attempt_run_box(struct attempt *a, enum phase phase, struct err *e)
+{
+	a->phase = phase;
+	a->serial++;
+	return attempt_repeat_box(a, e);
 }
 
 void
@@ -196,7 +214,7 @@ attempt_begin_setup(struct attempt *a)
 
 	if (a->setup_next == 0 && !a->on_head)
 		attempt_step_due(a, "setup");
-	if (attempt_run_box(a, PHASE_SETUP, spec_setup, &e) < 0)
+	if (attempt_run_box(a, PHASE_SETUP, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
@@ -208,7 +226,7 @@ attempt_begin_pack(struct attempt *a)
 
 	attempt_progress(a, &p);
 	attempt_step_begin(a, "harvest");
-	if (attempt_run_box(a, PHASE_PACK, spec_pack, &e) < 0)
+	if (attempt_run_box(a, PHASE_PACK, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
@@ -217,7 +235,7 @@ run_tests(struct attempt *a)
 {
 	struct err e = { 0 };
 
-	if (attempt_run_box(a, PHASE_GATE, spec_gate, &e) < 0)
+	if (attempt_run_box(a, PHASE_GATE, &e) < 0)
 		attempt_end(a, OUTCOME_INFRA, "%s", e.text);
 }
 
@@ -259,7 +277,7 @@ setup_ended(struct attempt *a, const struct wire_step_done *d)
 {
 	if (d->ended_by != BOX_END_ITSELF || d->exit_code != 0) {
 		setup_failed(a, d);
-	} else if (++a->setup_next < a->settings.setup.n) {
+	} else if (++a->setup_next < (int64_t)a->settings.setup.n) {
 		attempt_begin_setup(a);
 	} else if (a->on_head) {
 		free(a->layer);
@@ -388,33 +406,46 @@ attempt_stop(struct attempt *a)
 		return;
 	log_info(&log, "attempt.stop", "phase=%d", (int)a->phase);
 	a->is_stopping = true;
+	state_save(a);
+	if (a->is_joining)
+		return; /* it goes on from there */
 	if (a->is_in_step)
 		shim_stop_step(a);
 	else
 		attempt_end(a, OUTCOME_STOPPED, "stopped");
 }
 
-void
-attempt_start(struct runner *r, struct task *take_task)
+struct attempt *
+attempt_new(struct runner *r, int64_t slot, struct task *take_task)
 {
 	struct attempt *a = mem_zero(sizeof(*a));
-	struct err e = { 0 };
-	int rc;
 
 	a->r = r;
 	a->task = *take_task;
 	a->checkout_lock = a->listen_fd = a->layer_lock = a->child_pidfd = -1;
 	a->done.gate_exit = -1;
-	while (r->slots[a->slot])
-		a->slot++;
-	r->slots[a->slot] = true;
+	a->slot = slot;
+	r->slots[slot] = true;
 	a->dir = mem_fmt("%s/run/%" PRId64 ".%" PRId64 ".%" PRId64, r->dir, a->slot, a->task.id,
 		a->task.fence);
 	a->next = r->attempts;
 	r->attempts = a;
+	return a;
+}
+
+void
+attempt_start(struct runner *r, struct task *take_task)
+{
+	struct attempt *a;
+	struct err e = { 0 };
+	int64_t slot = 0;
+
+	while (r->slots[slot])
+		slot++;
+	a = attempt_new(r, slot, take_task);
+	int rc = fs_mkdirs(a->dir, 0700, &e);
 	/* The courier works while the shim is started. */
 	attempt_begin_prepare(a);
-	rc = fs_mkdirs(a->dir, 0700, &e);
 	if (rc == 0)
 		rc = shim_start(a, &e);
 	if (rc < 0)

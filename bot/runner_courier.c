@@ -18,8 +18,8 @@
 
 /* ---- the courier prepares ---- */
 
-static int
-hold_checkout(struct attempt *a, struct err *e)
+int
+attempt_hold_checkout(struct attempt *a, struct err *e)
 {
 	auto_fd int fd = open(a->base.checkout_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -54,7 +54,7 @@ take_prepared(struct attempt *a, struct msg *m, struct err *e)
 			a->base.text ? a->base.text : "no reason given");
 	rc = row_unpack(AGENT_SETTINGS_ROWS, &a->settings, m->blob, m->blob_len, e);
 	if (rc == 0)
-		rc = hold_checkout(a, e);
+		rc = attempt_hold_checkout(a, e);
 	if (rc < 0)
 		return rc;
 	mem_set(&a->done.base_sha, a->base.base_sha);
@@ -111,6 +111,7 @@ attempt_begin_prepare(struct attempt *a)
 
 	a->phase = PHASE_PREPARE;
 	attempt_step_begin(a, "prepare");
+	state_save(a);
 	ask_courier(a, &(struct msg_out){ .type = WIRE_PREPARE, .obj = &ask }, on_prepared);
 }
 
@@ -194,6 +195,7 @@ attempt_begin_harvest(struct attempt *a)
 		return;
 	}
 	a->phase = PHASE_HARVEST;
+	state_save(a);
 	commit_message(&a->task, &message);
 	text_trailers(a->r->role->config, &a->task, &trailers);
 	struct wire_harvest ask = {

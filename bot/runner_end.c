@@ -37,7 +37,7 @@ on_held(void *ctx)
 static void
 forget_if_over(struct attempt *a)
 {
-	if (!a->is_told && !a->is_silent)
+	if (!a->is_told)
 		return;
 	if (!a->child)
 		runner_forget(a);
@@ -126,7 +126,7 @@ attempt_transcript_ready(struct attempt *a)
 {
 	loop_timer_remove(a->patience);
 	a->patience = NULL;
-	if (a->is_asked || a->has_transcript || a->is_silent)
+	if (a->is_asked || a->has_transcript)
 		return;
 	a->has_transcript = true;
 	/* While the gateway is still asked, it goes on there. */
@@ -160,6 +160,7 @@ attempt_usage(struct attempt *a, const struct wire_usage *u)
 	mem_set(&a->done.blocked, u->blocked);
 	mem_set(&a->done.usage, u->usage);
 	mem_set(&a->spent, u->spent);
+	state_save(a);
 }
 
 /* An agent that was refused more ends somehow; this is why. */
@@ -188,6 +189,24 @@ on_usage(void *ctx, struct msg *m, const struct err *e)
 		attempt_usage(a, u);
 	say_spent(a);
 	end_shim(a);
+}
+
+static void
+on_closed(void *ctx, struct msg *m, const struct err *e)
+{
+	(void)ctx;
+	(void)m;
+	(void)e;
+}
+
+void
+attempt_close_gateway(struct runner *r, int64_t task, int64_t fence)
+{
+	struct wire_box box = { .task = task, .fence = fence };
+
+	(void)msg_call(role_link(r->role, ROLE_GATEWAY),
+		&(struct msg_out){ .type = WIRE_BOX_CLOSE, .obj = &box }, USAGE_MS_MAX, on_closed,
+		NULL);
 }
 
 void

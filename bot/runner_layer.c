@@ -185,6 +185,11 @@ layer_keep(struct attempt *a, int64_t bytes)
 	struct err e = { 0 };
 	int rc;
 
+	/* The runner before us did this and nothing more. */
+	if (a->layer_new && access(a->layer_new, F_OK) < 0 && find(a)) {
+		mem_set(&a->layer_new, NULL);
+		return;
+	}
 	a->layer = layer_setup_dir(a);
 	if (!a->layer_new)
 		return;
@@ -221,6 +226,18 @@ layer_forget(struct attempt *a)
 	clean_fd(&a->layer_lock);
 	free(a->layer);
 	free(a->layer_key);
+}
+
+int
+layer_hold(struct attempt *a, struct err *e)
+{
+	const struct layer_store s = store(a->r);
+	auto_free char *kept = mem_fmt("%s/%s", s.dir, a->layer_key ? a->layer_key : "");
+
+	if (!a->layer || !str_eq(a->layer, kept) ||
+		layer_store_take(&s, a->layer_key, &a->layer_lock))
+		return 0;
+	return err_set(e, ERR_MISSING, "the layer %.12s is gone", a->layer_key);
 }
 
 bool

@@ -73,10 +73,7 @@ on_maker_exit(void *ctx, pid_t pid, struct loop_exit how)
 	(void)pid;
 	p->child = NULL;
 	forget_maker(p);
-	if (p->r->is_stopping)
-		runner_end_if_empty(p->r);
-	else
-		log_warn(NULL, "maker.ended", "of=%s code=%d", p->kind->role, how.code);
+	log_warn(NULL, "maker.ended", "of=%s code=%d", p->kind->role, how.code);
 }
 
 static int
@@ -134,7 +131,7 @@ on_refill(void *ctx)
 static void
 refill_in(struct pool *p, int64_t ms)
 {
-	if (!p->refill && !p->r->is_stopping)
+	if (!p->refill)
 		p->refill = loop_timer_add(p->r->role->loop, ms, on_refill, p);
 }
 
@@ -172,32 +169,4 @@ pool_take(struct runner *r, enum pool_kind kind)
 		return -1;
 	refill_in(p, kind == POOL_DISKS || p->n > SPARE ? REFILL_MS : 0);
 	return p->n > 0 ? p->fds[--p->n] : -1;
-}
-
-static bool
-pool_stop(struct pool *p)
-{
-	loop_timer_remove(p->refill);
-	p->refill = NULL;
-	while (p->n > 0)
-		(void)close(p->fds[--p->n]);
-	forget_maker(p); /* it sees that, and ends */
-	if (p->child)
-		return false;
-	free(p->fds);
-	free(p);
-	return true;
-}
-
-bool
-pools_stop(struct runner *r)
-{
-	bool done = true;
-
-	for (int i = 0; i < POOL_COUNT; i++) {
-		if (r->pools[i] && pool_stop(r->pools[i]))
-			r->pools[i] = NULL;
-		done &= !r->pools[i];
-	}
-	return done;
 }

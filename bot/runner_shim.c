@@ -12,24 +12,25 @@
 #include "bot/shim.h"
 #include "store/usage.h"
 
-#include <assert.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define GATEWAY_MS_MAX  30000
 #define MICROS_PER_CENT 10000
+#define JOIN_MS_MAX     10000 /* a shim that lives says so at once */
 #define END_MS_MAX                                                                                 \
 	15000 /* of a shim that was told to end; it may clean up longer than it may be silent */
 
 static void
-let_go(struct attempt *a)
+let_go(struct attempt *a, const struct msg *opened)
 {
+	struct msg_out out = { .type = WIRE_STEP_GO, .fds = opened->fds, .n_fds = opened->n_fds };
 	struct err e = { 0 };
 
-	if (a->is_in_step && msg_send(a->link, &(struct msg_out){ .type = WIRE_STEP_GO }, &e) < 0)
+	if (a->is_in_step && msg_send(a->link, &out, &e) < 0)
 		log_err(LOG_LEVEL_WARN, NULL, "shim.go_unsent", &e);
 }
 
@@ -44,7 +45,7 @@ on_opened(void *ctx, struct msg *m, const struct err *e)
 
 	a->open_call = 0;
 	if (v && v->ok) {
-		let_go(a);
+		let_go(a, m);
 		attempt_has_gone(a);
 		return;
 	}
@@ -99,13 +100,12 @@ open_gateway(struct attempt *a)
 	a->has_gateway = true;
 	if (a->open_call)
 		msg_call_cancel(role_link(a->r->role, ROLE_GATEWAY), a->open_call);
-	a->open_call =
-		msg_call(role_link(a->r->role, ROLE_GATEWAY), &out, GATEWAY_MS_MAX, on_opened, a);
+	/* The shim knows how long a box may be without one. */
+	a->open_call = msg_call(role_link(a->r->role, ROLE_GATEWAY), &out, 0, on_opened, a);
 }
 
-/* Asked as soon as the old one is gone: the call waits for the next, for so long as a box may be
- * without. An unanswered call is asked again by the link itself. GO a second time is nothing to the
- * shim. */
+/* Asked as soon as the old one is gone: the call waits for the next. An unanswered call is asked
+ * again by the link itself. */
 void
 shim_gateway_changed(struct attempt *a)
 {
@@ -126,6 +126,20 @@ close_listener(struct attempt *a)
 /* ---- what it says ---- */
 
 static void
+on_step_done(struct attempt *a, const struct msg *m)
+{
+	const struct wire_step_done *d = m->obj;
+
+	/* Of a step before: it says the last one's end to every new runner. */
+	if (!a->is_in_step || d->serial != a->serial)
+		return;
+	a->is_in_step = false;
+	close_listener(a);
+	attempt_tail(a, m->blob, m->blob_len);
+	attempt_step_done(a, d);
+}
+
+static void
 on_shim_msg(void *ctx, struct msg_link *link, struct msg *m)
 {
 	struct attempt *a = ctx;
@@ -137,10 +151,13 @@ on_shim_msg(void *ctx, struct msg_link *link, struct msg *m)
 		close_listener(a);
 		a->listen_fd = steal_fd(&m->fds[0]);
 		open_gateway(a);
-	} else if (m->type == WIRE_STEP_DONE && a->is_in_step) {
-		a->is_in_step = false;
-		close_listener(a);
-		attempt_step_done(a, m->obj);
+	} else if (m->type == WIRE_STEP_DONE) {
+		on_step_done(a, m);
+	} else if (m->type == WIRE_SHIM_STATE && a->is_joining) {
+		loop_timer_remove(a->patience);
+		a->patience = NULL;
+		a->is_joining = false;
+		adopt_go_on(a, m->obj);
 	}
 }
 
@@ -150,7 +167,7 @@ on_shim_gone(void *ctx)
 {
 	struct attempt *a = ctx;
 
-	a->is_in_step = false;
+	a->is_in_step = a->is_joining = false;
 	if (a->phase != PHASE_END) {
 		close_listener(a);
 		if (a->is_stopping)
@@ -170,7 +187,7 @@ on_shim_exit(void *ctx, pid_t pid, struct loop_exit how)
 	(void)pid;
 	a->child = NULL;
 	a->shim_cleaned = how.code == 0;
-	if (how.code != 0)
+	if (how.code != 0 && !a->is_adopted) /* of another's child nothing is known */
 		log_warn(&log, "shim.ended", "code=%d", how.code);
 	on_shim_gone(a);
 	attempt_shim_gone(a);
@@ -178,7 +195,37 @@ on_shim_exit(void *ctx, pid_t pid, struct loop_exit how)
 
 /* ---- start, steps, end ---- */
 
+static void
+on_patience_over(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct log_ctx log = runner_log(a);
+
+	a->patience = NULL;
+	log_error(&log, "shim.killed", "why=\"it does not answer\"");
+	if (a->child_pidfd >= 0)
+		(void)pidfd_send_signal(a->child_pidfd, SIGKILL, NULL, 0);
+}
+
 extern const unsigned char shim_image_start[], shim_image_end[];
+
+/* The door is there before the shim is, so that it can be gone to at once. */
+static int
+open_door(const char *dir, int *door, int *link, struct err *e)
+{
+	auto_fd int at = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int fd = -1;
+	pid_t self;
+
+	if (at < 0)
+		return err_sys(e, "open %s", dir);
+	int rc = msg_listen(at, SHIM_DOOR, &fd, e);
+	if (rc == 0)
+		rc = msg_connect(at, SHIM_DOOR, link, &self, e);
+	if (rc == 0)
+		*door = steal_fd(&fd);
+	return rc;
+}
 
 int
 shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct err *e)
@@ -195,18 +242,27 @@ shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct
 }
 
 int
-shim_spawn(struct runner *r, const char *dir, int far, pid_t *pid, int *pidfd, struct err *e)
+shim_spawn(struct runner *r, const char *dir, struct shim_ends *out, struct err *e)
 {
 	/* Only for who looks at the list of processes. */
 	static const char *const argv[] = { "nightshift", "--role", "shim", NULL };
 	struct spawn sp = SPAWN_INIT;
+	auto_fd int door = -1;
+	auto_fd int link = -1;
+	int rc = open_door(dir, &door, &link, e);
 
+	if (rc < 0)
+		return err_wrap(e, rc, "shim");
 	sp.argv = argv;
 	sp.cwd = dir;
-	sp.fds[0] = far;
-	sp.n_fds = 1;
+	sp.fds[0] = door;
+	sp.fds[1] = r->table_fd;
+	sp.n_fds = r->table_fd > 0 ? 2 : 1; /* who only sweeps needs none */
 	sp.new_session = true;
-	return shim_spawn_as(r, &sp, pid, pidfd, e);
+	rc = shim_spawn_as(r, &sp, &out->pid, &out->pidfd, e);
+	if (rc == 0)
+		out->link = steal_fd(&link);
+	return rc;
 }
 
 /* One that was made ahead, or what it makes its own of; or it has none. */
@@ -221,8 +277,8 @@ give_disk(const struct attempt *a, struct err *e)
 	return msg_send(a->link, &(struct msg_out){ .type = WIRE_DISK, .fds = fd, .n_fds = 1 }, e);
 }
 
-int
-shim_start(struct attempt *a, struct err *e)
+static int
+take_ends(struct attempt *a, const struct shim_ends *take, struct err *e)
 {
 	struct msg_link_spec link = { .rules = WIRE_RULES,
 		.n_rules = WIRE_RULES_COUNT,
@@ -231,29 +287,71 @@ shim_start(struct attempt *a, struct err *e)
 		.on_msg = on_shim_msg,
 		.on_gone = on_shim_gone,
 		.ctx = a };
-	const struct msg_out table = { .type = WIRE_REDACTIONS,
-		.obj = &(struct wire_verdict){ .ok = true },
-		.blob = a->r->redactions.data,
-		.blob_len = a->r->redactions.len };
-	int ends[2];
-	int pidfd = -1;
-	pid_t pid = -1;
-	int rc = msg_pair(ends, e);
+
+	a->child_pidfd = fcntl(take->pidfd, F_DUPFD_CLOEXEC, 3);
+	a->child = loop_child_add(a->r->role->loop, take->pid, take->pidfd, on_shim_exit, a);
+	a->link = msg_link_create(a->r->role->loop, &link);
+	return msg_link_attach(a->link, take->link, e);
+}
+
+int
+shim_start(struct attempt *a, struct err *e)
+{
+	struct shim_ends ends;
+	int rc = shim_spawn(a->r, a->dir, &ends, e);
+
+	if (rc == 0)
+		rc = take_ends(a, &ends, e);
+	return rc < 0 ? rc : give_disk(a, e);
+}
+
+/* Behind a connection that still stands its process cannot be another one meanwhile. */
+static int
+find_shim(const char *dir, struct shim_ends *out, struct err *e)
+{
+	auto_fd int at = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int link = -1;
+	auto_fd int pidfd = -1;
+	struct pollfd p = { .events = POLLRDHUP };
+
+	if (at < 0)
+		return err_sys(e, "open %s", dir);
+	int rc = msg_connect(at, SHIM_DOOR, &link, &out->pid, e);
+	if (rc < 0)
+		return rc;
+	pidfd = pidfd_open(out->pid, 0);
+	p.fd = link;
+	if (pidfd < 0 || poll(&p, 1, 0) < 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+		return err_set(e, ERR_MISSING, "its shim has just ended");
+	out->pidfd = steal_fd(&pidfd);
+	out->link = steal_fd(&link);
+	return 0;
+}
+
+int
+shim_join(struct attempt *a, struct err *e)
+{
+	struct shim_ends ends;
+	int rc = find_shim(a->dir, &ends, e);
 
 	if (rc < 0)
 		return rc;
-	auto_fd int near = ends[0];
-	auto_fd int far = ends[1];
-	rc = shim_spawn(a->r, a->dir, far, &pid, &pidfd, e);
-	if (rc < 0)
-		return rc;
-	a->child_pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
-	a->child = loop_child_add(a->r->role->loop, pid, pidfd, on_shim_exit, a);
-	a->link = msg_link_create(a->r->role->loop, &link);
-	rc = msg_link_attach(a->link, steal_fd(&near), e);
-	if (rc == 0)
-		rc = msg_send(a->link, &table, e);
-	return rc < 0 ? rc : give_disk(a, e);
+	a->is_adopted = a->is_joining = true;
+	a->patience = loop_timer_add(a->r->role->loop, JOIN_MS_MAX, on_patience_over, a);
+	return take_ends(a, &ends, e);
+}
+
+bool
+shim_dismiss(const char *dir)
+{
+	struct shim_ends ends;
+
+	if (find_shim(dir, &ends, NULL) < 0)
+		return false;
+	(void)pidfd_send_signal(ends.pidfd, SIGTERM, NULL, 0); /* gone already: fine */
+	(void)close(ends.pidfd);
+	(void)close(ends.link);
+	return true;
 }
 
 int
@@ -264,11 +362,17 @@ shim_run(
 	auto_fd int out = take_stdout;
 	auto_fd int net = pool_take(a->r, POOL_NETS);
 	auto_buf struct buf packed = BUF_INIT(LIMIT_BLOB_BYTES);
-	const int fds[2] = { in, out };
-	struct msg_out msg = { .type = WIRE_STEP, .fds = fds };
+	const int all[] = { in, out, a->checkout_lock, a->layer_lock };
+	int fds[sizeof(all) / sizeof(all[0])];
+	struct wire_step step = {
+		.serial = a->serial,
+		.has_stdin = in >= 0,
+		.has_stdout = out >= 0,
+		.alone_ms = a->r->role->config->limit_unattended_ms,
+	};
+	struct msg_out msg = { .type = WIRE_STEP, .obj = &step, .fds = fds };
 	int rc = row_pack(BOX_SPEC_ROWS, s, &packed, e);
 
-	assert(out < 0 || in >= 0); /* descriptors are told apart by their order */
 	if (rc < 0)
 		return err_wrap(e, rc, "step %s", s->name);
 	if (net >= 0)
@@ -278,7 +382,10 @@ shim_run(
 		return rc;
 	msg.blob = packed.data;
 	msg.blob_len = packed.len;
-	msg.n_fds = in < 0 ? 0 : out < 0 ? 1 : 2;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i] >= 0)
+			fds[msg.n_fds++] = all[i];
+	}
 	rc = msg_send(a->link, &msg, e);
 	if (rc == 0)
 		a->is_in_step = true;
@@ -294,18 +401,6 @@ shim_stop_step(struct attempt *a)
 		log_err(LOG_LEVEL_WARN, NULL, "shim.stop_unsent", &e);
 }
 
-static void
-on_patience_over(void *ctx)
-{
-	struct attempt *a = ctx;
-	struct log_ctx log = runner_log(a);
-
-	a->patience = NULL;
-	log_error(&log, "shim.killed", "after_ms=%d", END_MS_MAX);
-	if (a->child_pidfd >= 0)
-		(void)pidfd_send_signal(a->child_pidfd, SIGKILL, NULL, 0);
-}
-
 void
 shim_end(struct attempt *a)
 {
@@ -315,6 +410,8 @@ shim_end(struct attempt *a)
 		attempt_shim_gone(a);
 		return;
 	}
+	a->is_joining = false;
+	loop_timer_remove(a->patience);
 	a->patience = loop_timer_add(a->r->role->loop, END_MS_MAX, on_patience_over, a);
 	if (a->is_in_step)
 		shim_stop_step(a);
@@ -322,19 +419,11 @@ shim_end(struct attempt *a)
 }
 
 void
-shim_abandon(struct attempt *a)
+shim_forget(struct attempt *a)
 {
 	close_listener(a);
 	loop_timer_remove(a->patience);
-	a->patience = NULL;
 	msg_link_destroy(a->link);
-	a->link = NULL;
-}
-
-void
-shim_forget(struct attempt *a)
-{
-	shim_abandon(a);
 	loop_child_remove(a->child);
 	a->child = NULL;
 	if (a->child_pidfd >= 0)

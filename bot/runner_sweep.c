@@ -2,7 +2,7 @@
 /*
  * runner_sweep - removes directories of attempts and layers in a process of their own.
  *
- * That process is a shim whose runner is gone from the beginning: it waits until no other shim
+ * That process is a shim that is told to end before it has begun: it waits until no other shim
  * works in the directory, removes everything, ends. So there is one way to clean up, whoever died.
  */
 #include "bot/runner.h"
@@ -40,7 +40,6 @@ sweep_end(struct sweep *w)
 		w->r->slots[w->slot] = false;
 		runner_claim_soon(w->r);
 	}
-	runner_end_if_empty(w->r);
 	free(w->path);
 	free(w);
 }
@@ -53,22 +52,26 @@ on_swept(void *ctx, pid_t pid, struct loop_exit how)
 	sweep_end(ctx);
 }
 
+/* It hears SHIM_STOP when it listens, and then that we are gone. */
 static int
 sweep_spawn(struct sweep *w, struct err *e)
 {
-	int ends[2];
-	int pidfd;
-	pid_t pid;
-	int rc = msg_pair(ends, e);
+	const struct msg_link_spec spec = { .rules = WIRE_RULES,
+		.n_rules = WIRE_RULES_COUNT,
+		.self = ROLE_RUNNER,
+		.peer = ROLE_SHIM };
+	struct shim_ends ends;
+	struct msg_link *link;
+	int rc = shim_spawn(w->r, w->path, &ends, e);
 
 	if (rc < 0)
 		return rc;
-	auto_fd int near = ends[0]; /* closed when this returns */
-	(void)near;
-	auto_fd int far = ends[1];
-	rc = shim_spawn(w->r, w->path, far, &pid, &pidfd, e);
+	w->child = loop_child_add(w->r->role->loop, ends.pid, ends.pidfd, on_swept, w);
+	link = msg_link_create(w->r->role->loop, &spec);
+	rc = msg_send(link, &(struct msg_out){ .type = WIRE_SHIM_STOP }, e);
 	if (rc == 0)
-		w->child = loop_child_add(w->r->role->loop, pid, pidfd, on_swept, w);
+		rc = msg_link_attach(link, ends.link, e);
+	msg_link_destroy(link);
 	return rc;
 }
 
@@ -94,21 +97,11 @@ sweep_dir(struct runner *r, char *take_path, int64_t slot)
 void
 sweep_all(struct runner *r)
 {
-	auto_free char *run = mem_fmt("%s/run", r->dir);
-	auto_dir DIR *attempts = opendir(run);
-	auto_dir DIR *others = opendir(r->dir);
+	auto_dir DIR *d = opendir(r->dir);
 	const struct dirent *de;
 
 	sandbox_sweep();
-	while (attempts && (de = readdir(attempts))) {
-		char *end;
-		long slot = strtol(de->d_name, &end, 10);
-
-		if (end == de->d_name || *end != '.' || slot < 0 || slot >= BOX_SLOTS_MAX)
-			continue;
-		sweep_dir(r, mem_fmt("%s/%s", run, de->d_name), slot);
-	}
-	while (others && (de = readdir(others))) {
+	while (d && (de = readdir(d))) {
 		if (str_starts(de->d_name, "gone."))
 			sweep_dir(r, mem_fmt("%s/%s", r->dir, de->d_name), -1);
 	}

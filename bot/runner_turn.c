@@ -52,6 +52,7 @@ turn_wait(struct attempt *a)
 	struct runner *r = a->r;
 
 	a->waits = true;
+	state_save(a);
 	if (!r->turn)
 		r->turn =
 			loop_timer_add(r->role->loop, is_starting(r) ? PASS_MS_MAX : 0, on_turn, r);

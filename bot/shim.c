@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim - see shim.h: the conversation with the runner, the transcript, the end.
+ * shim - see shim.h: the transcript, the steps, the end.
  */
 #include "bot/shim.h"
 
@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/shim_state.h"
-#include "bot/wire.h"
 #include "sandbox/disk.h"
 
 #include <dirent.h>
@@ -21,10 +20,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#define RUNNER_FD     3
+#define TABLE_FD      4
 #define TAIL_EVERY_MS 1000
 #define RETRY_MS      5000 /* for a box that does not end */
 #define STOP_GRACE_MS 2000 /* a person waits, and the box is gone in under 5 s */
@@ -59,22 +59,13 @@ start_recorder(struct shim *s, const struct box_spec *spec, struct err *e)
 	return recorder_create(&r, loop_now_ms(s->loop), &s->recorder, e);
 }
 
-static void
-send_tail(struct shim *s)
+void
+shim_tail(const struct shim *s, struct buf *out)
 {
-	auto_buf struct buf tail = BUF_INIT(LIMIT_TAIL_BYTES);
-	struct err e = { 0 };
-
-	s->tail_is_old = false;
 	if (s->step && s->step->spec.is_quiet)
-		(void)str_utf8_clean(&tail, buf_str(&s->quiet), s->quiet.len);
+		(void)str_utf8_clean(out, buf_str(&s->quiet), s->quiet.len);
 	else if (s->recorder)
-		recorder_tail(s->recorder, LIMIT_TAIL_BYTES, &tail);
-	if (msg_send(s->link,
-		    &(struct msg_out){
-			    .type = WIRE_SHIM_TAIL, .blob = buf_str(&tail), .blob_len = tail.len },
-		    &e) < 0)
-		log_err(LOG_LEVEL_WARN, NULL, "shim.tail_unsent", &e);
+		recorder_tail(s->recorder, LIMIT_TAIL_BYTES, out);
 }
 
 static void
@@ -84,7 +75,7 @@ on_tail(void *ctx)
 
 	s->tail = NULL;
 	if (s->tail_is_old)
-		send_tail(s);
+		shim_say_tail(s);
 }
 
 static void
@@ -156,18 +147,6 @@ note_end(struct shim *s, int exit_code)
 }
 
 /* ---- steps ---- */
-
-void
-shim_send_listener(struct shim *s)
-{
-	struct err e = { 0 };
-	auto_fd int fd = steal_fd(&s->step->box.listen_fd);
-
-	/* The runner keeps it for gateways to come; this end of it is closed here. */
-	if (msg_send(s->link, &(struct msg_out){ .type = WIRE_STEP_LISTEN, .fds = &fd, .n_fds = 1 },
-		    &e) < 0)
-		log_err(LOG_LEVEL_ERROR, NULL, "shim.listener_unsent", &e);
-}
 
 /* What an agent said goes to the forge in its own words, but for our secrets. */
 static char *
@@ -255,11 +234,13 @@ ending_limit(const struct shim_step *step)
 	return limits[step->end];
 }
 
-void
-shim_step_done(struct shim *s, int exit_code)
+/* What the runner hears, now or later. */
+static void
+keep_done(struct shim *s, int exit_code)
 {
 	struct shim_step *step = s->step;
 	struct wire_step_done done = {
+		.serial = s->serial,
 		.exit_code = exit_code,
 		.ended_by = step->end,
 		.limit = ending_limit(step),
@@ -267,24 +248,51 @@ shim_step_done(struct shim *s, int exit_code)
 		.stage = step->end == BOX_END_START ? (int64_t)step->box.stage : 0,
 		.disk_bytes = step->spec.is_measured ? measure(&step->spec) : -1,
 	};
-	struct err e = { 0 };
 
 	add_said(s, &done);
+	row_finish(WIRE_STEP_DONE_ROWS, &s->done);
+	row_copy(WIRE_STEP_DONE_ROWS, &s->done, &done);
+	free(done.session);
+}
+
+void
+shim_step_done(struct shim *s, int exit_code)
+{
+	const struct shim_step *step = s->step;
+
+	keep_done(s, exit_code);
 	if (!step->spec.is_quiet) {
 		note_end(s, exit_code);
 		recorder_cut(s->recorder, loop_now_ms(s->loop));
 	}
-	send_tail(s);
-	if (msg_send(s->link, &(struct msg_out){ .type = WIRE_STEP_DONE, .obj = &done }, &e) < 0)
-		log_err(LOG_LEVEL_ERROR, NULL, "shim.end_unsent", &e);
-	free(done.session);
+	buf_reset(&s->done_tail);
+	shim_tail(s, &s->done_tail);
+	s->tail_is_old = false;
 	free_step(s);
+	shim_say_done(s);
 	end_when_free(s);
 }
 
-static int
-take_step(struct shim *s, struct msg *m, struct err *e)
+static void
+let_held_go(struct shim *s)
 {
+	while (s->n_held > 0)
+		(void)close(s->held[--s->n_held]);
+}
+
+/* Locks of the runner's, which are ours as well while we have them open. */
+static void
+hold(struct shim *s, struct msg *m, size_t first)
+{
+	let_held_go(s);
+	for (size_t i = first; i < m->n_fds; i++)
+		s->held[s->n_held++] = steal_fd(&m->fds[i]);
+}
+
+int
+shim_take_step(struct shim *s, struct msg *m, struct err *e)
+{
+	const struct wire_step *w = m->obj;
 	struct box_spec spec = { 0 };
 	int rc;
 
@@ -302,8 +310,13 @@ take_step(struct shim *s, struct msg *m, struct err *e)
 	if (spec.title && !spec.is_quiet)
 		recorder_note(s->recorder, spec.title, loop_now_ms(s->loop));
 	buf_reset(&s->quiet);
-	shim_step_start(s, &spec, m->n_fds > 0 ? steal_fd(&m->fds[0]) : -1,
-		m->n_fds > 1 ? steal_fd(&m->fds[1]) : -1);
+	s->serial = w->serial;
+	s->alone_ms = w->alone_ms;
+	size_t n = 0;
+	int in = w->has_stdin && n < m->n_fds ? steal_fd(&m->fds[n++]) : -1;
+	int out = w->has_stdout && n < m->n_fds ? steal_fd(&m->fds[n++]) : -1;
+	hold(s, m, n);
+	shim_step_start(s, &spec, in, out);
 	return 0;
 }
 
@@ -316,8 +329,8 @@ end_when_free(struct shim *s)
 		loop_stop(s->loop);
 }
 
-static void
-begin_end(struct shim *s)
+void
+shim_begin_end(struct shim *s)
 {
 	s->is_ending = true;
 	shim_step_stop(s, BOX_END_STOP, 0);
@@ -325,55 +338,20 @@ begin_end(struct shim *s)
 }
 
 /* The first word stops the step; without one, or said again, it ends the shim. */
-static void
-on_stop(struct shim *s)
+void
+shim_stop(struct shim *s)
 {
 	if (!s->step || s->step->end == BOX_END_STOP)
-		begin_end(s);
+		shim_begin_end(s);
 	else
 		shim_step_stop(s, BOX_END_STOP, STOP_GRACE_MS);
-}
-
-static void
-on_msg(void *ctx, struct msg_link *link, struct msg *m)
-{
-	struct shim *s = ctx;
-	struct err e = { 0 };
-
-	(void)link;
-	if (s->is_ending)
-		return;
-	if (m->type == WIRE_STEP && take_step(s, m, &e) < 0) {
-		/* Without an answer the attempt would wait: end, and the runner sees that. */
-		log_err(LOG_LEVEL_ERROR, NULL, "shim.step_refused", &e);
-		s->is_ending = true;
-		end_when_free(s);
-	} else if (m->type == WIRE_REDACTIONS) {
-		buf_reset(&s->redactions);
-		(void)buf_add(&s->redactions, m->blob, m->blob_len);
-	} else if (m->type == WIRE_NET && m->n_fds == 1) {
-		clean_fd(&s->net_fd);
-		s->net_fd = steal_fd(&m->fds[0]);
-	} else if (m->type == WIRE_DISK && m->n_fds == 1) {
-		shim_disk_take(s, steal_fd(&m->fds[0]));
-	} else if (m->type == WIRE_STEP_GO) {
-		shim_step_go(s);
-	} else if (m->type == WIRE_SHIM_STOP) {
-		on_stop(s);
-	}
-}
-
-static void
-on_runner_gone(void *ctx)
-{
-	begin_end(ctx);
 }
 
 static void
 on_term(void *ctx, int signo)
 {
 	(void)signo;
-	begin_end(ctx);
+	shim_begin_end(ctx);
 }
 
 /* Before anything is removed, or the slot is anybody's again, the last box must have ended: ours,
@@ -390,8 +368,20 @@ see_to_the_end(struct shim *s, bool is_heir)
 		sandbox_sweep();
 }
 
-/* Everything in our directory but the transcript: layers may be large, and nobody else has the
- * time. */
+static bool
+is_kept(const char *name)
+{
+	static const char *const kept[] = { ".", "..", SHIM_CAST, SHIM_TEXT, SHIM_SUMMARY,
+		SHIM_STATE };
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		found |= str_eq(name, kept[i]);
+	return found;
+}
+
+/* Everything in our directory but the transcript and what is the runner's: layers may be large, and
+ * nobody else has the time. */
 static void
 remove_layers(void)
 {
@@ -400,26 +390,32 @@ remove_layers(void)
 	struct err e = { 0 };
 
 	while (d && (de = readdir(d))) {
-		const char *name = de->d_name;
-
-		if (str_eq(name, ".") || str_eq(name, "..") || str_eq(name, SHIM_CAST) ||
-			str_eq(name, SHIM_TEXT) || str_eq(name, SHIM_SUMMARY))
-			continue;
-		if (fs_remove_tree(name, &e) < 0)
+		if (!is_kept(de->d_name) && fs_remove_tree(de->d_name, &e) < 0)
 			log_err(LOG_LEVEL_WARN, NULL, "shim.remove", &e);
 	}
+}
+
+/* No table: shapes of secrets are taken out all the same. */
+static int
+read_table(struct shim *s, struct err *e)
+{
+	struct stat st;
+
+	buf_init(&s->redactions, REDACT_TABLE_BYTES);
+	if (fstat(TABLE_FD, &st) < 0)
+		return 0;
+	if (st.st_size > (off_t)REDACT_TABLE_BYTES)
+		return err_set(e, ERR_LIMIT, "a table of %lld bytes", (long long)st.st_size);
+	auto_free char *data = mem_array((size_t)st.st_size + 1, 1);
+	if (pread(TABLE_FD, data, (size_t)st.st_size, 0) != st.st_size)
+		return err_sys(e, "read the table");
+	(void)close(TABLE_FD);
+	return buf_add(&s->redactions, data, (size_t)st.st_size);
 }
 
 static int
 shim_init(struct shim *s, struct err *e)
 {
-	static const struct msg_link_spec template = {
-		.self = ROLE_SHIM,
-		.peer = ROLE_RUNNER,
-		.on_msg = on_msg,
-		.on_gone = on_runner_gone,
-	};
-	struct msg_link_spec spec = template;
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	int rc = loop_create(&s->loop, e);
 
@@ -431,17 +427,13 @@ shim_init(struct shim *s, struct err *e)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	shim_disk_init(s);
 	buf_init(&s->quiet, LIMIT_TAIL_BYTES / 4);
-	buf_init(&s->redactions, REDACT_TABLE_BYTES);
+	buf_init(&s->done_tail, LIMIT_TAIL_BYTES);
 	rc = loop_signal_add(s->loop, SIGTERM, on_term, s, e);
 	if (rc < 0)
 		return rc;
-	spec.rules = WIRE_RULES;
-	spec.n_rules = WIRE_RULES_COUNT;
-	spec.ctx = s;
-	s->link = msg_link_create(s->loop, &spec);
 	/* While the courier prepares, there is time. */
 	sandbox_warm();
-	return msg_link_attach(s->link, RUNNER_FD, e);
+	return shim_link_open(s, e);
 }
 
 static void
@@ -453,8 +445,11 @@ shim_finish(struct shim *s)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.transcript", &e);
 	loop_timer_remove(s->flush);
 	loop_timer_remove(s->tail);
-	msg_link_destroy(s->link); /* the word that the transcript is complete */
+	shim_link_close(s); /* the word that the transcript is complete */
 	clean_fd(&s->net_fd);
+	let_held_go(s);
+	row_finish(WIRE_STEP_DONE_ROWS, &s->done);
+	buf_finish(&s->done_tail);
 	buf_finish(&s->quiet);
 	buf_finish(&s->redactions);
 	loop_destroy(s->loop);
@@ -468,15 +463,17 @@ shim_main(void)
 
 	log_init("shim", LOG_LEVEL_INFO);
 	(void)prctl(PR_SET_NAME, "shim");
+	int rc = read_table(&s, &e); /* before anything else can get its number */
 	auto_fd int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* One shim at a time in a directory: who cleans up behind a dead runner waits for the
+	/* One shim at a time in a directory: who cleans up behind a dead one waits for the
 	 * living. */
-	if (dir < 0 || flock(dir, LOCK_EX) < 0) {
-		(void)err_sys(&e, "the attempt's directory");
+	if (rc == 0 && (dir < 0 || flock(dir, LOCK_EX) < 0))
+		rc = err_sys(&e, "the attempt's directory");
+	if (rc < 0) {
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
 		return EX_OSERR;
 	}
-	int rc = shim_init(&s, &e);
+	rc = shim_init(&s, &e);
 	bool has_runner = rc == 0;
 	if (rc == 0)
 		rc = loop_run(s.loop, &e);

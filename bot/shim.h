@@ -3,28 +3,45 @@
  * shim - the process that owns one attempt: its boxes, their terminal, the transcript.
  *
  * A small program of its own (shim_main.c), because every attempt starts one; the bot carries it
- * inside. The runner starts it with an empty environment, in the attempt's own directory, with one
- * descriptor besides stderr: 3, a msg link. It runs one step after another:
+ * inside. A runner starts it in the attempt's own directory, in a session of its own and with an
+ * empty environment. It outlives that runner and every other process of the bot: each runner comes
+ * through the same door, and the newest one is the one that counts.
  *
+ * Descriptors besides stderr: 3, a listening socket, which is the door; 4, the table of redact.h or
+ * nothing. What it is told runs over a msg link; it runs one step after another:
+ *
+ *	SHIM_STATE   said to each runner that comes, before anything else
  *	NET          the network of the box to come, made ahead; a box without makes its own
  *	DISK         before them, if there can be: for what its boxes write, at disk/
- *	STEP         a box spec; descriptors: stdin, and stdout if it is not the terminal
- *	STEP_LISTEN  the box is built; with its listener, if it has one
- *	STEP_GO      the box may begin
- *	STEP_DONE    it ended, however
+ *	STEP         a box spec
+ *	STEP_LISTEN  the box is built; with its listener, if it has one. Said again to each runner
+ *	STEP_GO      the box may begin; with a pipe whose other end the gateway holds. When that
+ *	             end closes and 30 s later no other GO has come, the step is over
+ *	STEP_DONE    it ended, however. Said again to each runner until the next step
  *
- * SHIM_STOP ends the step under way; without one, or said twice, it ends the shim. So do the end of
- * file on the link and SIGTERM. It then kills the box, completes the transcript, closes the link,
- * removes everything else in its directory, and ends.
+ * SHIM_STOP ends the step under way; without one, or said twice, it ends the shim. So do SIGTERM
+ * and a time without a runner that each STEP sets. It then kills the box, completes the transcript,
+ * closes the link, removes everything else in its directory but what is the runner's, and ends.
  */
 #ifndef BOT_SHIM_H
 #define BOT_SHIM_H
+
+#include <stdint.h>
 
 #define SHIM_CAST    "task.cast"
 #define SHIM_TEXT    "task.txt"
 #define SHIM_SUMMARY "summary.txt" /* the agent's last message, if it sent one */
 #define SHIM_DISK    "disk"        /* what its boxes write; only the shim sees what is in it */
 #define SHIM_TRACE   "box"         /* which box runs, for whoever comes after a killed shim */
+#define SHIM_DOOR    "door"
+#define SHIM_STATE   "state" /* what the runner knows of the attempt (runner_state.c) */
+
+/* Raise it when what is said keeps its form and changes its meaning. */
+#define SHIM_PROTOCOL 1
+
+/* One number for the language that shims and runners speak, so that a runner does not talk to the
+ * shim of another version. SIGTERM is understood by all. */
+int64_t shim_words(void);
 
 /* Runs the role to its end; returns the exit code. */
 int shim_main(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shim_state - what the two halves of the shim share: shim.c talks, shim_step.c runs a box.
+ * shim_state - what the parts of the shim share: shim.c keeps the transcript and the steps,
+ * shim_link.c talks with runners, shim_step.c runs a box.
  */
 #ifndef BOT_SHIM_STATE_H
 #define BOT_SHIM_STATE_H
@@ -9,6 +10,7 @@
 #include "base/loop.h"
 #include "base/msg.h"
 #include "bot/shim_watch.h"
+#include "bot/wire.h"
 #include "sandbox/agent.h"
 #include "sandbox/recorder.h"
 #include "sandbox/redact.h"
@@ -30,7 +32,9 @@ struct shim_step {
 	struct loop_child *child;
 	struct loop_io *pty_io;
 	struct loop_io *report_io;
-	struct loop_timer *patience; /* with who should let it go */
+	struct loop_timer *patience; /* with who should let it go, or be its gateway */
+	struct loop_io *gateway_io;  /* ends when the gateway lets go of the box */
+	int gateway_fd;
 	struct loop_timer *kill;
 };
 
@@ -39,6 +43,14 @@ struct shim_disk; /* shim_disk.c */
 struct shim {
 	struct loop *loop;
 	struct msg_link *link;
+	struct loop_io *door;
+	struct loop_timer *alone;
+	int64_t alone_ms;
+	int64_t serial;             /* of the last step */
+	struct wire_step_done done; /* how it ended; kept until the next one */
+	struct buf done_tail;
+	int held[MSG_FDS_MAX]; /* for the runner, while it may be away */
+	size_t n_held;
 	struct recorder *recorder; /* from the first step on */
 	struct shim_disk *disk;
 	struct box stuck;       /* one that does not end, or BOX_INIT */
@@ -54,7 +66,9 @@ struct shim {
 
 /* shim_step.c. Takes the descriptors (-1 = none). */
 void shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int take_stdout);
-void shim_step_go(struct shim *s);
+/* The box may begin, or has another gateway now; take_gateway: see shim.h, -1 = none. */
+void shim_step_go(struct shim *s, int take_gateway);
+void shim_step_listens(struct shim *s); /* its box is built: a gateway must take it in time */
 
 /* Ends the step: TERM now, the rest after grace_ms (0: all at once). STEP_DONE follows when it is
  * over. */
@@ -76,6 +90,16 @@ void shim_step_read(struct shim *s);
 /* shim.c: the step is over and s->step is freed by this call. */
 void shim_step_done(struct shim *s, int exit_code);
 void shim_record(struct shim *s, const char *data, size_t len);
-void shim_send_listener(struct shim *s);
+void shim_tail(const struct shim *s, struct buf *out);
+int shim_take_step(struct shim *s, struct msg *m, struct err *e);
+void shim_stop(struct shim *s);      /* as SHIM_STOP says */
+void shim_begin_end(struct shim *s); /* nothing goes on */
+
+/* shim_link.c. Nothing is lost when no runner is there. */
+int shim_link_open(struct shim *s, struct err *e);
+void shim_link_close(struct shim *s);
+void shim_say_listener(struct shim *s);
+void shim_say_tail(struct shim *s);
+void shim_say_done(struct shim *s);
 
 #endif

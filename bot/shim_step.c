@@ -18,7 +18,7 @@
 #define READ_BYTES      KIB(64)
 #define READS_A_ROUND   16    /* then timers and the runner get their turn */
 #define DRAIN_READS_MAX 4096  /* after the end: what the kernel still holds is far less */
-#define GO_WAIT_MS_MAX  60000 /* the gateway must have taken the listener by then */
+#define GATEWAY_MS_MAX  30000 /* that a box may be without one */
 #define LATE_MS         500   /* after SIGKILL: it may be frozen */
 #define STUCK_MS_MAX    5000  /* after that */
 
@@ -103,16 +103,27 @@ blame_disk(struct shim *s, int exit_code)
 }
 
 static void
+forget_gateway(struct shim_step *step)
+{
+	loop_timer_remove(step->patience);
+	step->patience = NULL;
+	loop_io_remove(step->gateway_io);
+	step->gateway_io = NULL;
+	clean_fd(&step->gateway_fd);
+	step->gateway_fd = -1;
+}
+
+static void
 step_end(struct shim *s, int exit_code)
 {
 	struct shim_step *step = s->step;
 
 	loop_io_remove(step->pty_io);
 	loop_io_remove(step->report_io);
-	loop_timer_remove(step->patience);
 	loop_timer_remove(step->kill);
 	step->pty_io = step->report_io = NULL;
-	step->patience = step->kill = NULL;
+	step->kill = NULL;
+	forget_gateway(step);
 	shim_watch_end(s);
 	blame_disk(s, exit_code);
 	if (step->box.pidfd >= 0)
@@ -245,23 +256,60 @@ on_patience_over(void *ctx)
 	struct shim *s = ctx;
 
 	s->step->patience = NULL;
-	mem_set(&s->step->text, "the gateway did not take the box");
+	if (s->step->end == BOX_END_ITSELF)
+		mem_set(&s->step->text, s->step->has_gone ? "the gateway stayed away"
+							  : "the gateway did not take the box");
 	shim_step_stop(s, BOX_END_INFRA, 0);
+}
+
+/* ---- the gateway, which we know by a pipe that it holds open ---- */
+
+void
+shim_step_listens(struct shim *s)
+{
+	struct shim_step *step = s->step;
+
+	if (!step->patience)
+		step->patience = loop_timer_add(s->loop, GATEWAY_MS_MAX, on_patience_over, s);
+}
+
+static void
+on_gateway(void *ctx, int fd, uint32_t events)
+{
+	struct shim *s = ctx;
+
+	(void)fd;
+	(void)events;
+	forget_gateway(s->step);
+	shim_step_listens(s);
+}
+
+static void
+watch_gateway(struct shim *s, int take_fd)
+{
+	struct shim_step *step = s->step;
+
+	forget_gateway(step);
+	step->gateway_fd = take_fd;
+	if (take_fd >= 0)
+		step->gateway_io = loop_io_add(s->loop, take_fd, EPOLLIN, on_gateway, s);
 }
 
 /* ---- the start ---- */
 
 void
-shim_step_go(struct shim *s)
+shim_step_go(struct shim *s, int take_gateway)
 {
+	auto_fd int gateway = take_gateway;
 	struct shim_step *step = s->step;
 	struct err e = { 0 };
 
-	if (!step || !step->is_live || step->has_gone)
+	if (!step || !step->is_live)
+		return;
+	watch_gateway(s, steal_fd(&gateway));
+	if (step->has_gone)
 		return;
 	step->has_gone = true;
-	loop_timer_remove(step->patience);
-	step->patience = NULL;
 	shim_watch_begin(s);
 	shim_disk_watch(s);
 	if (box_go(&step->box, &e) < 0) {
@@ -291,7 +339,6 @@ start_box(struct shim *s, const struct box_io *io, struct err *e)
 		s->loop, b->pid, fcntl(b->pidfd, F_DUPFD_CLOEXEC, 3), on_exit_of_box, s);
 	step->pty_io = loop_io_add(s->loop, b->pty_fd, EPOLLIN, on_terminal, s);
 	step->report_io = loop_io_add(s->loop, b->report_fd, EPOLLIN, on_report, s);
-	step->patience = loop_timer_add(s->loop, GO_WAIT_MS_MAX, on_patience_over, s);
 	return 0;
 }
 
@@ -307,6 +354,7 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 
 	s->step = step;
 	step->spec = *take_spec;
+	step->gateway_fd = -1;
 	step->box = (struct box)BOX_INIT;
 	step->watch.proc_fd = -1;
 	if (row && row->rules)
@@ -319,8 +367,10 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 		step_end(s, 255);
 		return;
 	}
-	if (step->spec.net)
-		shim_send_listener(s);
-	else
-		shim_step_go(s);
+	if (!step->spec.net) {
+		shim_step_go(s, -1);
+		return;
+	}
+	shim_step_listens(s);
+	shim_say_listener(s);
 }

@@ -83,25 +83,27 @@ enum wire_type {
 	WIRE_MARKER,     /* struct wire_name (decimal task id): 8 hex digits */
 	WIRE_SECRET,     /* the answer to all five: struct wire_verdict, blob */
 	WIRE_REDACT,     /* the table that finds our secrets in a transcript and tells none */
-	WIRE_REDACTIONS, /* struct wire_verdict, blob: the answer; and runner -> shim, before a step
-			  */
+	WIRE_REDACTIONS, /* struct wire_verdict, blob: the answer */
 
 	/* runner -> gateway */
 	WIRE_BOX_OPEN,   /* struct wire_box; fd: listening socket inside the box's network namespace
 			  */
-	WIRE_BOX_OPENED, /* struct wire_verdict */
+	WIRE_BOX_OPENED, /* struct wire_verdict; fd: a pipe that the gateway holds open as long as
+			    it serves the box */
 	WIRE_BOX_CLOSE,  /* struct wire_box */
 	WIRE_BOX_USAGE,  /* struct wire_usage: the answer to close */
 	WIRE_BOX_SPENT,  /* gateway -> runner: struct wire_usage as it is now; one way, so that a
 			    new gateway can be told what was counted already */
 
-	/* runner -> shim, see sandbox/shim.h for the structs */
-	WIRE_STEP, /* blob: row-packed struct box_spec; fds: stdin file, stdout file if any */
+	/* runner -> shim, see bot/shim.h; what changes here or there changes shim_words */
+	WIRE_STEP, /* struct wire_step, blob: row-packed struct box_spec; fds: stdin file, stdout
+		      file, and what is to be held for the runner until the next step */
 	WIRE_STEP_LISTEN, /* shim -> runner: fd: the box's listener; then the box waits for
 			     WIRE_STEP_GO */
-	WIRE_STEP_GO,
-	WIRE_STEP_DONE, /* shim -> runner: struct wire_step_done */
-	WIRE_SHIM_STOP, /* kill the box now */
+	WIRE_STEP_GO,     /* fd: see WIRE_BOX_OPENED */
+	WIRE_STEP_DONE,   /* shim -> runner: struct wire_step_done, blob: last bytes of its text */
+	WIRE_SHIM_STATE,  /* shim -> runner: struct wire_shim_state: what a runner hears first */
+	WIRE_SHIM_STOP,   /* kill the box now */
 	WIRE_SHIM_TAIL, /* shim -> runner: blob: last bytes of the plain text, at most every second
 			 */
 	WIRE_NET_MAKE,  /* runner -> its maker of networks */
@@ -313,7 +315,20 @@ struct wire_usage {
 	char *spent;   /* why no model is asked any more, one sentence, or NULL */
 };
 
+/* Steps are counted from 1, so that both sides know which one the other means. */
+struct wire_step {
+	int64_t serial;
+	bool has_stdin; /* which descriptors came */
+	bool has_stdout;
+	int64_t alone_ms; /* how long the shim may be without a runner from now on */
+};
+struct wire_shim_state {
+	int64_t serial; /* of the last step that it took; 0: none */
+	bool is_in_step;
+	bool has_gone; /* the box of that step was let go */
+};
 struct wire_step_done {
+	int64_t serial;
 	int64_t exit_code; /* 128 + signal as shells write it */
 	int64_t ended_by; /* enum box_end of sandbox/sandbox.h: itself, wall, stop, output, infra */
 	int64_t limit;    /* that ended it, in milliseconds or bytes */
@@ -356,7 +371,9 @@ extern const struct row WIRE_DONE_ROWS[];
 extern const struct row WIRE_LOGS_ROWS[];
 extern const struct row WIRE_BOX_ROWS[];
 extern const struct row WIRE_USAGE_ROWS[];
+extern const struct row WIRE_STEP_ROWS[];
 extern const struct row WIRE_STEP_DONE_ROWS[];
+extern const struct row WIRE_SHIM_STATE_ROWS[];
 
 extern const struct msg_rule WIRE_RULES[];
 extern const size_t WIRE_RULES_COUNT;

@@ -244,7 +244,23 @@ const struct row WIRE_USAGE_ROWS[] = {
 	ROW_DONE,
 };
 
+const struct row WIRE_STEP_ROWS[] = {
+	ROW_I(struct wire_step, serial, "serial"),
+	ROW_B(struct wire_step, has_stdin, "has_stdin"),
+	ROW_B(struct wire_step, has_stdout, "has_stdout"),
+	ROW_I(struct wire_step, alone_ms, "alone_ms"),
+	ROW_DONE,
+};
+
+const struct row WIRE_SHIM_STATE_ROWS[] = {
+	ROW_I(struct wire_shim_state, serial, "serial"),
+	ROW_B(struct wire_shim_state, is_in_step, "is_in_step"),
+	ROW_B(struct wire_shim_state, has_gone, "has_gone"),
+	ROW_DONE,
+};
+
 const struct row WIRE_STEP_DONE_ROWS[] = {
+	ROW_I(struct wire_step_done, serial, "serial"),
 	ROW_I(struct wire_step_done, exit_code, "exit_code"),
 	ROW_I(struct wire_step_done, ended_by, "ended_by"),
 	ROW_I(struct wire_step_done, limit, "limit"),

@@ -107,6 +107,7 @@ struct config {
 	int64_t limit_processes;
 	int64_t limit_output_bytes;
 	int64_t limit_attempts;
+	int64_t limit_unattended_ms;
 	int64_t limit_tokens;     /* of one task at the models; 0: no limit */
 	int64_t limit_cost_cents; /* of a US dollar; 0: no limit */
 	char *logs;               /* git: transcripts on refs/agent-logs of the repository; off */

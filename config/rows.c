@@ -100,6 +100,7 @@ const struct row CONFIG_ROWS[] = {
 	ROW_I(struct config, limit_processes, "limits.processes"),
 	ROW_I(struct config, limit_output_bytes, "limits.output"),
 	ROW_I(struct config, limit_attempts, "limits.attempts"),
+	ROW_I(struct config, limit_unattended_ms, "limits.unattended"),
 	ROW_I(struct config, limit_tokens, "limits.tokens"),
 	ROW_I(struct config, limit_cost_cents, "limits.cost_usd"),
 	ROW_S(struct config, logs, "logs", LIMIT_NAME_BYTES),

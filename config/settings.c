@@ -345,6 +345,14 @@ static const struct setting SERVER[] = {
 		.max = 10,
 		.def = "3",
 		.help = "Attempts at one task before it fails." },
+	{ .path = "limits.unattended",
+		.type = SETTING_DURATION,
+		.min = SECOND,
+		.max = 24 * HOUR,
+		.def = "10m",
+		.help = "How long boxes go on while the bot starts anew. Then they end, and "
+			"their attempts are repeated. Without a gateway it is 30 s for all "
+			"that have a network." },
 	{ .path = "limits.tokens",
 		.type = SETTING_INT,
 		.min = 1,

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 const TAIL_MAX = 512 << 10;
+const CLOSE_MS = 500;
 // A test that is killed by its time limit takes its programs along.
 const WITH_US = ['--pdeathsig', 'KILL', '--'];
 
@@ -23,7 +24,12 @@ export class Program {
         this.#line(`cannot start: ${e.message}`);
         done({ error: e });
       });
-      this.child.once('close', (code, signal) => done({ code, signal }));
+      // What it said last is read, unless somebody else has the pipe open too: shims outlive the bot.
+      this.child.once('exit', (code, signal) => {
+        const over = () => done({ code, signal });
+        this.child.once('close', over);
+        setTimeout(over, CLOSE_MS).unref();
+      });
     });
     this.exited.then((how) => {
       this.how = how;

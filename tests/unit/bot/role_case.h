@@ -39,7 +39,8 @@ struct role_case {
 /* Makes the directory; the role is started by role_case_start. */
 void role_case_init(struct role_case *c, enum role role);
 
-/* Starts it with the configuration and waits until it is ready. peer: whom the test plays. */
+/* Starts it with the configuration and waits until it is ready. peer: whom the test plays;
+ * ROLE_COUNT: nobody yet. */
 void role_case_start(struct role_case *c, const char *yaml, enum role peer);
 
 /* The same for one that refuses to start; returns its exit code. */

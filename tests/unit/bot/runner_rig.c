@@ -188,21 +188,25 @@ on_gateway(void *ctx, struct msg_link *link, struct msg *m)
 	struct wire_usage usage = {
 		.ok = true, .blocked = host, .usage = r->usage, .spent = r->spent
 	};
-	struct msg_out out = { .type = WIRE_BOX_OPENED, .obj = &ok };
+	int ends[2] = { -1, -1 };
+	struct msg_out out = { .type = WIRE_BOX_OPENED, .obj = &ok, .fds = ends, .n_fds = 1 };
 
 	(void)link;
 	if (m->type == WIRE_BOX_OPEN) {
+		assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+		clean_fd(&r->life_fd);
+		r->life_fd = ends[1];
 		r->n_opens++;
 		r->opened = *(const struct wire_box *)m->obj;
 		clean_fd(&r->listen_fd);
 		r->listen_fd = steal_fd(&m->fds[0]);
-		if (r->gateway_is_dumb)
-			return;
 	} else {
 		r->n_closes++;
 		out = (struct msg_out){ .type = WIRE_BOX_USAGE, .obj = &usage };
 	}
-	assert_int_equal(msg_reply(r->gateway, m->id, &out, NULL), 0);
+	if (!r->gateway_is_dumb || m->type != WIRE_BOX_OPEN)
+		assert_int_equal(msg_reply(r->gateway, m->id, &out, NULL), 0);
+	clean_fd(&ends[0]);
 }
 
 /* ---- the queue ---- */
@@ -337,7 +341,7 @@ runner_rig_init_kind(struct runner_rig *r, const char *kind, const char *agent, 
 	auto_free char *tools = NULL;
 	auto_free char *program = NULL;
 
-	*r = (struct runner_rig){ .listen_fd = -1 };
+	*r = (struct runner_rig){ .listen_fd = -1, .life_fd = -1 };
 	role_case_init(&r->c, ROLE_RUNNER);
 	tools = mem_fmt("%s/tools", r->c.dir);
 	program = mem_fmt("%s/agent", tools);
@@ -352,23 +356,32 @@ runner_rig_init_kind(struct runner_rig *r, const char *kind, const char *agent, 
 		       "%sagent: mine\nagents: { mine: { %s } }\nsandbox: { "
 		       "tools: [%s] }\n%s",
 		strstr(more, "boxes:") ? "" : "boxes: 2\n", how, tools, more);
-	role_case_start(&r->c, yaml, ROLE_COURIER);
+	r->yaml = steal_ptr(&yaml);
+	runner_rig_begin(r);
+	until_slots(r);
+}
+
+void
+runner_rig_begin(struct runner_rig *r)
+{
+	role_case_start(&r->c, r->yaml, ROLE_COUNT);
 	r->courier = role_case_add_peer(&r->c, ROLE_COURIER, on_courier, r);
 	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper, r);
 	runner_rig_new_gateway(r);
 	runner_rig_new_queue(r);
-	until_slots(r);
 }
 
 void
 runner_rig_finish(struct runner_rig *r)
 {
 	assert_int_equal(role_case_stop(&r->c), 0);
+	runner_rig_end_shims(r);
 	msg_link_destroy(r->queue);
 	msg_link_destroy(r->courier);
 	msg_link_destroy(r->keeper);
 	msg_link_destroy(r->gateway);
 	clean_fd(&r->listen_fd);
+	clean_fd(&r->life_fd);
 	row_finish(AGENT_SETTINGS_ROWS, &r->settings);
 	row_finish(WIRE_HARVESTED_ROWS, &r->harvested);
 	row_finish(WIRE_HARVEST_ROWS, &r->asked);
@@ -377,6 +390,7 @@ runner_rig_finish(struct runner_rig *r)
 	strs_finish(&r->steps);
 	strs_finish(&r->states);
 	strs_finish(&r->told);
+	free(r->yaml);
 	free(r->checkout);
 	free(r->bundle);
 	free(r->text);

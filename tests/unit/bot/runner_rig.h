@@ -13,6 +13,7 @@
 struct runner_rig {
 	struct role_case c;
 	struct msg_link *queue, *courier, *gateway, *keeper;
+	char *yaml;
 	char *checkout; /* a frozen tree with a .git, as the courier makes it */
 	char base_sha[41];
 
@@ -37,6 +38,7 @@ struct runner_rig {
 	int n_opens, n_closes;
 	struct wire_box opened;
 	int listen_fd;
+	int life_fd; /* what says that it still serves the box */
 
 	/* What the queue heard. */
 	int n_claims;
@@ -57,6 +59,20 @@ void runner_rig_init(struct runner_rig *r, const char *agent, const char *more);
 void runner_rig_init_kind(
 	struct runner_rig *r, const char *kind, const char *agent, const char *more);
 void runner_rig_finish(struct runner_rig *r);
+
+/* Starts the role and plays its peers; of runner_rig_init the last part. */
+void runner_rig_begin(struct runner_rig *r);
+
+/* runner_rig_again.c: ends the runner with the signal, and everything that the test plays; in
+ * between work is done by nobody but shims. Then another one, with or without all peers. */
+void runner_rig_kill(struct runner_rig *r, int signo);
+void runner_rig_again(struct runner_rig *r, int signo);
+
+/* The shims under way, killed with SIGKILL; how many there were. */
+size_t runner_rig_kill_shims(struct runner_rig *r);
+
+/* Ends those that are left: shims outlive their runner, none outlives its test. */
+void runner_rig_end_shims(struct runner_rig *r);
 
 /* Another queue or gateway takes over the place of the old one. */
 void runner_rig_new_queue(struct runner_rig *r);

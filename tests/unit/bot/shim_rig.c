@@ -5,6 +5,7 @@
 #include "shim_rig.h"
 
 #include "base/clean.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/loop.h"
@@ -13,9 +14,11 @@
 #include "base/spawn.h"
 #include "bot/shim.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,12 +45,18 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	if (m->type == WIRE_STEP_DONE) {
 		row_finish(WIRE_STEP_DONE_ROWS, &c->done);
 		row_copy(WIRE_STEP_DONE_ROWS, &c->done, m->obj);
+		free(c->tail);
+		c->tail = mem_strn(m->blob ? m->blob : "", m->blob_len);
 		c->n_done++;
 	} else if (m->type == WIRE_SHIM_TAIL) {
 		free(c->tail);
 		c->tail = mem_strn(m->blob ? m->blob : "", m->blob_len);
+	} else if (m->type == WIRE_SHIM_STATE) {
+		c->state = *(const struct wire_shim_state *)m->obj;
+		c->n_states++;
 	} else if (m->type == WIRE_STEP_LISTEN) {
 		assert_int_equal(m->n_fds, 1);
+		clean_fd(&c->listen_fd);
 		c->listen_fd = steal_fd(&m->fds[0]);
 		c->n_listens++;
 	} else {
@@ -101,12 +110,18 @@ shim_rig_until_tail(struct shim_rig *c, const char *word)
 	loop_timer_remove(guard);
 }
 
-int
-shim_rig_setup(void **state)
+void
+shim_rig_wait(struct shim_rig *c, int64_t ms)
 {
-	struct shim_rig *c = mem_zero(sizeof(*c));
-	const char *const argv[] = { "/proc/self/exe", "--role", "shim", NULL };
-	struct spawn sp = SPAWN_INIT;
+	int64_t until_ms = clock_boot_ms() + ms;
+
+	while (clock_boot_ms() < until_ms)
+		round_of(c);
+}
+
+void
+shim_rig_come(struct shim_rig *c)
+{
 	struct msg_link_spec link = { .rules = WIRE_RULES,
 		.n_rules = WIRE_RULES_COUNT,
 		.self = ROLE_RUNNER,
@@ -114,21 +129,45 @@ shim_rig_setup(void **state)
 		.on_msg = on_msg,
 		.on_gone = on_gone,
 		.ctx = c };
-	int ends[2];
+	auto_fd int dir = open(c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int before = c->n_states;
+	pid_t pid;
+	int fd;
+
+	assert_int_equal(msg_connect(dir, SHIM_DOOR, &fd, &pid, NULL), 0);
+	c->link = msg_link_create(c->loop, &link);
+	assert_int_equal(msg_link_attach(c->link, fd, NULL), 0);
+	shim_rig_until(c, &c->n_states, before + 1);
+}
+
+void
+shim_rig_leave(struct shim_rig *c)
+{
+	msg_link_destroy(c->link);
+	c->link = NULL;
+}
+
+int
+shim_rig_setup(void **state)
+{
+	struct shim_rig *c = mem_zero(sizeof(*c));
+	const char *const argv[] = { "/proc/self/exe", "--role", "shim", NULL };
+	struct spawn sp = SPAWN_INIT;
 
 	c->listen_fd = -1;
 	(void)snprintf(c->dir, sizeof(c->dir), "/tmp/nightshift-shim-XXXXXX");
 	assert_non_null(mkdtemp(c->dir));
 	assert_int_equal(loop_create(&c->loop, NULL), 0);
-	assert_int_equal(msg_pair(ends, NULL), 0);
+	auto_fd int dir = open(c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int door = -1;
+	assert_int_equal(msg_listen(dir, SHIM_DOOR, &door, NULL), 0);
 	sp.argv = argv;
 	sp.cwd = c->dir;
-	sp.fds[0] = ends[1];
+	sp.fds[0] = door;
 	sp.n_fds = 1;
 	assert_int_equal(spawn_start(&sp, &c->pid, &c->pidfd, NULL), 0);
-	(void)close(ends[1]);
-	c->link = msg_link_create(c->loop, &link);
-	assert_int_equal(msg_link_attach(c->link, ends[0], NULL), 0);
+	shim_rig_come(c);
+	assert_int_equal(c->state.serial, 0);
 	*state = c;
 	return 0;
 }
@@ -150,9 +189,11 @@ shim_rig_teardown(void **state)
 {
 	struct shim_rig *c = *state;
 
-	msg_link_destroy(c->link);
-	if (c->pid)
+	shim_rig_leave(c);
+	if (c->pid) {
+		(void)pidfd_send_signal(c->pidfd, SIGTERM, NULL, 0);
 		(void)shim_rig_reap(c);
+	}
 	clean_fd(&c->pidfd);
 	clean_fd(&c->listen_fd);
 	row_finish(WIRE_STEP_DONE_ROWS, &c->done);
@@ -181,7 +222,13 @@ shim_rig_send(struct shim_rig *c, const struct box_spec *s)
 	auto_buf struct buf packed = BUF_INIT(LIMIT_BLOB_BYTES);
 
 	assert_int_equal(row_pack(BOX_SPEC_ROWS, s, &packed, NULL), 0);
-	struct msg_out out = { .type = WIRE_STEP, .blob = packed.data, .blob_len = packed.len };
+	const struct wire_step step = {
+		.serial = ++c->serial,
+		.alone_ms = c->alone_ms ? c->alone_ms : 60000,
+	};
+	struct msg_out out = {
+		.type = WIRE_STEP, .obj = &step, .blob = packed.data, .blob_len = packed.len
+	};
 	assert_int_equal(msg_send(c->link, &out, NULL), 0);
 }
 

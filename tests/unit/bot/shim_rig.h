@@ -18,9 +18,13 @@ struct shim_rig {
 	int gone;
 	int n_done;
 	struct wire_step_done done;
+	int n_states; /* of SHIM_STATE, and the last one */
+	struct wire_shim_state state;
+	int64_t serial;   /* of the last step that was sent */
+	int64_t alone_ms; /* to be said with the next; 0: a minute */
 	char *tail;
-	int n_listens;
 	int listen_fd;
+	int n_listens;
 };
 
 struct CMUnitTest;
@@ -33,7 +37,12 @@ int shim_rig_setup(void **state);
 int shim_rig_teardown(void **state);
 #define SHIM_TEST(test) cmocka_unit_test_setup_teardown(test, shim_rig_setup, shim_rig_teardown)
 
+/* A runner comes to the shim's door, and goes again. */
+void shim_rig_come(struct shim_rig *c);
+void shim_rig_leave(struct shim_rig *c);
+
 /* Waits, at most 40 s. */
+void shim_rig_wait(struct shim_rig *c, int64_t ms);
 void shim_rig_until(struct shim_rig *c, const int *flag, int at_least);
 void shim_rig_until_tail(struct shim_rig *c, const char *word);
 

@@ -54,6 +54,8 @@ a_box_whose_gateway_stays_away_ends(void **state)
 	runner_rig_until_tail(&r, "began");
 	msg_link_destroy(r.gateway);
 	r.gateway = NULL;
+	clean_fd(&r.life_fd);
+	r.life_fd = -1;
 	gone_ms = clock_boot_ms();
 	while (r.n_done == 0 && clock_boot_ms() - gone_ms < 50000)
 		role_case_wait(&r.c);
