@@ -172,7 +172,9 @@ layer_store_put(const struct layer_store *s, const char *key, const char *from, 
 
 	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
 		return err_sys(e, "hold %s", from);
-	if (bytes < 0 || bytes > s->quota)
+	if (bytes < 0)
+		return err_set(e, ERR_LIMIT, "nobody knows how large it is");
+	if (bytes > s->quota)
 		return err_set(
 			e, ERR_LIMIT, "%" PRId64 " bytes, and room for %" PRId64, bytes, s->quota);
 	rc = about_write(from, bytes, e);
