@@ -95,7 +95,7 @@ static const struct {
 		IN_CONTAINER("allow clone3, clone, unshare and mount in its seccomp profile",
 			"seccomp=unconfined") },
 	{ ANY_STAGE, ENOSYS, NULL,
-		"use Linux 5.19 or newer; or " IN_CONTAINER(
+		"use Linux 6.1 or newer; or " IN_CONTAINER(
 			"allow the calls that mount in its seccomp profile",
 			"seccomp=unconfined") },
 	{ BOX_STAGE_LAYERS, REFUSED, NULL,
@@ -117,7 +117,7 @@ static const struct {
 	{ BOX_STAGE_TREES, ENODEV, NULL, "load the kernel's module overlay" },
 	{ BOX_STAGE_TREES, 0, NULL,
 		"put state_dir on a filesystem that can be an overlay's upper layer: ext4, xfs, "
-		"btrfs or tmpfs, not overlay or NFS; and use Linux 5.11 or newer" },
+		"btrfs or tmpfs, not overlay or NFS" },
 	{ BOX_STAGE_NET, REFUSED, NULL,
 		IN_CONTAINER("let the bot set up the loopback of a network of its own",
 			"apparmor=unconfined --security-opt seccomp=unconfined") },

@@ -273,7 +273,7 @@ static const struct machine MACHINES[] = {
 		"kernel.apparmor_restrict_unprivileged_userns=0", TIER_LANDLOCK, true },
 	{ "AppArmor in Docker", no_mounts, "box", "make / private: Permission denied",
 		"apparmor=unconfined", TIER_LANDLOCK, false },
-	{ "an old kernel", old_kernel, "box", "Function not implemented", "Linux 5.19",
+	{ "an old kernel", old_kernel, "box", "Function not implemented", "Linux 6.1",
 		TIER_LANDLOCK, false },
 	{ "a masked /proc", masked_proc, "box", "proc", "systempaths=unconfined", TIER_LANDLOCK,
 		false },
