@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <inttypes.h>
+
 /* Before the attempt has ended there are its last lines: as the file, and in the task for the page.
  */
 static int
@@ -47,6 +49,30 @@ fill(struct queue *q, const struct wire_query *ask, struct wire_page *page, stru
 	return rc;
 }
 
+/* In the text format of Prometheus. What is counted by looking at whole tables is as of the last
+ * backup, and says when that was. */
+static int
+fill_metrics(struct queue *q, struct buf *out, struct err *e)
+{
+	int64_t live = 0;
+	int rc = q->db->task_count(q->store, TASKS_LIVE, &live, e);
+
+	if (rc < 0)
+		return rc;
+	(void)buf_addf(out, "nightshift_tasks_live %" PRId64 "\n", live);
+	(void)buf_addf(out, "nightshift_slots_free %" PRId64 "\n", q->free_slots);
+	if (q->tally_ms == 0)
+		return 0;
+	(void)buf_addf(
+		out, "nightshift_store_backup_time_seconds %" PRId64 "\n", q->tally_ms / 1000);
+	(void)buf_addf(
+		out, "nightshift_store_adds_up %d\n", store_tally_check(&q->tally, NULL) == 0);
+	for (const struct row *r = STORE_TALLY_ROWS; r->type != ROW_END; r++)
+		(void)buf_addf(out, "nightshift_store_%s %" PRId64 "\n", r->name,
+			*(const int64_t *)((const char *)&q->tally + r->offset));
+	return 0;
+}
+
 void
 queue_query(struct queue *q, struct msg *m)
 {
@@ -58,6 +84,8 @@ queue_query(struct queue *q, struct msg *m)
 
 	if (ask->kind == QUERY_HEALTH)
 		page.found = true;
+	else if (ask->kind == QUERY_METRICS)
+		rc = fill_metrics(q, &blob, &e);
 	else
 		rc = fill(q, ask, &page, &blob, &e);
 	if (rc < 0 && rc != ERR_MISSING)

@@ -145,6 +145,10 @@ on_page(void *ctx, struct msg *m, const struct err *e)
 			q->exchange, 503, "the task cannot be looked up now; please try again");
 		return;
 	}
+	if (q->what == SITE_METRICS) {
+		site_metrics(q->web->site, q->exchange, m->blob, m->blob_len);
+		return;
+	}
 	if (p->found && p->tasks.n == 1) {
 		t.task = p->tasks.v;
 		t.steps = p->steps.v;
@@ -164,6 +168,7 @@ ask_task(void *ctx, struct web_exchange *x, const char *page, enum site_file wha
 		[SITE_PAGE] = QUERY_TASK,
 		[SITE_CAST] = QUERY_CAST,
 		[SITE_TEXT] = QUERY_TEXT,
+		[SITE_METRICS] = QUERY_METRICS,
 	};
 	struct web *w = ctx;
 	auto_free char *id = mem_str(page);

@@ -151,7 +151,7 @@ struct wire_stored {
 	char *text;
 };
 
-enum wire_query_kind { QUERY_TASK, QUERY_CAST, QUERY_TEXT, QUERY_HEALTH };
+enum wire_query_kind { QUERY_TASK, QUERY_CAST, QUERY_TEXT, QUERY_HEALTH, QUERY_METRICS };
 struct wire_query {
 	int64_t kind;
 	char *page; /* 32 hex digits */

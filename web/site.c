@@ -46,6 +46,22 @@ handle_ready(struct site *s, struct web_exchange *x, const char *rest)
 		web_reply_text(x, 503, "not ready: the keeper or the queue is not there yet");
 }
 
+/* Nobody's secret, but nobody's business either: for who asks on this machine and not through a
+ * proxy. */
+static void
+handle_metrics(struct site *s, struct web_exchange *x, const char *rest)
+{
+	const char *client = web_client(x);
+	bool is_here = str_eq(client, "unix") || str_eq(client, "::1") ||
+		       (client && str_starts(client, "127."));
+
+	(void)rest;
+	if (!is_here || web_header(x, "X-Forwarded-For") || web_header(x, "Forwarded"))
+		web_reply_text(x, 403, "only for this machine");
+	else
+		s->backend.task(s->backend.ctx, x, "", SITE_METRICS);
+}
+
 static void
 handle_hook(struct site *s, struct web_exchange *x, const char *rest)
 {
@@ -86,6 +102,7 @@ handle_static(struct site *s, struct web_exchange *x, const char *rest)
 static const struct route ROUTES[] = {
 	{ "GET", "/healthz", 0, handle_health },
 	{ "POST", "/hook/", LIMIT_DELIVERY_BYTES, handle_hook },
+	{ "GET", "/metrics", 0, handle_metrics },
 	{ "GET", "/readyz", 0, handle_ready },
 	{ "GET", "/static/", 0, handle_static },
 	{ "GET", "/t/", 0, handle_task },
@@ -202,8 +219,21 @@ site_task(struct site *s, struct web_exchange *x, enum site_file what, const str
 		(void)buf_add(&r.body, t->bytes, t->len);
 		break;
 	case SITE_TEXT:
+	case SITE_METRICS:
 		(void)buf_add(&r.body, t->bytes, t->len);
 		break;
 	}
+	web_reply(x, &r);
+}
+
+void
+site_metrics(struct site *s, struct web_exchange *x, const char *bytes, size_t len)
+{
+	struct web_reply r = { .status = 200,
+		.type = "text/plain; version=0.0.4; charset=utf-8",
+		.body = BUF_INIT(LIMIT_BLOB_BYTES) };
+
+	(void)s;
+	(void)buf_add(&r.body, bytes, len);
 	web_reply(x, &r);
 }

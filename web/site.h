@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * site - what the bot serves: hooks, the task page, health.
+ * site - what the bot serves: hooks, the task page, health, numbers.
  *
  * The web role holds no secret and no store. What it needs from others it asks through struct
  * site_backend; answers come back through the site_* functions, now or later.
@@ -33,7 +33,7 @@ struct site_delivery {
 	const struct buf *body; /* JSON */
 };
 
-enum site_file { SITE_PAGE, SITE_CAST, SITE_TEXT };
+enum site_file { SITE_PAGE, SITE_CAST, SITE_TEXT, SITE_METRICS };
 
 struct site;
 
@@ -44,7 +44,7 @@ struct site_backend {
 	void (*store)(
 		void *ctx, struct web_exchange *x, const struct site_delivery *d); /* site_stored */
 	void (*task)(void *ctx, struct web_exchange *x, const char *page,
-		enum site_file what); /* site_task */
+		enum site_file what); /* site_task; SITE_METRICS: site_metrics */
 	bool (*is_ready)(void *ctx);
 	void *ctx;
 };
@@ -72,6 +72,7 @@ struct site_task {
 	size_t len;
 	int64_t now_ms;
 };
+void site_metrics(struct site *s, struct web_exchange *x, const char *bytes, size_t len);
 void site_task(
 	struct site *s, struct web_exchange *x, enum site_file what, const struct site_task *t);
 

@@ -343,6 +343,47 @@ small_values_are_kept(void **state)
 	assert_int_equal(r->db->kv_put(r->s, "large", large, NULL), ERR_LIMIT);
 }
 
+static void
+what_is_old_and_over_goes_and_is_accounted_for(void **state)
+{
+	struct rig *r = *state;
+	const struct store_keep keep = { .deliveries_ms = 6, .transcripts_ms = 500, .max = 9 };
+	int64_t over = rig_add_delivery(r, "over"), fresh = rig_add_delivery(r, "fresh");
+	int64_t done = rig_add_task(r, 7, 1), live = rig_add_task(r, 7, 2), n = -1;
+	char x[] = "x";
+	const struct transcript transcript = { x, x };
+	struct store_tally t;
+	struct delivery d;
+	struct task task;
+
+	assert_int_equal(r->db->delivery_end(r->s, over, DELIVERY_IGNORED, "a ping", NULL), 0);
+	assert_int_equal(r->db->transcript_put(r->s, done, 1, &transcript, NULL), 0);
+	assert_int_equal(r->db->transcript_put(r->s, live, 1, &transcript, NULL), 0);
+	assert_int_equal(r->db->task_get(r->s, done, &task, NULL), 0);
+	task.state = TASK_FAILED;
+	task.changed_ms = 499;
+	assert_int_equal(r->db->task_save(r->s, &task, NULL), 0);
+	task_finish(&task);
+
+	assert_int_equal(r->db->prune(r->s, &keep, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(r->db->delivery_get(r->s, over, &d, NULL), ERR_MISSING);
+	assert_int_equal(r->db->delivery_get(r->s, fresh, &d, NULL), 0);
+	delivery_finish(&d);
+	assert_int_equal(r->db->transcript_get(r->s, done, NULL, NULL, NULL), ERR_MISSING);
+	assert_int_equal(r->db->transcript_get(r->s, live, NULL, NULL, NULL), 0);
+	assert_int_equal(r->db->prune(r->s, &keep, &n, NULL), 0);
+	assert_int_equal(n, 0);
+
+	assert_int_equal(r->db->tally(r->s, &t, NULL), 0);
+	assert_int_equal(store_tally_check(&t, NULL), 0);
+	assert_int_equal(t.received, 2);
+	assert_int_equal(t.pruned, 1);
+	assert_int_equal(t.fresh, 1);
+	assert_int_equal(t.final, 1);
+	assert_int_equal(t.live, 1);
+}
+
 int
 main(void)
 {
@@ -362,6 +403,7 @@ main(void)
 		WITH_RIG(a_part_can_be_undone_alone),
 		WITH_RIG(what_is_not_committed_is_gone),
 		WITH_RIG(small_values_are_kept),
+		WITH_RIG(what_is_old_and_over_goes_and_is_accounted_for),
 	};
 
 	return RUN_WITH_EACH_DRIVER(tests);

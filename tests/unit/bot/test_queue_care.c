@@ -42,6 +42,12 @@ has_counted(struct rig *r)
 	return r->q->tally_ms > 0;
 }
 
+static bool
+has_numbers(struct rig *r)
+{
+	return r->page_blob != NULL;
+}
+
 static void
 a_backup_is_made_while_tasks_run(void **state)
 {
@@ -55,6 +61,11 @@ a_backup_is_made_while_tasks_run(void **state)
 	assert_true(r->q->tally.received >= 1);
 	assert_int_equal(r->q->tally.accepted, 1);
 	assert_true(r->q->checked_ms > 0);
+
+	rig_query(r, QUERY_METRICS, "");
+	rig_until(r, has_numbers);
+	assert_non_null(strstr(r->page_blob, "\nnightshift_store_adds_up 1\n"));
+	assert_non_null(strstr(r->page_blob, "\nnightshift_store_accepted 1\n"));
 
 	/* A start does not make another before its time. */
 	rig_restart(r);

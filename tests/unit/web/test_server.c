@@ -76,7 +76,10 @@ task(void *ctx, struct web_exchange *x, const char *page, enum site_file what)
 
 	(void)ctx;
 	(void)page;
-	site_task(site, x, what, &none);
+	if (what == SITE_METRICS)
+		site_metrics(site, x, "a 1\n", 4);
+	else
+		site_task(site, x, what, &none);
 }
 
 static bool
@@ -203,6 +206,9 @@ struct row_request {
 static const struct row_request REQUESTS[] = {
 	{ "health", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200 },
 	{ "not ready", "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n", 503 },
+	{ "numbers", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 200 },
+	{ "numbers through a proxy",
+		"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n", 403 },
 	{ "a path that is not there", "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404 },
 	{ "a method that is not there", "GET /hook/gh HTTP/1.1\r\nHost: x\r\n\r\n", 405 },
 	{ "a forge that is not there",
