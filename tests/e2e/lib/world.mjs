@@ -12,6 +12,7 @@ import { Model } from './model.mjs';
 import { remove, scratch } from './scratch.mjs';
 import { yaml } from './yaml.mjs';
 
+const runtime = process.env.NIGHTSHIFT_E2E_RUNTIME;
 const AGENTS = fileURLToPath(new URL('../agents/', import.meta.url));
 
 export const secret = (name) => `${name}-${randomBytes(18).toString('hex')}`;
@@ -147,7 +148,10 @@ export class World {
       },
       agent: wish.agent ?? 'mend',
       agents: { ...commands, ...Object.fromEntries(clis) },
-      sandbox: { tools: [this.tools, ...seen, ...nodePrefix()] },
+      sandbox: {
+        tools: [this.tools, ...seen, ...nodePrefix()],
+        ...(runtime && { runtime }),
+      },
       limits: { wall: '5m', setup: '2m', gate: '2m', attempts: 3 },
     };
     const more = typeof wish.config === 'function' ? wish.config(this) : wish.config;
