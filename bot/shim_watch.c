@@ -123,7 +123,8 @@ look(struct shim *s)
 	struct cgroup_facts facts;
 	struct procs p = { 0 };
 
-	w->n_looks++;
+	if (w->n_looks++ == 0)
+		cgroup_yield(step->box.cgroup);
 	cgroup_look(step->box.cgroup, &facts);
 	if (counts)
 		procs_count(w->proc_fd, &p);

@@ -26,7 +26,7 @@
 #define RMDIR_TRIES_MAX 20
 #define RMDIR_WAIT_MS   10
 
-/* A quarter of everybody else's: the bot goes on while boxes are busy. */
+/* A quarter of the default. */
 #define V2_WEIGHT "25"
 #define V1_SHARES "256"
 
@@ -113,7 +113,6 @@ limit_cpu(const struct part *p, int64_t milli)
 	int64_t quota = milli * (PERIOD_US / 1000);
 	char text[64];
 
-	(void)put(p, p->is_v2 ? "cpu.weight" : "cpu.shares", p->is_v2 ? V2_WEIGHT : V1_SHARES);
 	if (milli <= 0)
 		return true;
 	if (quota < QUOTA_US_MIN)
@@ -234,6 +233,18 @@ cgroup_enter(const struct cgroup *g, bool is_in_v2, struct err *e)
 			return err_sys(e, "join %s", p->dir);
 	}
 	return 0;
+}
+
+void
+cgroup_yield(const struct cgroup *g)
+{
+	for (size_t i = 0; g && i < g->n; i++) {
+		const struct part *p = &g->v[i];
+
+		if (p->keeps & CGROUP_CPU)
+			(void)put(p, p->is_v2 ? "cpu.weight" : "cpu.shares",
+				p->is_v2 ? V2_WEIGHT : V1_SHARES);
+	}
 }
 
 void

@@ -83,6 +83,10 @@ const char *cgroup_dir(const struct cgroup *g);
  * that was cloned into the v2 directory is there already. */
 int cgroup_enter(const struct cgroup *g, bool is_in_v2, struct err *e);
 
+/* From now on it has a quarter of the weight of one process of ours, however many it has itself.
+ * Not from the beginning: people wait for starts. */
+void cgroup_yield(const struct cgroup *g);
+
 /* Ends everything in it where the kernel can do that at once; the end of PID 1 does it everywhere.
  */
 void cgroup_kill(const struct cgroup *g);
