@@ -11,8 +11,10 @@
 #include "base/mem.h"
 #include "tests/unit/bot/runner_rig.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -240,7 +242,51 @@ what_is_too_large_is_not_kept(void **state)
 	runner_rig_finish(&r);
 }
 
-/* What an attempt was making when all of us died is not there afterwards. */
+/* Names in the store: whole ones, or what is being made and removed. */
+static int
+count(const struct runner_rig *r, bool is_whole)
+{
+	auto_free char *path = mem_fmt("%s/state/boxes/layers", r->c.dir);
+	auto_dir DIR *d = opendir(path);
+	const struct dirent *de;
+	int n = 0;
+
+	assert_non_null(d);
+	while ((de = readdir(d)))
+		n += de->d_name[0] != '.' && is_whole == (strlen(de->d_name) == 64);
+	return n;
+}
+
+/* The runner dies while one makes it and others wait: the shim works on, the next runner knows
+ * whose work it is, and who waited waits again. */
+static void
+a_dead_runner_costs_no_setup(void **state)
+{
+	struct runner_rig r;
+
+	(void)state;
+	start(&r, "echo set up >made", "");
+	runner_rig_start(&r, 1, 1);
+	runner_rig_until_told(&r, "1 setup");
+	for (int64_t task = 2; task <= 3; task++)
+		runner_rig_start(&r, task, 1);
+	runner_rig_until_told(&r, "2 prepare 0");
+	runner_rig_until_told(&r, "3 prepare 0");
+	runner_rig_again(&r, SIGKILL);
+	runner_rig_until_alive(&r, 3);
+	assert_int_equal(count(&r, true), 0);
+	assert_int_equal(count(&r, false), 1);
+	let_go(&r);
+	until(&r, 3);
+	assert_int_equal(setups(&r), 1);
+	assert_int_equal(count(&r, true), 1);
+	assert_int_equal(count(&r, false), 0);
+	for (int task = 1; task <= 3; task++)
+		assert_true(was_told(&r, task, "agent 0"));
+	runner_rig_finish(&r);
+}
+
+/* All of us die: what was being made is found by nobody, and soon it is gone. */
 static void
 a_half_made_one_is_never_found(void **state)
 {
@@ -250,13 +296,21 @@ a_half_made_one_is_never_found(void **state)
 	start(&r, "echo set up >made", "");
 	runner_rig_start(&r, 1, 1);
 	runner_rig_until_told(&r, "1 setup");
-	runner_rig_stop(&r, 1, 1);
+	assert_int_equal(count(&r, false), 1);
+	runner_rig_kill(&r, SIGKILL);
+	assert_true(runner_rig_kill_shims(&r) > 0);
+	assert_int_equal(count(&r, false), 1);
+	runner_rig_begin(&r);
 	until(&r, 1);
-	runner_rig_until_alive(&r, 0);
+	assert_int_equal(r.done.outcome, OUTCOME_INFRA);
 	let_go(&r);
 	runner_rig_start(&r, 2, 1);
 	until(&r, 2);
-	assert_int_equal(setups(&r), 2);
+	assert_true(was_told(&r, 2, "setup 0"));
+	assert_int_equal(count(&r, true), 1);
+	for (int i = 0; i < 2000 && count(&r, false) > 0; i++)
+		role_case_wait(&r.c);
+	assert_int_equal(count(&r, false), 0);
 	runner_rig_finish(&r);
 }
 
@@ -299,6 +353,7 @@ main(void)
 		cmocka_unit_test(other_branches_use_and_do_not_write),
 		cmocka_unit_test(other_branches_wait_as_well),
 		cmocka_unit_test(what_is_too_large_is_not_kept),
+		cmocka_unit_test(a_dead_runner_costs_no_setup),
 		cmocka_unit_test(a_half_made_one_is_never_found),
 		cmocka_unit_test(lock_files_are_read_once_for_a_commit),
 	};
