@@ -18,9 +18,11 @@
 
 #define RUNNER_FD 3
 
+/* That it cannot is said once, not for each box. */
 static void
 on_msg(void *ctx, struct msg_link *link, struct msg *m)
 {
+	static bool was_able = true;
 	auto_fd int fd = -1;
 	struct msg_out out = { .fds = &fd };
 	struct err e = { 0 };
@@ -36,8 +38,9 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	} else {
 		return;
 	}
-	if (rc < 0)
+	if (rc < 0 && was_able)
 		log_err(LOG_LEVEL_WARN, NULL, "maker.unmade", &e);
+	was_able = rc == 0;
 	out.n_fds = fd >= 0;
 	if (msg_send(link, &out, &e) < 0)
 		log_err(LOG_LEVEL_WARN, NULL, "maker.unsent", &e);
