@@ -32,14 +32,16 @@
 #define REST_TIMES    10   /* as long as the last one took */
 #define MISSES_MAX    10   /* directories that are moved just where we are, so often in a row */
 #define FLOOR_BYTES   (INT64_C(1) << 30)
+#define LAST_BYTES    (INT64_C(1) << 28)
 #define FLOOR_NAMES   20000
 #define GIB           (INT64_C(1) << 30)
 
 struct shim_disk {
 	bool is_own; /* mounted at SHIM_DISK */
 	dev_t device;
-	bool was_full;  /* at the last look */
-	bool has_ended; /* the box under way, for it */
+	bool was_full;       /* at the last look */
+	bool has_ended;      /* the box under way, for it */
+	int64_t free_before; /* of the machine's, when that box began */
 	struct loop_timer *look;
 
 	/* What lies on the machine's disk. */
@@ -247,7 +249,9 @@ on_the_way(const struct shim_disk *d)
 }
 
 /* Of two boxes the one goes first that holds more than is left, so none ends for what a larger one
- * has taken. */
+ * has taken. Not all that they hold can be counted: a file without a name that somebody has open.
+ * Therefore, when next to nothing is left, those go since whose beginning more than that was taken,
+ * whoever took it. */
 static void
 look_at_machine(struct shim *s, int64_t held)
 {
@@ -257,7 +261,8 @@ look_at_machine(struct shim *s, int64_t held)
 	if (disk_room(".", &r, NULL) < 0)
 		return;
 	int64_t left = r.bytes_free - on_the_way(d);
-	if (left < FLOOR_BYTES && left < held) {
+	bool is_last = left < LAST_BYTES && left < d->free_before - r.bytes_free;
+	if ((left < FLOOR_BYTES && left < held) || is_last) {
 		auto_free char *size = size_text(r.bytes_free);
 
 		end_box(s, mem_fmt("the machine's disk is nearly full: %s are left", size));
@@ -282,9 +287,11 @@ void
 shim_disk_watch(struct shim *s)
 {
 	struct shim_disk *d = s->disk;
+	struct disk_room r;
 
 	find_plain(s);
 	d->has_ended = d->was_full = false;
+	d->free_before = disk_room(".", &r, NULL) < 0 ? 0 : r.bytes_free;
 	d->last = (struct disk_counted){ 0 };
 	d->next_ms = loop_now_ms(s->loop) + REST_MS_MIN;
 	d->look = loop_timer_add(s->loop, LOOK_EVERY_MS, on_look, s);

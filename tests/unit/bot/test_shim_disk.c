@@ -210,19 +210,34 @@ begin_small(void **state)
 	return shim_rig_setup(state);
 }
 
-/* Whatever its limit is. */
+static int
+end_small(void **state)
+{
+	int rc = shim_rig_teardown(state);
+
+	return umount2("/tmp", MNT_DETACH) < 0 ? -1 : rc;
+}
+
+/* Whatever its limit is, and whether what it holds has a name. */
 static void
 the_machine_keeps_room(void **state)
 {
+	static const char *const takers[] = { "head -c 60000000 /dev/zero >big; sleep 60",
+		"exec 3>f; rm f; head -c 60000000 /dev/zero >&3; sleep 60" };
 	struct shim_rig *c = *state;
-	auto_box_spec struct box_spec s = { 0 };
 
 	(void)give_disk(c);
-	spec(c, &s, "agent", "head -c 60000000 /dev/zero >big; sleep 60");
-	s.disk_bytes_max = MIB(1024);
-	shim_rig_run(c, &s);
-	assert_int_equal(c->done.ended_by, BOX_END_DISK);
-	assert_true(str_starts(c->done.text, "the machine's disk is nearly full: "));
+	for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
+		auto_box_spec struct box_spec s = { 0 };
+		auto_free char *left = mem_fmt("%s/" SHIM_DISK "/agent", c->dir);
+
+		spec(c, &s, "agent", takers[i]);
+		s.disk_bytes_max = MIB(1024);
+		shim_rig_run(c, &s);
+		assert_int_equal(c->done.ended_by, BOX_END_DISK);
+		assert_true(str_starts(c->done.text, "the machine's disk is nearly full: "));
+		assert_int_equal(fs_remove_tree(left, NULL), 0);
+	}
 }
 
 int
@@ -235,8 +250,7 @@ main(int argc, char **argv)
 		SHIM_TEST(a_failure_is_not_blamed_on_it),
 		SHIM_TEST(a_full_disk_is_no_failure),
 		/* The last: it leaves this process in another world. */
-		cmocka_unit_test_setup_teardown(
-			the_machine_keeps_room, begin_small, shim_rig_teardown),
+		cmocka_unit_test_setup_teardown(the_machine_keeps_room, begin_small, end_small),
 	};
 
 	return shim_rig_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
