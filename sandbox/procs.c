@@ -18,10 +18,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define STAT_BYTES 2048
@@ -223,6 +227,36 @@ nameless_device(void)
 	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_dev : 0;
 }
 
+/* Of System V, which lives on without anybody who has it open: only who stands in the box's IPC
+ * namespace is told, and from a namespace of users there is no way back. */
+static int64_t
+sysv_bytes(pid_t init)
+{
+	auto_fd int box = pidfd_open(init, 0);
+	struct shm_info info = { 0 };
+	int64_t bytes = 0;
+	int ends[2];
+
+	if (box < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		return 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (setns(box, CLONE_NEWUSER | CLONE_NEWIPC) == 0 &&
+			shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&info) >= 0)
+			bytes = (int64_t)(info.shm_rss + info.shm_swp) * sysconf(_SC_PAGESIZE);
+		_exit(write(ends[1], &bytes, sizeof(bytes)) != sizeof(bytes));
+	}
+	(void)close(ends[1]);
+	if (pid > 0) {
+		if (read(ends[0], &bytes, sizeof(bytes)) != sizeof(bytes))
+			bytes = 0;
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	}
+	(void)close(ends[0]);
+	return bytes;
+}
+
 /* Besides what processes have mapped. */
 static int64_t
 files_bytes(int proc_fd, pid_t init)
@@ -231,7 +265,7 @@ files_bytes(int proc_fd, pid_t init)
 
 	m->nameless = nameless_device();
 	each(proc_fd, add_files, m);
-	return m->bytes + tmp_bytes(init);
+	return m->bytes + tmp_bytes(init) + sysv_bytes(init);
 }
 
 int64_t

@@ -24,8 +24,8 @@ struct procs {
 void procs_count(int proc_fd, struct procs *out);
 
 /* What they take of the machine's memory: private pages and their part of shared ones, files
- * without a name that they have open, what lies in the box's own filesystems of memory. What is
- * mapped and open counts twice. Page cache does not count, for the kernel takes it back. */
+ * without a name that they have open, System V's, what lies in the box's own filesystems of memory.
+ * What is mapped and open counts twice. Page cache does not count, for the kernel takes it back. */
 int64_t procs_memory(int proc_fd, pid_t init);
 
 /* No less than that, and cheaper: nothing is looked at page by page. */
