@@ -159,9 +159,10 @@ fs_measure(const char *path, int64_t entries_max, struct fs_size *out, struct er
 	rc = enter(&w, fd, e);
 	if (rc == 0 && fstat(dirfd(w.dir), &st) < 0)
 		rc = err_sys(e, "stat %s", path);
-	if (rc == 0)
+	if (rc == 0) {
+		w.levels[w.depth++].ino = st.st_ino;
 		rc = add(&w, &st, e);
-	w.levels[w.depth++].ino = st.st_ino;
+	}
 	while (rc >= 0) {
 		rc = step(&w, e);
 		if (rc == 0 && w.depth == 1)

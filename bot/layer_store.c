@@ -163,28 +163,28 @@ make_room(const struct layer_store *s, int64_t bytes, struct strs *gone)
 /* ---- put ---- */
 
 int
-layer_store_put(const struct layer_store *s, const char *key, const char *from, int64_t bytes,
+layer_store_put(const struct layer_store *s, const char *key, const struct layer_fresh *from,
 	int *lock, struct strs *gone, struct err *e)
 {
 	auto_free char *to = mem_fmt("%s/%s", s->dir, key);
-	auto_fd int fd = open(from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_fd int fd = open(from->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int rc;
 
 	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
-		return err_sys(e, "hold %s", from);
-	if (bytes < 0)
+		return err_sys(e, "hold %s", from->dir);
+	if (from->bytes < 0)
 		return err_set(e, ERR_LIMIT, "nobody knows how large it is");
-	if (bytes > s->quota)
-		return err_set(
-			e, ERR_LIMIT, "%" PRId64 " bytes, and room for %" PRId64, bytes, s->quota);
-	rc = about_write(from, bytes, e);
+	if (from->bytes > s->quota)
+		return err_set(e, ERR_LIMIT, "%" PRId64 " bytes, and room for %" PRId64,
+			from->bytes, s->quota);
+	rc = about_write(from->dir, from->bytes, e);
 	if (rc < 0)
 		return rc;
-	make_room(s, bytes, gone);
-	if (rename(from, to) < 0)
+	make_room(s, from->bytes, gone);
+	if (rename(from->dir, to) < 0)
 		return errno == EEXIST || errno == ENOTEMPTY
 			       ? err_set(e, ERR_CONFLICT, "somebody else kept one")
-			       : err_sys(e, "rename %s", from);
+			       : err_sys(e, "rename %s", from->dir);
 	*lock = steal_fd(&fd);
 	return 0;
 }

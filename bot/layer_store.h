@@ -28,10 +28,14 @@ struct layer_store {
 /* True if there is one: *lock holds it against removal, and it is the most recently used. */
 bool layer_store_take(const struct layer_store *s, const char *key, int *lock);
 
-/* Gives what lies at from (in the store's directory) the key's name and takes it. What has to go
- * for it gets other names, which are added to gone: the caller removes them, which may take long.
- * ERR_LIMIT: it alone is over the quota. ERR_CONFLICT: there is one. from is unchanged then. */
-int layer_store_put(const struct layer_store *s, const char *key, const char *from, int64_t bytes,
+/* Gives what lies at dir (in the store's directory) the key's name and takes it. What has to go for
+ * it gets other names, which are added to gone: the caller removes them, which may take long.
+ * ERR_LIMIT: it alone is over the quota. ERR_CONFLICT: there is one. dir is unchanged then. */
+struct layer_fresh {
+	const char *dir;
+	int64_t bytes; /* negative: nobody knows */
+};
+int layer_store_put(const struct layer_store *s, const char *key, const struct layer_fresh *from,
 	int *lock, struct strs *gone, struct err *e);
 
 /* After a start: everything that is no layer of this run of the machine is added to gone. Only when

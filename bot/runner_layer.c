@@ -188,12 +188,14 @@ layer_keep(struct attempt *a, int64_t bytes)
 	/* The runner before us did this and nothing more. */
 	if (a->layer_new && access(a->layer_new, F_OK) < 0 && find(a)) {
 		mem_set(&a->layer_new, NULL);
+		wake(a->r, a->layer_key);
 		return;
 	}
 	a->layer = layer_setup_dir(a);
 	if (!a->layer_new)
 		return;
-	rc = layer_store_put(&s, a->layer_key, a->layer, bytes, &a->layer_lock, &gone, &e);
+	const struct layer_fresh fresh = { .dir = a->layer, .bytes = bytes };
+	rc = layer_store_put(&s, a->layer_key, &fresh, &a->layer_lock, &gone, &e);
 	sweep(a->r, &gone);
 	if (rc == 0) {
 		mem_set(&a->layer_new, NULL);

@@ -52,7 +52,7 @@ put(const struct layer_store *s, const char *key, int64_t bytes)
 	auto_fd int lock = -1;
 	struct err e = { 0 };
 
-	if (layer_store_put(s, key, dir, bytes, &lock, &gone, &e) < 0)
+	if (layer_store_put(s, key, &(struct layer_fresh){ dir, bytes }, &lock, &gone, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_true(lock >= 0);
 	for (size_t i = 0; i < gone.n; i++)
@@ -109,7 +109,9 @@ the_first_one_stays(void **state)
 
 	(void)state;
 	assert_int_equal(put(&s, KEYS[0], 100), 0);
-	assert_int_equal(layer_store_put(&s, KEYS[0], second, 100, &lock, &gone, &e), ERR_CONFLICT);
+	assert_int_equal(layer_store_put(&s, KEYS[0], &(struct layer_fresh){ second, 100 }, &lock,
+				 &gone, &e),
+		ERR_CONFLICT);
 	assert_int_equal(lock, -1);
 	assert_int_equal(access(second, F_OK), 0);
 	assert_int_equal(fs_read(file, &text, NULL), 0);
@@ -169,9 +171,15 @@ one_that_is_too_large_is_not_kept(void **state)
 
 	(void)state;
 	assert_int_equal(put(&s, KEYS[0], 100), 0);
-	assert_int_equal(layer_store_put(&s, KEYS[1], dir, 251, &lock, &gone, &e), ERR_LIMIT);
-	assert_int_equal(layer_store_put(&s, KEYS[1], dir, -1, &lock, &gone, &e), ERR_LIMIT);
-	assert_int_equal(layer_store_put(&none, KEYS[1], dir, 1, &lock, &gone, &e), ERR_LIMIT);
+	assert_int_equal(
+		layer_store_put(&s, KEYS[1], &(struct layer_fresh){ dir, 251 }, &lock, &gone, &e),
+		ERR_LIMIT);
+	assert_int_equal(
+		layer_store_put(&s, KEYS[1], &(struct layer_fresh){ dir, -1 }, &lock, &gone, &e),
+		ERR_LIMIT);
+	assert_int_equal(
+		layer_store_put(&none, KEYS[1], &(struct layer_fresh){ dir, 1 }, &lock, &gone, &e),
+		ERR_LIMIT);
 	assert_int_equal(gone.n, 0);
 	assert_true(has(&s, KEYS[0]));
 	assert_int_equal(access(dir, F_OK), 0);
