@@ -22,7 +22,10 @@ struct sweep {
 	char *path;
 	int64_t slot;
 	struct loop_child *child;
+	int tries;
 };
+
+#define TRIES_MAX 3
 
 static void
 sweep_end(struct sweep *w)
@@ -44,13 +47,7 @@ sweep_end(struct sweep *w)
 	free(w);
 }
 
-static void
-on_swept(void *ctx, pid_t pid, struct loop_exit how)
-{
-	(void)pid;
-	(void)how;
-	sweep_end(ctx);
-}
+static void on_swept(void *ctx, pid_t pid, struct loop_exit how);
 
 /* It hears SHIM_STOP when it listens, and then that we are gone. */
 static int
@@ -73,6 +70,19 @@ sweep_spawn(struct sweep *w, struct err *e)
 		rc = msg_link_attach(link, ends.link, e);
 	msg_link_destroy(link);
 	return rc;
+}
+
+/* Who cleans up may be killed, too. */
+static void
+on_swept(void *ctx, pid_t pid, struct loop_exit how)
+{
+	struct sweep *w = ctx;
+	struct err e = { 0 };
+
+	(void)pid;
+	w->child = NULL;
+	if (how.code == 0 || ++w->tries >= TRIES_MAX || sweep_spawn(w, &e) < 0)
+		sweep_end(w);
 }
 
 void

@@ -23,7 +23,7 @@
 #define PREFIX          "nightshift-"
 #define PERIOD_US       100000
 #define QUOTA_US_MIN    1000 /* the kernel's */
-#define RMDIR_TRIES_MAX 20
+#define RMDIR_TRIES_MAX 100
 #define RMDIR_WAIT_MS   10
 
 /* A quarter of the default. */
@@ -295,8 +295,11 @@ remove_dir(const char *dir)
 	auto_free char *path = mem_fmt("%s/cgroup.events", dir);
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct pollfd p = { .fd = fd, .events = POLLPRI };
+	char seen[256];
 
 	for (int i = 0; i < RMDIR_TRIES_MAX; i++) {
+		if (fd >= 0) /* from here on it tells of what comes */
+			(void)!pread(fd, seen, sizeof(seen), 0);
 		if (rmdir(dir) == 0 || errno != EBUSY)
 			return;
 		(void)poll(&p, 1, RMDIR_WAIT_MS);

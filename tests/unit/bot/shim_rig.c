@@ -147,19 +147,14 @@ shim_rig_leave(struct shim_rig *c)
 	c->link = NULL;
 }
 
-int
-shim_rig_setup(void **state)
+void
+shim_rig_spawn(struct shim_rig *c)
 {
-	struct shim_rig *c = mem_zero(sizeof(*c));
 	const char *const argv[] = { "/proc/self/exe", "--role", "shim", NULL };
 	struct spawn sp = SPAWN_INIT;
-
-	c->listen_fd = -1;
-	(void)snprintf(c->dir, sizeof(c->dir), "/tmp/nightshift-shim-XXXXXX");
-	assert_non_null(mkdtemp(c->dir));
-	assert_int_equal(loop_create(&c->loop, NULL), 0);
 	auto_fd int dir = open(c->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_fd int door = -1;
+
 	assert_int_equal(msg_listen(dir, SHIM_DOOR, &door, NULL), 0);
 	sp.argv = argv;
 	sp.cwd = c->dir;
@@ -168,6 +163,18 @@ shim_rig_setup(void **state)
 	assert_int_equal(spawn_start(&sp, &c->pid, &c->pidfd, NULL), 0);
 	shim_rig_come(c);
 	assert_int_equal(c->state.serial, 0);
+}
+
+int
+shim_rig_setup(void **state)
+{
+	struct shim_rig *c = mem_zero(sizeof(*c));
+
+	c->listen_fd = -1;
+	(void)snprintf(c->dir, sizeof(c->dir), "/tmp/nightshift-shim-XXXXXX");
+	assert_non_null(mkdtemp(c->dir));
+	assert_int_equal(loop_create(&c->loop, NULL), 0);
+	shim_rig_spawn(c);
 	*state = c;
 	return 0;
 }

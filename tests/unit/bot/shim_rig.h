@@ -37,6 +37,9 @@ int shim_rig_setup(void **state);
 int shim_rig_teardown(void **state);
 #define SHIM_TEST(test) cmocka_unit_test_setup_teardown(test, shim_rig_setup, shim_rig_teardown)
 
+/* One more in the same directory, when the first has ended. */
+void shim_rig_spawn(struct shim_rig *c);
+
 /* A runner comes to the shim's door, and goes again. */
 void shim_rig_come(struct shim_rig *c);
 void shim_rig_leave(struct shim_rig *c);

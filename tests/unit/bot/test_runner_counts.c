@@ -104,6 +104,18 @@ count_entries(const char *path, bool only_dirs)
 	return n;
 }
 
+static void
+list(const char *path)
+{
+	auto_dir DIR *d = opendir(path);
+	const struct dirent *de;
+
+	while (d && (de = readdir(d))) {
+		if (de->d_type == DT_DIR && de->d_name[0] != '.')
+			print_message("  left: %s/%s\n", path, de->d_name);
+	}
+}
+
 static pid_t
 parent_of(pid_t pid)
 {
@@ -281,6 +293,8 @@ everything_is_as_it_was(void **state)
 	run_tasks(&r, 1000, tasks ? (int)strtol(tasks, NULL, 10) : TASKS);
 	after = settled(&r);
 	say("after", &after);
+	for (size_t i = 0; i < groups.n && after.groups != before.groups; i++)
+		list(groups.v[i]);
 	assert_memory_equal(&after, &before, sizeof(after));
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), 0); /* nobody's child became ours */
 	runner_rig_finish(&r);

@@ -12,7 +12,6 @@
 #include "base/clean.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/spawn.h"
 #include "bot/shim.h"
 #include "sandbox/cgroup.h"
 
@@ -118,9 +117,6 @@ static void
 an_heir_waits_for_it_too(void **state)
 {
 	struct shim_rig *c = *state;
-	const char *const argv[] = { "/proc/self/exe", "--role", "shim", NULL };
-	struct spawn sp = SPAWN_INIT;
-	int ends[2];
 
 	start_box(c);
 	if (freezer)
@@ -128,14 +124,10 @@ an_heir_waits_for_it_too(void **state)
 	assert_int_equal(pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0), 0);
 	assert_int_equal(shim_rig_reap(c), 137);
 	clean_fd(&c->pidfd);
-	assert_int_equal(msg_pair(ends, NULL), 0);
-	(void)close(ends[0]); /* no runner from the beginning: it is here to clean up */
-	sp.argv = argv;
-	sp.cwd = c->dir;
-	sp.fds[0] = ends[1];
-	sp.n_fds = 1;
-	assert_int_equal(spawn_start(&sp, &c->pid, &c->pidfd, NULL), 0);
-	(void)close(ends[1]);
+	shim_rig_leave(c);
+	shim_rig_spawn(c);
+	c->gone = 0;
+	shim_rig_end(c); /* before it has begun: it is here to clean up */
 	auto_free char *trace = shim_rig_file(c, SHIM_TRACE);
 	if (freezer) {
 		assert_false(is_over(c, 1000));
