@@ -3,7 +3,7 @@
 import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Program } from './process.mjs';
-import { alive, boxed, descendants, rolePids, running } from './proc.mjs';
+import { alive, boxed, descendants, rolePids, running, shimsBelow } from './proc.mjs';
 import { until } from './until.mjs';
 
 const READY_MS = 30_000;
@@ -62,7 +62,7 @@ export class Bot {
 
   // Of the attempts that are under way.
   shims() {
-    return this.role('runner').flatMap((pid) => rolePids(pid, 'shim'));
+    return shimsBelow(this.dir);
   }
 
   // Kills a role with SIGKILL and waits until the master has put another in its place.
@@ -81,7 +81,22 @@ export class Bot {
     return pid;
   }
 
-  // Kills the master with SIGKILL; its roles must follow by themselves. Boxes may go on.
+  // Kills the master and all roles with SIGKILL, at once. Boxes go on.
+  async crash() {
+    const pids = [this.master, ...ROLES.flatMap((name) => this.role(name))];
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await this.program.exited;
+    await until('the roles are gone', () => !pids.some(alive), GONE_MS);
+  }
+
+  // As if the machine had been switched off: nothing lives on.
+  async blackout() {
+    process.kill(this.master, 'SIGKILL');
+    await this.program.exited;
+    return this.sweep();
+  }
+
+  // Kills the master with SIGKILL; its roles must follow by themselves. Boxes go on.
   async kill() {
     const roles = ROLES.flatMap((name) => this.role(name));
     process.kill(this.master, 'SIGKILL');
@@ -101,9 +116,9 @@ export class Bot {
     return how;
   }
 
-  // What is left of us: our program, and processes in our boxes.
+  // What is left of us: our program, shims, and processes in our boxes.
   strays() {
-    return [...new Set([...running(this.bin), ...boxed(this.dir)])];
+    return [...new Set([...running(this.bin), ...this.shims(), ...boxed(this.dir)])];
   }
 
   async sweep() {

@@ -56,6 +56,7 @@ export async function assertOnce(forge, repoName, number) {
   assert.equal(new Set(names).size, names.length, 'each log is attached once');
   assert.equal(sticky(pull, bot).length, 0);
   assert.ok(!issue.labels.includes('agent:running'));
+  return { pull, issue, repo };
 }
 
 // Writes of each kind, [name, method, path after /repos/acme/NAME], and git's pushes: of the work, and

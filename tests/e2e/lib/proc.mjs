@@ -55,6 +55,17 @@ export const rolePids = (master, name) =>
 
 export const running = (program) => pids().filter((pid) => exe(pid) === program && alive(pid));
 
+// Shims whose attempt lies below dir, whoever started them: they outlive that.
+export const shimsBelow = (dir) =>
+  pids().filter((pid) => {
+    const words = argv(pid);
+    return (
+      words[words.indexOf('--role') + 1] === 'shim' &&
+      quiet(() => readlinkSync(`/proc/${pid}/cwd`), '').startsWith(`${dir}/`) &&
+      alive(pid)
+    );
+  });
+
 // Processes whose mount namespace holds something below dir: they live in a box of ours.
 export function boxed(dir) {
   const ours = quiet(() => readlinkSync('/proc/self/ns/mnt'), '');
