@@ -200,6 +200,7 @@ void attempt_step_end(struct attempt *a, int64_t exit_code, const char *note);
 /* Ends it with this outcome; reason is one sentence for people. */
 void attempt_end(struct attempt *a, enum task_outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+void attempt_refuse(struct attempt *a, const char *why); /* what the agent left */
 
 /* ---- runner_agent.c ---- */
 

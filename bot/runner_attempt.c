@@ -328,8 +328,9 @@ pack_ended(struct attempt *a, const struct wire_step_done *d)
 		return;
 	}
 	reason_of_end(d, &how);
-	attempt_end(a, OUTCOME_REFUSED, "the changes could not be taken out of the box: git %s%s%s",
+	auto_free char *why = mem_fmt("the changes could not be taken out of the box: git %s%s%s",
 		buf_str(&how), a->quiet_tail ? ": " : "", a->quiet_tail ? a->quiet_tail : "");
+	attempt_refuse(a, why);
 }
 
 static void

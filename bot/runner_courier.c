@@ -159,6 +159,16 @@ take_harvest(struct attempt *a)
 	}
 }
 
+/* One that a limit stopped has left half of its work; both are the reason. */
+void
+attempt_refuse(struct attempt *a, const char *why)
+{
+	bool was_stopped = a->agent_end != BOX_END_ITSELF;
+
+	attempt_end(a, OUTCOME_REFUSED, "%s%s%s%s", was_stopped ? "the agent " : "",
+		was_stopped ? a->agent_how : "", was_stopped ? "; " : "", why);
+}
+
 static void
 on_harvested(void *ctx, struct msg *m, const struct err *why)
 {
@@ -174,12 +184,15 @@ on_harvested(void *ctx, struct msg *m, const struct err *why)
 	text = a->harvest.text ? a->harvest.text : "no reason given";
 	attempt_step_end(a, a->harvest.code < 0 ? 1 : 0, a->harvest.code < 0 ? text : NULL);
 	if (a->harvest.code == ERR_DENIED || a->harvest.code == ERR_LIMIT ||
-		a->harvest.code == ERR_PROTOCOL)
-		attempt_end(a, OUTCOME_REFUSED, "the changes were refused: %s", text);
-	else if (a->harvest.code < 0)
+		a->harvest.code == ERR_PROTOCOL) {
+		auto_free char *refused = mem_fmt("the changes were refused: %s", text);
+
+		attempt_refuse(a, refused);
+	} else if (a->harvest.code < 0) {
 		attempt_end(a, OUTCOME_INFRA, "the changes could not be taken over: %s", text);
-	else
+	} else {
 		take_harvest(a);
+	}
 }
 
 void
