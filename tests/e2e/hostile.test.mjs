@@ -23,39 +23,47 @@ import { inWorld } from './lib/world.mjs';
 
 const TASK_MS = 400_000;
 const HONEST = 10;
+const NOBODY = 20003;
 const MARK = 'hostile-was-run'; // of tests/hostile/git.c
 const only = process.env.NIGHTSHIFT_E2E_ATTACKS?.split(',');
 
 const tell = (result) =>
   `${result.name}: ${endOf(result)}, ${Math.round(result.took)} ms: ${reasonOf(result)}`;
 
-test('hostile agents beside honest ones', () =>
-  inWorld(wishFor(), async (w) => {
-    await boot(w);
-    const all = attacks().filter(({ name }) => !only || only.includes(name));
-    assert.ok(only || all.length >= 40);
-    const shims = watchShims(w);
-    const tasks = await plant(w, [...honest(HONEST), ...all]);
-    const results = await Promise.all(tasks.map((task) => run(task, TASK_MS)));
-    await assertNothingLeft(w, shims());
-    if (process.env.NIGHTSHIFT_E2E_LOG) for (const result of results) console.error(tell(result));
-    const wrong = results.flatMap((result) => {
-      try {
-        assertEnd(result);
-        assertUntouched(result);
-        return [];
-      } catch (e) {
-        return [e.message];
-      }
-    });
-    assert.deepEqual(wrong, []);
-    await assertShown(results);
-    assert.deepEqual(
-      readdirSync('/tmp').filter((name) => name === MARK),
-      [],
-    );
-    await assertObeyedNothing(w, results);
-  }));
+for (const [who, bot] of Object.entries({ root: {}, nobody: { uid: NOBODY } })) {
+  test(`started by ${who}: hostile agents beside honest ones`, () =>
+    inWorld(wishFor(), (w) => {
+      w.wish.bot = bot;
+      return attack(w);
+    }));
+}
+
+async function attack(world) {
+  await boot(world);
+  const all = attacks().filter(({ name }) => !only || only.includes(name));
+  assert.ok(only || all.length >= 40);
+  const shims = watchShims(world);
+  const tasks = await plant(world, [...honest(HONEST), ...all]);
+  const results = await Promise.all(tasks.map((task) => run(task, TASK_MS)));
+  if (process.env.NIGHTSHIFT_E2E_LOG) for (const result of results) console.error(tell(result));
+  const wrong = results.flatMap((result) => {
+    try {
+      assertEnd(result);
+      assertUntouched(result);
+      return [];
+    } catch (e) {
+      return [e.message];
+    }
+  });
+  assert.deepEqual(wrong, []);
+  await assertShown(results);
+  assert.deepEqual(
+    readdirSync('/tmp').filter((name) => name === MARK),
+    [],
+  );
+  await assertObeyedNothing(results);
+  await assertNothingLeft(world, shims());
+}
 
 // One pull request at most, from one branch; everybody else's branch is where it was.
 function assertUntouched({ name, found, number, ends }) {
@@ -82,7 +90,7 @@ async function assertShown(results) {
 }
 
 // What it said is data: no task more than were asked for, one comment each, nobody called.
-async function assertObeyedNothing(world, results) {
+async function assertObeyedNothing(results) {
   for (const { repo, forge, issue, found, name } of results) {
     const created = await forge.effects('comment.created', { repo });
     assert.equal(created.length, 1, `${name}: one comment`);

@@ -20,7 +20,7 @@
 
 #define DISK_FILES 64 /* of 64 MB: 4 GB */
 #define TINY       30000
-#define DEEP       3000
+#define DEEP       1000
 
 static void
 disk(void)

@@ -212,14 +212,14 @@ page_cache(void)
 }
 
 const struct attack ATTACKS_MEMORY[] = {
-	{ "heap", heap, "memory" },
+	{ "heap", heap, "memory|done" },
 	{ "heaps", heaps, "memory" },
 	{ "shared", shared, "memory" },
 	{ "memfds", memfds, "memory" },
-	{ "sysv", sysv, "memory" },
+	{ "sysv", sysv, "memory|done" },
 	{ "tmpfs", tmpfs, "done|memory" },
 	{ "pipes", pipes, "done|memory" },
-	{ "sockets", sockets, "memory" },
+	{ "sockets", sockets, "memory|done" },
 	{ "page-cache", page_cache, "done|disk" },
 	{ 0 },
 };

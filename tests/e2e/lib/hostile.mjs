@@ -25,6 +25,23 @@ export const attacks = () =>
     .map((line) => line.split(' '))
     .map(([name, ends]) => ({ name, ends: ends.split('|') }));
 
+// In an order of its own for each seed (mulberry32, Fisher and Yates).
+export function shuffled(all, seed) {
+  const out = [...all];
+  let state = seed >>> 0;
+  const random = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  for (let i = out.length - 1; i > 0; i--) {
+    const k = Math.floor(random() * (i + 1));
+    [out[i], out[k]] = [out[k], out[i]];
+  }
+  return out;
+}
+
 export const honest = (n) => Array.from({ length: n }, (_, i) => ({ name: `honest-${i}` }));
 
 // How a task ended, by the sentence that the forge was told.
@@ -32,7 +49,7 @@ const REASONS = {
   idle: /was stopped after \w+ without output/,
   wall: /was stopped after/,
   memory: /was stopped because it needed more than its \w+ of memory/,
-  disk: /was stopped because it wrote more than its \w+ of disk/,
+  disk: /was stopped because it wrote more than its \w+ of disk|its disk of [\w ]+ was full/,
   output: /was stopped because it printed more than/,
   refused: /the changes (were refused|could not be taken out of the box)/,
   red: /the tests failed/,
@@ -51,9 +68,9 @@ const LIMITS = {
 };
 
 // A wish for a world; its bot is started by boot().
-export function wishFor(config = {}) {
+export function wishFor(config = {}, count = FORGES) {
   const forges = {};
-  for (let i = 0; i < FORGES; i++) forges[`f${i}`] = { dialect: 'gitea' };
+  for (let i = 0; i < count; i++) forges[`f${i}`] = { dialect: 'gitea' };
   return {
     name: 'hostile',
     forges,
@@ -75,11 +92,11 @@ export async function boot(world) {
 }
 
 // Makes repository and issue of each; nothing runs yet. -> tasks
-export async function plant(world, rows) {
+export async function plant(world, rows, first = 0) {
   const forges = Object.values(world.forges);
   const tasks = [];
   for (const [i, row] of rows.entries()) {
-    const forge = forges[i % forges.length];
+    const forge = forges[(first + i) % forges.length];
     const files = row.ends
       ? { ...addRepo({ agent: 'hostile' }), attack: `${row.name}\n` }
       : addRepo();
@@ -153,9 +170,7 @@ export async function assertNothingLeft(world, shims) {
   );
   assert.deepEqual(groups, [], 'no control group');
   assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(world.dir), 'no mount');
-  assert.deepEqual(
-    backing().filter((file) => file.includes(world.dir)),
-    [],
-    'no disk',
-  );
+  // Disks are made ahead of boxes; they go with the bot.
+  await world.bot.stop();
+  await until('no disk', () => !backing().some((file) => file.includes(world.dir)), GONE_MS);
 }
