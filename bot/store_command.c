@@ -139,7 +139,7 @@ check_remote(struct check_report *r, const struct config *c)
 		rc = STORE_POSTGRES.open(&conf, &s, &e);
 	}
 	store_password_finish(password);
-	if (rc < 0) {
+	if (rc < 0 || !s) {
 		check_fail(r, "store", err_exit(rc), NULL, "%s", e.text);
 		return;
 	}

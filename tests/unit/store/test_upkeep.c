@@ -169,6 +169,7 @@ one_backup(const struct store_case *c)
 	struct backup b = { 0 };
 
 	(void)upkeep_backup(&u, T0, &b, NULL);
+	backup_finish(&b);
 }
 
 static void
