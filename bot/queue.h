@@ -123,6 +123,7 @@ struct queue {
 	struct queue_held *held;
 	size_t n_held;
 	int64_t free_slots; /* as of the last CLAIM, less what was started since */
+	int64_t held_slots; /* the same: nobody gets them, because boxes do not end */
 	int64_t claimed_ms; /* when that came, boot clock */
 	int64_t quiet_ms;   /* since when effects let starts pass, boot clock; 0: they do not */
 

@@ -56,6 +56,7 @@ claim(struct runner *r)
 
 	c.alive.v = alive;
 	for (const struct attempt *a = r->attempts; a && c.alive.n < LIMIT_BOXES; a = a->next) {
+		c.held_slots += a->is_held;
 		if (!a->is_held)
 			alive[c.alive.n++] =
 				(struct wire_alive){ .task = a->task.id, .fence = a->task.fence };

@@ -249,6 +249,7 @@ struct wire_alive {
 };
 struct wire_claim {
 	int64_t free_slots;
+	int64_t held_slots;    /* of attempts that are over, but their boxes do not end */
 	struct row_list alive; /* struct wire_alive */
 };
 struct wire_start {

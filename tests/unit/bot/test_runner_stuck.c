@@ -61,6 +61,7 @@ its_slot_comes_back_when_it_is_gone(void **state)
 	/* Nobody is told that it lives, and nobody gets what it has. */
 	runner_rig_until_alive(&r, 0);
 	assert_int_equal(r.claim.free_slots, 1);
+	assert_int_equal(r.claim.held_slots, 1);
 	/* The other slot works. */
 	runner_rig_start(&r, 2, 1);
 	runner_rig_until_tail(&r, "up");
