@@ -58,18 +58,27 @@ read_small(int dir, const char *path, char *out, size_t len)
 	return n > 0 ? (size_t)n : 0;
 }
 
+static DIR *
+open_dir(int dir, const char *path)
+{
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d)
+		clean_fd(&fd);
+	return d;
+}
+
 typedef void each_fn(int proc_fd, const char *pid, void *ctx);
 
 static void
 each(int proc_fd, each_fn *fn, void *ctx)
 {
-	auto_fd int own = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	auto_dir DIR *d = own < 0 ? NULL : fdopendir(own);
+	auto_dir DIR *d = open_dir(proc_fd, ".");
 	const struct dirent *de;
 
 	if (!d)
 		return;
-	own = -1; /* d's now */
 	for (int n = 0; n < PROCS_MAX && (de = readdir(d));) {
 		if (de->d_name[0] < '0' || de->d_name[0] > '9')
 			continue;
@@ -156,16 +165,11 @@ add_files(int proc_fd, const char *pid, void *ctx)
 {
 	struct memory *m = ctx;
 	char path[64];
-	auto_dir DIR *d = NULL;
 	const struct dirent *de;
 
 	(void)snprintf(path, sizeof(path), "%.20s/fd", pid);
-	int fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || !(d = fdopendir(fd))) {
-		clean_fd(&fd);
-		return;
-	}
-	while (m->n_open < OPEN_MAX && (de = readdir(d))) {
+	auto_dir DIR *d = open_dir(proc_fd, path);
+	while (d && m->n_open < OPEN_MAX && (de = readdir(d))) {
 		struct stat st;
 
 		m->n_open++;
