@@ -205,8 +205,8 @@ static const struct setting SERVER[] = {
 		.min = 0,
 		.max = CACHE_MAX,
 		.def = "40GiB",
-		.help = "How much the frozen checkouts may take that boxes start from; one in use "
-			"stays." },
+		.help = "How much the frozen checkouts may take that boxes start from; one in use, "
+			"or used within two hours, stays." },
 	{ .path = "caches.mirrors",
 		.type = SETTING_SIZE,
 		.min = 0,
