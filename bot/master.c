@@ -78,8 +78,13 @@ on_stop_timeout(void *ctx)
 static void
 stop_if_empty(struct master *m)
 {
-	if (m->is_stopping && !anyone_runs(m))
-		loop_stop(m->loop);
+	if (!m->is_stopping || anyone_runs(m))
+		return;
+	/* Shims and their boxes go on without us; but where they would keep us from being started
+	 * again, they cannot. */
+	if (m->has_moved)
+		cgroup_end_others();
+	loop_stop(m->loop);
 }
 
 static void
@@ -219,12 +224,14 @@ prepare(struct master *m, struct err *e)
 
 /* Before the first role is started: it stays where it was born. Boxes have other limits without. */
 static void
-claim_cgroup(void)
+claim_cgroup(struct master *m)
 {
 	struct err e = { 0 };
+	int rc = cgroup_claim(&e);
 
-	if (cgroup_claim(&e) < 0)
+	if (rc < 0)
 		log_err(LOG_LEVEL_WARN, NULL, "cgroup.not_ours", &e);
+	m->has_moved = rc > 0;
 }
 
 static int
@@ -232,7 +239,7 @@ start_all(struct master *m, struct err *e)
 {
 	int rc = loop_signal_add(m->loop, SIGTERM, on_stop, m, e);
 
-	claim_cgroup();
+	claim_cgroup(m);
 	if (rc == 0)
 		rc = loop_signal_add(m->loop, SIGINT, on_stop, m, e);
 	if (rc == 0)

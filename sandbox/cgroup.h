@@ -49,11 +49,16 @@ const struct cgroup_world *cgroup_world(void);
 
 /* In v2 a group either has processes or passes controllers on, so ours cannot stay in the one that
  * was given to us: the caller moves into a leaf of it, with all that it will start, and the
- * controllers are switched on for boxes. To be called once, first thing. Nothing to do: 0. */
+ * controllers are switched on for boxes. To be called once, first thing. Nothing to do: 0;
+ * moved: 1. Then nobody can be started in the given group again while there is one of ours left in
+ * it. */
 int cgroup_claim(struct err *e);
 
 /* The same in a directory, for the process that writes "0". */
 int cgroup_claim_in(const char *dir, struct err *e);
+
+/* Kills every other process in our group, and with them their boxes. */
+void cgroup_end_others(void);
 
 /* Groups of earlier lives in all trees, with what is left in them. Those of living processes stay.
  */

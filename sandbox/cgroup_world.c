@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -287,7 +289,33 @@ cgroup_claim_in(const char *dir, struct err *e)
 		(void)put(dir, "cgroup.procs", "0", NULL);
 		(void)rmdir(leaf);
 	}
-	return rc;
+	return rc < 0 ? rc : 1;
+}
+
+static void
+end_others_in(const char *dir)
+{
+	auto_free char *path = mem_fmt("%s/" LEAF "/cgroup.procs", dir);
+	auto_file FILE *f = fopen(path, "re");
+	char line[32];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		pid_t pid = (pid_t)strtol(line, NULL, 10);
+
+		if (pid > 0 && pid != getpid())
+			(void)kill(pid, SIGKILL); /* gone already: fine */
+	}
+}
+
+void
+cgroup_end_others(void)
+{
+	struct cgroup_world w = { 0 };
+
+	read_world(&w);
+	if (w.n > 0 && w.v[0].is_v2)
+		end_others_in(w.v[0].base);
+	cgroup_world_finish(&w);
 }
 
 int
