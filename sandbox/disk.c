@@ -30,12 +30,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MKFS_MS_MAX      20000
-#define COPY_BYTES       KIB(64)
-#define LOOP_TRIES_MAX   200
-#define LOOP_WAIT_MS     2
-#define TRIAL_BYTES      MIB(64)
-#define MKFS_FD          3 /* where mkfs.ext4 finds the file */
+#define MKFS_MS_MAX    20000
+#define COPY_BYTES     KIB(64)
+#define LOOP_TRIES_MAX 200
+#define LOOP_WAIT_MS   2
+#define TRIAL_BYTES    MIB(64)
+#define MKFS_FD        3 /* where mkfs.ext4 finds the file */
+#define FEATURES                                                                                   \
+	"none,sparse_super,large_file,filetype,dir_index,ext_attr,extent,flex_bg,uninit_bg,"       \
+	"huge_file,dir_nlink,extra_isize"
 #define STR(x)           #x
 #define NUMBER(x)        STR(x)
 #define EXT4_SHUTDOWN    _IOR('X', 125, uint32_t)
@@ -49,10 +52,8 @@ static int
 run_mkfs(const char *program, int fd, struct err *e)
 {
 	const char *const argv[] = { program, "-q", "-F", "-b", "4096", "-I", "256", "-m", "0",
-		"-i", NUMBER(DISK_BYTES_PER_NAME), "-G", "256", "-O",
-		"none,sparse_super,large_file,filetype,dir_index,ext_attr,extent,flex_bg,"
-		"uninit_bg,huge_file,dir_nlink,extra_isize",
-		"-E", "lazy_itable_init=1,nodiscard", "/proc/self/fd/" NUMBER(MKFS_FD), NULL };
+		"-i", NUMBER(DISK_BYTES_PER_NAME), "-G", "256", "-O", FEATURES, "-E",
+		"lazy_itable_init=1,nodiscard", "/proc/self/fd/" NUMBER(MKFS_FD), NULL };
 	struct spawn sp = SPAWN_INIT;
 	pid_t pid;
 	int pidfd = -1;
