@@ -16,8 +16,11 @@
 #define LOCK_TRIES     50 /* for our own: a backend that lost its client may take a moment to end */
 #define LOCK_TRIES_NEW 10 /* likewise, for that of a queue that was killed before us */
 
+/* Every statement that somebody waits for looks up a few rows by an index; a planner that knows no
+ * numbers of a new table yet would rather read all of it into a hash. */
 static const char OPTIONS[] =
-	"-c statement_timeout=9000 -c lock_timeout=9000"
+	"-c enable_hashjoin=off -c enable_mergejoin=off -c statement_timeout=9000 -c "
+	"lock_timeout=9000"
 	" -c idle_in_transaction_session_timeout=60000"
 	" -c synchronous_commit=on -c default_transaction_isolation=read\\ committed";
 

@@ -75,9 +75,10 @@ static struct pg_param *
 param(void *st, int i, Oid type)
 {
 	struct pg_stmt *it = st;
-	struct pg_param *p = &it->params[i - 1];
 
 	assert(i >= 1 && i <= it->n_params);
+	struct pg_param *p = &it->params[i - 1];
+
 	p->is_set = true;
 	p->type = type;
 	return p;

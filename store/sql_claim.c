@@ -12,6 +12,7 @@
 
 /* The next lane is looked for in two steps: SQLite seeks (forge, repo_id) > (?, ?) by forge alone
  * and would read every queued task for every lane. */
+/* Materialized: PostgreSQL would look for each lane's first task three times. */
 #define NEXT                                                                                       \
 	"WITH RECURSIVE lane (forge, repo_id) AS ("                                                \
 	" SELECT * FROM (SELECT forge, repo_id FROM task WHERE state = 0"                          \
@@ -21,15 +22,15 @@
 	"  (SELECT n.id FROM task AS n WHERE n.state = 0 AND n.forge = lane.forge"                 \
 	"   AND n.repo_id > lane.repo_id ORDER BY n.repo_id, n.id LIMIT 1),"                       \
 	"  (SELECT n.id FROM task AS n WHERE n.state = 0 AND n.forge > lane.forge"                 \
-	"   ORDER BY n.forge, n.repo_id, n.id LIMIT 1)))"                                          \
-	"SELECT t.id FROM (SELECT"                                                                 \
+	"   ORDER BY n.forge, n.repo_id, n.id LIMIT 1))),"                                         \
+	"first (id, running) AS MATERIALIZED (SELECT"                                              \
 	" (SELECT c.id FROM task AS c WHERE c.state = 0 AND c.forge = lane.forge"                  \
 	"  AND c.repo_id = lane.repo_id AND c.not_before_ms <= ?1 AND c.stop_wanted = 0"           \
-	"  ORDER BY c.id LIMIT 1) AS id,"                                                          \
+	"  ORDER BY c.id LIMIT 1),"                                                                \
 	" (SELECT count(*) FROM task AS r WHERE r.state BETWEEN 1 AND 3"                           \
-	"  AND r.forge = lane.forge AND r.repo_id = lane.repo_id) AS running FROM lane) AS first"  \
-	" JOIN task AS t ON t.id = first.id WHERE t.state = 0 AND first.running < ?2"              \
-	" ORDER BY first.running, first.id LIMIT 1"
+	"  AND r.forge = lane.forge AND r.repo_id = lane.repo_id) FROM lane)"                      \
+	"SELECT t.id FROM first JOIN task AS t ON t.id = first.id"                                 \
+	" WHERE t.state = 0 AND first.running < ?2 ORDER BY first.running, first.id LIMIT 1"
 
 int
 sql_task_claim(struct store *st, const struct task_claim *c, struct task *out, struct err *e)
