@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEAF       "nightshift-bot" /* docker/nightshift.service knows the name, too */
+#define LEAF       "nightshift-bot"
 #define LINE_BYTES 4096
 
 static const struct {
