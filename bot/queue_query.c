@@ -70,7 +70,7 @@ fill_metrics(struct queue *q, struct buf *out, struct err *e)
 		out, "nightshift_store_adds_up %d\n", store_tally_check(&q->tally, NULL) == 0);
 	for (const struct row *r = STORE_TALLY_ROWS; r->type != ROW_END; r++)
 		(void)buf_addf(out, "nightshift_store_%s %" PRId64 "\n", r->name,
-			*(const int64_t *)((const char *)&q->tally + r->offset));
+			*(const int64_t *)(const void *)((const char *)&q->tally + r->offset));
 	return 0;
 }
 

@@ -96,8 +96,8 @@ disk_count(const struct strs *paths, int64_t names_max, struct disk_counted *out
 
 	if (rc < 0)
 		return rc;
-	auto_fd int pidfd = c.pidfd;
 	auto_fd int answer = c.answer_fd;
+	(void)close(c.pidfd);
 	ssize_t n = read(answer, out, sizeof(*out));
 	while (waitpid(c.pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
