@@ -30,20 +30,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MKFS_MS_MAX    20000
-#define COPY_BYTES     KIB(64)
-#define LOOP_TRIES_MAX 200
-#define LOOP_WAIT_MS   2
-#define TRIAL_BYTES    MIB(64)
-#define MKFS_FD        3 /* where mkfs.ext4 finds the file */
-#define FEATURES                                                                                   \
-	"none,sparse_super,large_file,filetype,dir_index,ext_attr,extent,flex_bg,uninit_bg,"       \
-	"huge_file,dir_nlink,extra_isize"
+#define MKFS_MS_MAX      20000
+#define COPY_BYTES       KIB(64)
+#define LOOP_TRIES_MAX   200
+#define LOOP_WAIT_MS     2
+#define TRIAL_BYTES      MIB(64)
+#define MKFS_FD          3 /* where mkfs.ext4 finds the file */
 #define STR(x)           #x
 #define NUMBER(x)        STR(x)
 #define EXT4_SHUTDOWN    _IOR('X', 125, uint32_t)
 #define EXT4_NO_LOGFLUSH 2 /* and nothing is written any more */
 
+static const char FEATURES[] = "none,sparse_super,large_file,filetype,dir_index,ext_attr,extent,"
+			       "flex_bg,uninit_bg,huge_file,dir_nlink,extra_isize";
+static const char FILE_TO_FORMAT[] = "/proc/self/fd/" NUMBER(MKFS_FD);
 static const char *const MKFS[] = { "/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4" };
 
 /* ---- the blank ---- */
@@ -53,7 +53,7 @@ run_mkfs(const char *program, int fd, struct err *e)
 {
 	const char *const argv[] = { program, "-q", "-F", "-b", "4096", "-I", "256", "-m", "0",
 		"-i", NUMBER(DISK_BYTES_PER_NAME), "-G", "256", "-O", FEATURES, "-E",
-		"lazy_itable_init=1,nodiscard", "/proc/self/fd/" NUMBER(MKFS_FD), NULL };
+		"lazy_itable_init=1,nodiscard", FILE_TO_FORMAT, NULL };
 	struct spawn sp = SPAWN_INIT;
 	pid_t pid;
 	int pidfd = -1;

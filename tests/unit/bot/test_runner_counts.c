@@ -47,7 +47,7 @@ struct counts {
 	int mounts;
 	int loops;
 	int groups;
-	int64_t names;
+	int names;
 };
 
 /* ---- our own groups, so that nobody else's are in them ---- */
@@ -204,7 +204,7 @@ count(const struct runner_rig *r)
 	for (size_t i = 0; i < mounts.len; i++)
 		c.mounts += mounts.data[i] == '\n';
 	(void)fs_measure(boxes, PROCS_MAX, &size, NULL);
-	c.names = size.entries;
+	c.names = (int)size.entries;
 	return c;
 }
 
@@ -213,7 +213,7 @@ say(const char *when, const struct counts *c)
 {
 	print_message("  %s: %d processes, %d descriptors, %d mounts, %d loop devices, %d groups, "
 		      "%d names\n",
-		when, c->procs, c->fds, c->mounts, c->loops, c->groups, (int)c->names);
+		when, c->procs, c->fds, c->mounts, c->loops, c->groups, c->names);
 }
 
 /* What is made ahead is there again, and nothing changes any more. */
