@@ -313,11 +313,22 @@ run_as_stranger(const struct CMUnitTest *tests, size_t n)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
 
-/* NIGHTSHIFT_TEST_BOX: only those whose name begins thus, for whoever looks for a fault. */
-static int
-run_all(const struct CMUnitTest *tests, size_t n, bool is_native)
+/* Begins with one of them; no list, no question. */
+static bool
+is_named(const char *name, const char *const *names)
 {
-	const char *only = getenv("NIGHTSHIFT_TEST_BOX");
+	bool found = !names;
+
+	for (; names && *names; names++)
+		found |= str_starts(name, *names);
+	return found;
+}
+
+/* NIGHTSHIFT_TEST_BOX: only those whose name begins thus, for whoever looks for a fault. */
+int
+box_rig_main_by(const struct CMUnitTest *tests, size_t n, const char *const *names)
+{
+	const char *only[] = { getenv("NIGHTSHIFT_TEST_BOX"), NULL };
 	bool is_root = geteuid() == 0;
 	int failed = 0;
 
@@ -333,8 +344,8 @@ run_all(const struct CMUnitTest *tests, size_t n, bool is_native)
 	(void)umask(022);
 	for (size_t i = 0; i < N_VARIANTS; i++) {
 		variant = &VARIANTS[i];
-		if ((is_native && variant->runtime) || (variant->is_root && !is_root) ||
-			(only && !str_starts(variant->name, only)))
+		if ((variant->is_root && !is_root) || !is_named(variant->name, names) ||
+			!is_named(variant->name, only[0] ? only : NULL))
 			continue;
 		failed += is_root && !variant->is_root ? run_as_stranger(tests, n)
 						       : run_group(tests, n);
@@ -345,11 +356,11 @@ run_all(const struct CMUnitTest *tests, size_t n, bool is_native)
 int
 box_rig_main(const struct CMUnitTest *tests, size_t n)
 {
-	return run_all(tests, n, false);
+	return box_rig_main_by(tests, n, NULL);
 }
 
 int
 box_rig_main_native(const struct CMUnitTest *tests, size_t n)
 {
-	return run_all(tests, n, true);
+	return box_rig_main_by(tests, n, (const char *const[]){ "native", NULL });
 }

@@ -26,6 +26,9 @@ int box_rig_main(const struct CMUnitTest *tests, size_t n);
 /* The same for what only the native driver has, or chooses a driver itself. */
 int box_rig_main_native(const struct CMUnitTest *tests, size_t n);
 
+/* And for those whose names ("crun, as root") begin with one of these, until NULL. */
+int box_rig_main_by(const struct CMUnitTest *tests, size_t n, const char *const *names);
+
 /* A path in the rig's directory; the caller's to free. */
 char *box_rig_path(const struct box_rig *r, const char *name);
 void box_rig_mkdir(const struct box_rig *r, const char *name);
