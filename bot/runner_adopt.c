@@ -4,8 +4,8 @@
  *
  * Each has a directory with its state. If its shim lives, it says which box it was given last, and
  * that decides: the one we wanted is under way or over, or it was never ordered. If it is dead, the
- * attempt ends here, and what was recorded is told. What another version left is ended and swept;
- * the queue hears that it lives no more, and repeats it.
+ * attempt ends here, and what was recorded is told. What was told already, and what another version
+ * left, is ended and swept; the queue hears that the latter lives no more, and repeats it.
  */
 #include "bot/runner.h"
 
@@ -120,7 +120,10 @@ adopt(struct runner *r, int64_t slot, struct task *key)
 	struct log_ctx log = { .task = key->id };
 	struct err e = { 0 };
 
-	if (state_load(a, &e) < 0) {
+	int rc = state_load(a, &e);
+	if (rc == 0 && a->is_told)
+		rc = err_set(&e, ERR_CONFLICT, "it was told, and was about to be removed");
+	if (rc < 0) {
 		log_warn(&log, "attempt.not_adopted", "fence=%" PRId64 " why=\"state: %s\"",
 			key->fence, e.text);
 		(void)shim_dismiss(a->dir); /* and what it leaves is swept when it is gone */

@@ -54,6 +54,7 @@ on_taken(void *ctx, struct msg *m, const struct err *e)
 	(void)e; /* no deadline: it comes when the queue is there */
 	a->call = 0;
 	a->is_told = true;
+	state_save(a);
 	forget_if_over(a);
 }
 

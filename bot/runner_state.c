@@ -52,6 +52,7 @@ static const struct row ATTEMPT_ROWS[] = {
 	I(session.read),
 	I(session.written),
 	S(quiet_tail, LIMIT_TAIL_BYTES),
+	B(is_told),
 	ROW_DONE,
 };
 

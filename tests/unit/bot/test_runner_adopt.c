@@ -203,7 +203,7 @@ half_a_state_is_none(void **state)
 	runner_rig_start(&r, 1, 1);
 	runner_rig_until_tail(&r, "begins");
 	assert_int_equal(fs_read(file, &data, NULL), 0);
-	for (size_t len = 0; len < data.len; len += data.len / 7) {
+	for (size_t len = 0; len < data.len; len += data.len / 3) {
 		runner_rig_kill(&r, SIGKILL);
 		(void)runner_rig_kill_shims(&r);
 		auto_free char *dir = mem_strn(file, strlen(file) - strlen("/" SHIM_STATE));
