@@ -55,6 +55,17 @@ shim_say_done(struct shim *s)
 		       .blob_len = s->done_tail.len });
 }
 
+void
+shim_say_step(struct shim *s)
+{
+	if (s->step) {
+		shim_say_listener(s);
+		shim_say_tail(s);
+	} else {
+		shim_say_done(s);
+	}
+}
+
 static void
 say_state(struct shim *s)
 {
@@ -65,12 +76,8 @@ say_state(struct shim *s)
 	};
 
 	say(s, &(struct msg_out){ .type = WIRE_SHIM_STATE, .obj = &state });
-	if (s->step) {
-		shim_say_listener(s);
-		shim_say_tail(s);
-	} else if (s->serial > 0) {
-		shim_say_done(s);
-	}
+	if (s->serial > 0)
+		shim_say_step(s);
 }
 
 /* ---- runners come and go ---- */

@@ -101,5 +101,7 @@ void shim_link_close(struct shim *s);
 void shim_say_listener(struct shim *s);
 void shim_say_tail(struct shim *s);
 void shim_say_done(struct shim *s);
+/* How the last step stands: its listener and tail, or its end. */
+void shim_say_step(struct shim *s);
 
 #endif

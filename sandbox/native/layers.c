@@ -40,11 +40,15 @@ reap(pid_t pid)
 		continue;
 }
 
+/* Until whoever started it closes the other end, by dying if need be. */
 static int
-wait_for_death(void *none)
+wait_for_end(void *ctx)
 {
-	(void)none;
-	return pause();
+	const int *ends = ctx;
+	char byte;
+
+	(void)close(ends[1]);
+	return (int)read(ends[0], &byte, 1);
 }
 
 /* A user namespace that says "owner on disk is seen as the box's uid". It lives as long as its
@@ -54,8 +58,14 @@ static int
 shift_namespace(const struct native *n, unsigned owner, int *out_fd, struct err *e)
 {
 	static _Alignas(16) char stack[4096];
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(e, "pipe");
+	auto_fd int theirs = ends[0];
+	auto_fd int ours = ends[1];
 	pid_t pid = clone(
-		wait_for_death, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+		wait_for_end, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD, ends);
 	const char *const files[] = { "uid_map", "gid_map" };
 	const unsigned to[] = { n->uid, n->gid };
 	char path[64], map[64];

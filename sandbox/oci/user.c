@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,18 +27,20 @@ put(const char *path, const char *text)
 	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* Sets the limit, says so, and keeps the namespace alive until it is bound. */
+/* Sets the limit, says so, and keeps the namespace alive until it is bound, or until whoever wants
+ * it is gone. */
 _Noreturn static void
 hold(int word)
 {
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	char byte;
+
 	if (put("/proc/sys/user/max_user_namespaces", "0\n") < 0) {
 		(void)!send(word, &errno, sizeof(errno), MSG_NOSIGNAL);
 		_exit(1);
 	}
 	(void)!send(word, &(int){ 0 }, sizeof(int), MSG_NOSIGNAL);
-	for (;;)
-		(void)pause();
+	(void)!recv(word, &byte, 1, 0);
+	_exit(0);
 }
 
 static int
@@ -92,8 +93,10 @@ oci_user(struct native *n, struct err *e)
 	auto_fd int theirs = ends[1];
 	int pidfd = -1;
 	pid_t pid = native_clone(CLONE_NEWUSER, -1, -1, &pidfd);
-	if (pid == 0)
+	if (pid == 0) {
+		(void)close(ours);
 		hold(theirs);
+	}
 	if (pid < 0)
 		return err_sys(e, "user namespace of the box");
 	(void)close(steal_fd(&theirs));

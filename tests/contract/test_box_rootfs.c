@@ -30,13 +30,17 @@ static const char MAKE[] =
 	"for d in bin sbin lib lib32 lib64 libx32; do\n"
 	"  if test -L /$d; then ln -s usr/$d $d; mkdir -p usr/$d; fi\n"
 	"done\n"
+	"libs() {\n"
+	"  ldd $1 | grep -o '/[^ ]*' | while read lib; do\n"
+	"    mkdir -p .$(dirname $lib); cp -L $lib .$lib\n"
+	"  done\n"
+	"}\n"
 	"for p in sh cat env id ls stat touch test; do\n"
 	"  from=$(command -v $p || true); case $from in /*) ;; *) from=/usr/bin/$p ;; esac\n"
 	"  cp -L $from usr/bin/$p\n"
-	"  ldd $from | grep -o '/[^ ]*' | while read lib; do\n"
-	"    mkdir -p .$(dirname $lib); cp -L $lib .$lib\n"
-	"  done\n"
+	"  libs $from\n"
 	"done\n"
+	"libs $inside\n" /* it is shown at its own place */
 	"echo tree >usr/share/marker; echo NAME=tree >usr/lib/os-release\n"
 	"ln -s ../usr/lib/os-release etc/os-release; echo cert >etc/ssl/certs/c; echo j "
 	">etc/java-9/j\n"
@@ -64,10 +68,11 @@ static char *
 make_tree(const struct box_rig *r, const char *change)
 {
 	auto_free char *tree = box_rig_path(r, "tree");
+	auto_free char *script = mem_fmt("inside=%s\n%s", r->inside, MAKE);
 
 	assert_int_equal(fs_remove_tree(tree, NULL), 0);
 	box_rig_mkdir(r, "tree");
-	shell(r, "tree", MAKE);
+	shell(r, "tree", script);
 	shell(r, "tree", change);
 	return steal_ptr(&tree);
 }

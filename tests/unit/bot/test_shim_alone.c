@@ -96,6 +96,29 @@ two_at_the_door(void **state)
 	msg_link_destroy(old);
 }
 
+/* By a runner that died, and by the next, who could not know: it is done once. */
+static void
+an_order_comes_twice(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	shim_rig_shell(&s, "agent", "echo once; sleep 0.2");
+	shim_rig_send(c, &s);
+	c->serial--;
+	shim_rig_send(c, &s);
+	shim_rig_until(c, &c->n_done, 1);
+	c->serial--;
+	shim_rig_send(c, &s);
+	shim_rig_until(c, &c->n_done, 2);
+	assert_int_equal(c->done.serial, 1);
+	assert_int_equal(c->done.exit_code, 0);
+	shim_rig_end(c);
+	auto_free char *text = shim_rig_file(c, SHIM_TEXT);
+	assert_string_equal(text, "== agent: a title\nonce\n");
+	assert_int_equal(shim_rig_reap(c), 0);
+}
+
 /* Not even its door is left, but what is the runner's. */
 static void
 nobody_comes_back(void **state)
@@ -180,6 +203,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		SHIM_TEST(runners_come_and_go),
 		SHIM_TEST(two_at_the_door),
+		SHIM_TEST(an_order_comes_twice),
 		SHIM_TEST(nobody_comes_back),
 		SHIM_TEST(time_runs_out_while_nobody_is_there),
 		SHIM_TEST(a_gateway_that_stays_away_ends_the_box),

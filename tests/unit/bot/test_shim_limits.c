@@ -257,6 +257,7 @@ work_is_a_sign_of_life(void **state)
 	s.wall_ms = 1500;
 	shim_rig_run(c, &s);
 	assert_int_equal(c->done.ended_by, BOX_END_WALL);
+	box_spec_finish(&s);
 	harm(c, &s, "sleep 60");
 	s.idle_ms = 500;
 	shim_rig_run(c, &s);
@@ -311,6 +312,7 @@ too_many_words_end_it(void **state)
 	shim_rig_run(c, &s);
 	assert_int_equal(c->done.ended_by, BOX_END_OUTPUT);
 	assert_int_equal(c->done.limit, MIB(3));
+	box_spec_finish(&s);
 	harm(c, &s, "head -c 2m /dev/zero | tr '\\0' x; echo; echo the end");
 	s.output_bytes_max = MIB(3);
 	shim_rig_run(c, &s);
