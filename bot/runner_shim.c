@@ -297,7 +297,7 @@ take_ends(struct attempt *a, const struct shim_ends *take, struct err *e)
 int
 shim_start(struct attempt *a, struct err *e)
 {
-	struct shim_ends ends;
+	struct shim_ends ends = { .pidfd = -1, .link = -1 };
 	int rc = shim_spawn(a->r, a->dir, &ends, e);
 
 	if (rc == 0)
@@ -331,7 +331,7 @@ find_shim(const char *dir, struct shim_ends *out, struct err *e)
 int
 shim_join(struct attempt *a, struct err *e)
 {
-	struct shim_ends ends;
+	struct shim_ends ends = { .pidfd = -1, .link = -1 };
 	int rc = find_shim(a->dir, &ends, e);
 
 	if (rc < 0)
@@ -344,7 +344,7 @@ shim_join(struct attempt *a, struct err *e)
 bool
 shim_dismiss(const char *dir)
 {
-	struct shim_ends ends;
+	struct shim_ends ends = { .pidfd = -1, .link = -1 };
 
 	if (find_shim(dir, &ends, NULL) < 0)
 		return false;

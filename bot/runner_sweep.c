@@ -57,7 +57,7 @@ sweep_spawn(struct sweep *w, struct err *e)
 		.n_rules = WIRE_RULES_COUNT,
 		.self = ROLE_RUNNER,
 		.peer = ROLE_SHIM };
-	struct shim_ends ends;
+	struct shim_ends ends = { .pidfd = -1, .link = -1 };
 	struct msg_link *link;
 	int rc = shim_spawn(w->r, w->path, &ends, e);
 

@@ -198,7 +198,7 @@ tmp_bytes(pid_t init)
 	static const char *const places[] = { "tmp", "var/tmp", "dev/shm", &BOX_HOME[1],
 		&BOX_WORKSPACE[1] };
 	enum { N = sizeof(places) / sizeof(places[0]) };
-	dev_t seen[N];
+	dev_t seen[N] = { 0 };
 	size_t n_seen = 0;
 	int64_t bytes = 0;
 

@@ -245,7 +245,7 @@ shape_add(struct redact *r, unsigned char byte, uint64_t at)
 	if (byte != '_' && byte != '-' && byte != 'a' && byte != 'A')
 		return;
 	for (size_t i = 0; i < sizeof(SHAPES) / sizeof(SHAPES[0]); i++) {
-		if (SHAPES[i].last != byte || !ends_in(r, SHAPES[i].prefix))
+		if ((uint8_t)SHAPES[i].last != byte || !ends_in(r, SHAPES[i].prefix))
 			continue;
 		r->shape_at = r->text.at[(r->text.count - strlen(SHAPES[i].prefix)) % RING];
 		r->shape = &SHAPES[i];

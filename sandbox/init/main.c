@@ -14,6 +14,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -161,6 +162,23 @@ supervise(pid_t workload, int signals)
 	}
 }
 
+static int
+run_workload(void *ctx)
+{
+	init_exec(ctx, argv, envp);
+}
+
+/* It borrows our memory until exec, while we wait: to copy that takes longer than all that is done
+ * in between. */
+static pid_t
+start_workload(const struct init_plan *p)
+{
+	static _Alignas(16) char stack[1 << 16];
+
+	return clone(run_workload, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
+		(void *)(uintptr_t)p);
+}
+
 /* PID 1 keeps nothing that the workload talks through: the terminal must end when the workload's
  * side of it is closed. */
 static void
@@ -198,13 +216,9 @@ main(void)
 		init_fail(INIT_STAGE_FORK, errno, "signalfd", "");
 	wait_for_go();
 	bind_to_starter();
-	/* Its own only from exec on: until then nobody else needs the memory, and to copy it takes
-	 * longer than all that is done in between. */
-	pid = vfork();
+	pid = start_workload(p);
 	if (pid < 0)
 		init_fail(INIT_STAGE_FORK, errno, "fork", "");
-	if (pid == 0)
-		init_exec(p, argv, envp);
 	let_go_of_descriptors(signals);
 	return supervise(pid, 0);
 }

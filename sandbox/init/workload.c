@@ -113,7 +113,9 @@ init_exec(const struct init_plan *p, char **argv, char **envp)
 
 	take_terminal();
 	lower_limits(p);
-	if (p->nice && setpriority(PRIO_PROCESS, 0, (int)p->nice) < 0)
+	/* Who started us may have been nicer still, and back may nobody go. */
+	if ((int)p->nice > getpriority(PRIO_PROCESS, 0) &&
+		setpriority(PRIO_PROCESS, 0, (int)p->nice) < 0)
 		init_fail(INIT_STAGE_LIMITS, errno, "setpriority", "");
 	if (chdir(cwd) < 0)
 		init_fail(INIT_STAGE_CWD, errno, "working directory ", cwd);
