@@ -62,10 +62,11 @@ shift_namespace(const struct native *n, unsigned owner, int *out_fd, struct err 
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(e, "pipe");
-	auto_fd int theirs = ends[0];
-	auto_fd int ours = ends[1];
-	pid_t pid = clone(
-		wait_for_end, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD, ends);
+	auto_fd int end = ends[0];
+	auto_fd int other_end = ends[1];
+	const int both[] = { end, other_end };
+	pid_t pid = clone(wait_for_end, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD,
+		(void *)(uintptr_t)both);
 	const char *const files[] = { "uid_map", "gid_map" };
 	const unsigned to[] = { n->uid, n->gid };
 	char path[64], map[64];
