@@ -94,8 +94,8 @@ names(void)
 	static const char *const odd[] = { "case", "CASE", "Case", "new\nline", "tab\ttab",
 		"\x1b[31m", "-rf", "--help", "con", "aux.txt", "nul", "trailing.", "trailing ",
 		"back\\slash", "a:b", "\xff\xfe", "e\xcc\x81", "\xc3\xa9",
-		"\xe2\x80\xae"
-		"cod.exe",
+		("\xe2\x80\xae" /* a hexadecimal escape takes what it can get */
+		 "cod.exe"),
 		"$(touch x)", "`touch x`", "; rm -rf x", "'\"", "*" };
 	char name[256];
 
