@@ -11,6 +11,7 @@
 #include "base/clean.h"
 #include "base/mem.h"
 #include "sandbox/sandbox.h"
+#include "tests/bench/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,15 +24,6 @@
 #define FULL_MS_MAX 20000
 #define GONE_MS_MAX 10000
 #define RAGE_MS     20 /* it goes on when there may be no more */
-
-static double
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static _Noreturn void
 fail(const char *why)
@@ -94,11 +86,11 @@ once(const struct box_spec *s)
 	if (!is_ready(ends[0], FULL_MS_MAX))
 		fail("the storm met no limit");
 	(void)poll(NULL, 0, RAGE_MS);
-	double began = now_ms();
+	double began = bench_ms(CLOCK_MONOTONIC);
 	box_kill(&b);
 	if (!is_ready(b.pidfd, GONE_MS_MAX) || waitpid(b.pid, NULL, 0) != b.pid)
 		fail("PID 1 does not end");
-	double took = now_ms() - began;
+	double took = bench_ms(CLOCK_MONOTONIC) - began;
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	long met = drain(ends[0]);
 	if (met < 0)

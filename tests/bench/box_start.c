@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sandbox/sandbox.h"
+#include "tests/bench/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,29 +49,13 @@ fail(const char *why)
 }
 
 static double
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-/* Reads to the end; when the program says it began. */
-static double
 read_stamp(int fd)
 {
-	char text[256];
-	size_t len = 0;
-	ssize_t n;
+	double ms = bench_stamp(fd);
 
-	while (len < sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
-	const char *at = strstr(text, "stamp=");
-	if (!at)
+	if (ms < 0)
 		fail("no stamp");
-	return strtod(at + strlen("stamp="), NULL) * 1e3;
+	return ms;
 }
 
 static void
@@ -91,7 +76,7 @@ spawn(char *const argv[])
 		fail("pipe");
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	double began = now_ms();
+	double began = bench_ms(CLOCK_REALTIME);
 	if (posix_spawn(&pid, argv[0], &actions, NULL, argv, (char *[]){ NULL }) != 0)
 		fail(argv[0]);
 	(void)close(ends[1]);
@@ -170,7 +155,7 @@ run_box(int worker)
 	(void)mkdir(upper, 0700);
 	box_spec_layer(&s, BOX_WORKSPACE, upper, 0, true);
 	box_spec_layer(&s, BOX_WORKSPACE, lower, (int64_t)geteuid(), false);
-	double began = now_ms();
+	double began = bench_ms(CLOCK_REALTIME);
 	if (box_spec_check(&s, &e) < 0 || box_start(&s, &io, &b, &e) < 0 || box_go(&b, &e) < 0) {
 		auto_free char *why = mem_fmt("stage %d: %s", (int)b.stage, e.text);
 

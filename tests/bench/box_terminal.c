@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "sandbox/recorder.h"
 #include "sandbox/redact.h"
+#include "tests/bench/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,15 +29,6 @@
 #define SECRETS       20
 #define READ_BYTES    65536
 #define READS_A_ROUND 16
-
-static double
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 static _Noreturn void
 fail(const char *what)
@@ -99,7 +91,7 @@ start_recorder(const char *dir, int64_t bytes_max)
 		.redactions = table.data,
 		.redactions_len = table.len,
 	};
-	if (recorder_create(&s, (int64_t)now_ms(), &r, NULL) < 0)
+	if (recorder_create(&s, (int64_t)bench_ms(CLOCK_MONOTONIC), &r, NULL) < 0)
 		fail("recorder");
 	return r;
 }
@@ -117,7 +109,7 @@ read_some(struct recorder *r, int pty)
 			return true;
 		if (n <= 0)
 			return false;
-		recorder_write(r, data, (size_t)n, (int64_t)now_ms());
+		recorder_write(r, data, (size_t)n, (int64_t)bench_ms(CLOCK_MONOTONIC));
 	}
 	return true;
 }
@@ -139,7 +131,7 @@ record(const char *dir, int64_t bytes_max, char **argv)
 	(void)fcntl(p.fd, F_SETFL, O_NONBLOCK);
 	do {
 		if (recorder_is_waiting(r))
-			(void)recorder_tick(r, (int64_t)now_ms());
+			(void)recorder_tick(r, (int64_t)bench_ms(CLOCK_MONOTONIC));
 		(void)poll(&p, 1, RECORDER_COALESCE_MS);
 	} while (!p.revents || read_some(r, p.fd));
 	return recorder_finish(r, NULL) < 0 ? 1 : reap(pid, &used);
@@ -151,7 +143,7 @@ static int
 cost(char **argv)
 {
 	struct rusage u;
-	double began = now_ms();
+	double began = bench_ms(CLOCK_MONOTONIC);
 	pid_t pid = fork();
 
 	if (pid < 0)
@@ -165,7 +157,7 @@ cost(char **argv)
 		_exit(127);
 	}
 	int code = reap(pid, &u);
-	(void)printf("%.3f %.3f\n", now_ms() - began,
+	(void)printf("%.3f %.3f\n", bench_ms(CLOCK_MONOTONIC) - began,
 		(double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
 			(double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3);
 	return code;

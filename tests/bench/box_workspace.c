@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "repo/repo.h"
 #include "sandbox/sandbox.h"
+#include "tests/bench/bench.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,28 +45,13 @@ fail(const char *why)
 }
 
 static double
-now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static double
 read_stamp(int fd)
 {
-	char text[256];
-	size_t len = 0;
-	ssize_t n;
+	double ms = bench_stamp(fd);
 
-	while (len < sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
-		len += (size_t)n;
-	text[len] = '\0';
-	const char *at = strstr(text, "stamp=");
-	if (!at)
-		fail(len ? text : "no stamp");
-	return strtod(at + strlen("stamp="), NULL) * 1e3;
+	if (ms < 0)
+		fail("no stamp");
+	return ms;
 }
 
 /* What the courier and the runner do when the commit is known. */
@@ -102,7 +88,7 @@ start(const struct use *u, int worker, bool has_workspace)
 	strs_add(&s.argv, u->stamp);
 	strs_add(&s.env, "PATH=/usr/bin:/bin");
 	strs_add(&s.tools, tools);
-	double began = now_ms();
+	double began = bench_ms(CLOCK_REALTIME);
 	if (has_workspace)
 		add_workspace(u, &s, &lock);
 	if (box_spec_check(&s, &e) < 0 || box_start(&s, &io, &b, &e) < 0 || box_go(&b, &e) < 0)

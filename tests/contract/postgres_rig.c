@@ -193,3 +193,19 @@ postgres_rig_empty(void)
 	postgres_rig_sql("SET client_min_messages = error; DROP SCHEMA public CASCADE; "
 			 "CREATE SCHEMA public");
 }
+
+int
+postgres_rig_group_setup(void **state)
+{
+	(void)state;
+	postgres_rig_start();
+	return 0;
+}
+
+int
+postgres_rig_group_teardown(void **state)
+{
+	(void)state;
+	postgres_rig_stop();
+	return 0;
+}

@@ -14,6 +14,10 @@
 void postgres_rig_start(void);
 void postgres_rig_stop(void);
 
+/* The same, as cmocka's setup and teardown of a group. */
+int postgres_rig_group_setup(void **state);
+int postgres_rig_group_teardown(void **state);
+
 /* Kills it as the loss of power would (SIGQUIT: no checkpoint, recovery at the next start). */
 void postgres_rig_crash(void);
 /* After a crash. */

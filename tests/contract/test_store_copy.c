@@ -21,22 +21,6 @@ struct places {
 };
 
 static int
-group_setup(void **state)
-{
-	(void)state;
-	postgres_rig_start();
-	return 0;
-}
-
-static int
-group_teardown(void **state)
-{
-	(void)state;
-	postgres_rig_stop();
-	return 0;
-}
-
-static int
 setup(void **state)
 {
 	struct places *p = mem_zero(sizeof(*p));
@@ -252,5 +236,5 @@ main(void)
 		T(a_copy_is_whole_or_absent),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, postgres_rig_group_setup, postgres_rig_group_teardown);
 }

@@ -152,22 +152,6 @@ relay_stop(void)
 /* ---- the store ---- */
 
 static int
-group_setup(void **state)
-{
-	(void)state;
-	postgres_rig_start();
-	return 0;
-}
-
-static int
-group_teardown(void **state)
-{
-	(void)state;
-	postgres_rig_stop();
-	return 0;
-}
-
-static int
 setup(void **state)
 {
 	(void)state;
@@ -438,5 +422,5 @@ main(void)
 		T(other_schemas_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+	return cmocka_run_group_tests(tests, postgres_rig_group_setup, postgres_rig_group_teardown);
 }
