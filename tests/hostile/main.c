@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * main - `hostile NAME` does its worst in the working directory and mends the bug then; without a
- * name the file `attack` has it. `hostile list` prints what there is, "name ends" a line.
+ * name the file `attack` has it. `hostile list` prints what there is, "name ends" a line; an end
+ * behind "watched:" is one only where no cgroup counts the memory.
  */
 #include "hostile.h"
 

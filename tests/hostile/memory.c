@@ -212,14 +212,14 @@ page_cache(void)
 }
 
 const struct attack ATTACKS_MEMORY[] = {
-	{ "heap", heap, "memory|done" },
+	{ "heap", heap, "memory|watched:done" },
 	{ "heaps", heaps, "memory" },
 	{ "shared", shared, "memory" },
 	{ "memfds", memfds, "memory" },
-	{ "sysv", sysv, "memory|done" },
+	{ "sysv", sysv, "memory|watched:done" },
 	{ "tmpfs", tmpfs, "done|memory" },
 	{ "pipes", pipes, "done|memory" },
-	{ "sockets", sockets, "memory|done" },
+	{ "sockets", sockets, "memory|watched:done" },
 	{ "page-cache", page_cache, "done|disk" },
 	{ 0 },
 };
