@@ -21,6 +21,7 @@
 #define GATEWAY_MS_MAX  30000 /* that a box may be without one */
 #define LATE_MS         500   /* after SIGKILL: it may be frozen */
 #define STUCK_MS_MAX    5000  /* after that */
+#define NO_EXIT         ((struct loop_exit){ .code = 255 })
 
 /* ---- output ---- */
 
@@ -89,6 +90,13 @@ shim_step_read(struct shim *s)
 
 /* ---- the end ---- */
 
+static void
+fail(struct shim_step *step, enum box_end why, const struct err *e)
+{
+	step->end = why;
+	mem_set(&step->text, e->text);
+}
+
 /* A program that failed on a full disk says all sorts of things. */
 static void
 blame_disk(struct shim *s, int exit_code)
@@ -113,8 +121,21 @@ forget_gateway(struct shim_step *step)
 	step->gateway_fd = -1;
 }
 
+/* PID 1 ends with its workload's exit code; a signal that is neither ours nor the kernel's for want
+ * of memory came from outside. */
 static void
-step_end(struct shim *s, int exit_code)
+blame_outside(struct shim_step *step, int signo)
+{
+	struct err e = { 0 };
+
+	if (signo == 0 || step->end != BOX_END_ITSELF)
+		return;
+	(void)err_set(&e, ERR_SYSTEM, "it was ended from outside by signal %d", signo);
+	fail(step, BOX_END_INFRA, &e);
+}
+
+static void
+step_end(struct shim *s, struct loop_exit how)
 {
 	struct shim_step *step = s->step;
 
@@ -125,18 +146,12 @@ step_end(struct shim *s, int exit_code)
 	step->kill = NULL;
 	forget_gateway(step);
 	shim_watch_end(s);
-	blame_disk(s, exit_code);
+	blame_outside(step, how.signo);
+	blame_disk(s, how.code);
 	if (step->box.pidfd >= 0)
 		(void)unlink(SHIM_TRACE);
 	box_finish(&step->box);
-	shim_step_done(s, exit_code);
-}
-
-static void
-fail(struct shim_step *step, enum box_end why, const struct err *e)
-{
-	step->end = why;
-	mem_set(&step->text, e->text);
+	shim_step_done(s, how.code);
 }
 
 /* What PID 1 or the workload said before it could begin. */
@@ -162,18 +177,6 @@ on_report(void *ctx, int fd, uint32_t events)
 	s->step->report_io = NULL;
 }
 
-/* PID 1 ends with its workload's exit code; a signal that is not ours came from outside. */
-static void
-lost(struct shim_step *step, struct loop_exit how)
-{
-	struct err e = { 0 };
-
-	if (how.signo == 0 || step->end != BOX_END_ITSELF)
-		return;
-	(void)err_set(&e, ERR_SYSTEM, "it was ended from outside by signal %d", how.signo);
-	fail(step, BOX_END_INFRA, &e);
-}
-
 static void
 on_exit_of_box(void *ctx, pid_t pid, struct loop_exit how)
 {
@@ -192,8 +195,7 @@ on_exit_of_box(void *ctx, pid_t pid, struct loop_exit how)
 	}
 	if (step->report_io)
 		read_report(step);
-	lost(step, how);
-	step_end(s, how.code);
+	step_end(s, how);
 }
 
 /* The attempt ends. This process goes on trying (shim.c), and as long as it does, nobody gets the
@@ -212,7 +214,7 @@ on_stuck(void *ctx)
 	s->step->child = NULL;
 	s->stuck = s->step->box;
 	s->step->box = (struct box)BOX_INIT;
-	step_end(s, 255);
+	step_end(s, NO_EXIT);
 }
 
 static void
@@ -364,7 +366,7 @@ shim_step_start(struct shim *s, struct box_spec *take_spec, int take_stdin, int 
 			    .stdin_fd = stdin_fd, .stdout_fd = stdout_fd, .net_fd = net_fd },
 		    &e) < 0) {
 		fail(step, BOX_END_START, &e);
-		step_end(s, 255);
+		step_end(s, NO_EXIT);
 		return;
 	}
 	if (!step->spec.net) {
