@@ -26,6 +26,28 @@ struct sweep {
 };
 
 #define TRIES_MAX 3
+#define GROUPS_MS 500
+
+static void on_groups(void *ctx);
+
+/* Cgroups of shims that died: until none is left, for what was killed ends when it can. */
+static void
+sweep_groups(struct runner *r)
+{
+	bool is_done = sandbox_sweep(0);
+
+	if (!is_done && !r->groups)
+		r->groups = loop_timer_add(r->role->loop, GROUPS_MS, on_groups, r);
+}
+
+static void
+on_groups(void *ctx)
+{
+	struct runner *r = ctx;
+
+	r->groups = NULL;
+	sweep_groups(r);
+}
 
 static void
 sweep_end(struct sweep *w)
@@ -43,6 +65,7 @@ sweep_end(struct sweep *w)
 		w->r->slots[w->slot] = false;
 		runner_claim_soon(w->r);
 	}
+	sweep_groups(w->r);
 	free(w->path);
 	free(w);
 }
@@ -110,7 +133,7 @@ sweep_all(struct runner *r)
 	auto_dir DIR *d = opendir(r->dir);
 	const struct dirent *de;
 
-	sandbox_sweep();
+	sweep_groups(r);
 	while (d && (de = readdir(d))) {
 		if (str_starts(de->d_name, "gone."))
 			sweep_dir(r, mem_fmt("%s/%s", r->dir, de->d_name), -1);

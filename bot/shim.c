@@ -362,15 +362,13 @@ on_term(void *ctx, int signo)
 /* Before anything is removed, or the slot is anybody's again, the last box must have ended: ours,
  * or that of a shim that was killed here. */
 static void
-see_to_the_end(struct shim *s, bool is_heir)
+see_to_the_end(struct shim *s)
 {
 	struct err e = { 0 };
 
 	while (box_trace_end(SHIM_TRACE, RETRY_MS, &e) == ERR_BUSY)
 		log_err(LOG_LEVEL_ERROR, NULL, "box.stuck", &e);
 	box_finish(&s->stuck);
-	if (is_heir)
-		sandbox_sweep();
 }
 
 static bool
@@ -484,11 +482,10 @@ shim_main(void)
 		rc = loop_run(s.loop, &e);
 	if (rc < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
-	bool is_heir = !s.recorder; /* no step of ours: we are here to clean up */
 	shim_finish(&s);
 	/* Started by hand it is in somebody's directory, not in an attempt's. */
 	if (has_runner)
-		see_to_the_end(&s, is_heir);
+		see_to_the_end(&s);
 	shim_disk_finish(&s);
 	if (has_runner)
 		remove_layers();

@@ -109,8 +109,8 @@ box_finish(struct box *b)
 	b->stage = stage; /* the story outlives the box */
 }
 
-void
-sandbox_sweep(void)
+bool
+sandbox_sweep(int wait_ms)
 {
-	cgroup_sweep(cgroup_world());
+	return cgroup_sweep(cgroup_world(), wait_ms);
 }

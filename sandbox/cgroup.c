@@ -9,22 +9,21 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sandbox/procs.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREFIX          "nightshift-"
-#define PERIOD_US       100000
-#define QUOTA_US_MIN    1000 /* the kernel's */
-#define RMDIR_TRIES_MAX 100
-#define RMDIR_WAIT_MS   10
+#define PREFIX        "nightshift-"
+#define PERIOD_US     100000
+#define QUOTA_US_MIN  1000 /* the kernel's */
+#define RMDIR_WAIT_MS 10
 
 /* A quarter of the default. */
 #define V2_WEIGHT "25"
@@ -138,14 +137,12 @@ limit(struct part *p, const struct cgroup_limits *l)
 
 /* ---- a group ---- */
 
-/* A name of ours that is taken is left over from another life of this process id. */
 static bool
 make_part(const struct cgroup_tree *t, const char *name, struct part *p)
 {
 	*p = (struct part){ .keeps = t->keeps, .is_v2 = t->is_v2, .join_fd = -1 };
 	p->dir = mem_fmt("%s/%s", t->base, name);
-	if (mkdir(p->dir, 0755) < 0 &&
-		(errno != EEXIST || rmdir(p->dir) < 0 || mkdir(p->dir, 0755) < 0)) {
+	if (mkdir(p->dir, 0755) < 0) {
 		free(p->dir);
 		return false;
 	}
@@ -167,7 +164,8 @@ struct cgroup *
 cgroup_create(const struct cgroup_world *w, const struct cgroup_limits *l)
 {
 	static unsigned serial;
-	auto_free char *name = mem_fmt(PREFIX "%d-%u", getpid(), ++serial);
+	auto_free char *name =
+		mem_fmt(PREFIX "%d-%" PRIu64 "-%u", getpid(), procs_started(getpid()), ++serial);
 	struct cgroup *g = mem_zero(sizeof(*g));
 
 	g->fd = -1;
@@ -287,21 +285,23 @@ cgroup_look(const struct cgroup *g, struct cgroup_facts *out)
 
 /* ---- the end ---- */
 
-/* Its last process was reaped, but the kernel lets go of the group a moment later; in v2 it says
- * so. */
-static void
-remove_dir(const char *dir)
+/* False: something in it has not ended yet. Of a process that was reaped the kernel lets go a
+ * moment later; in v2 it says so. */
+static bool
+remove_dir(const char *dir, int wait_ms)
 {
 	auto_free char *path = mem_fmt("%s/cgroup.events", dir);
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct pollfd p = { .fd = fd, .events = POLLPRI };
 	char seen[256];
 
-	for (int i = 0; i < RMDIR_TRIES_MAX; i++) {
+	for (;; wait_ms -= RMDIR_WAIT_MS) {
 		if (fd >= 0) /* from here on it tells of what comes */
 			(void)!pread(fd, seen, sizeof(seen), 0);
 		if (rmdir(dir) == 0 || errno != EBUSY)
-			return;
+			return true;
+		if (wait_ms <= 0)
+			return false;
 		(void)poll(&p, 1, RMDIR_WAIT_MS);
 	}
 }
@@ -313,29 +313,36 @@ cgroup_destroy(struct cgroup *g)
 		return;
 	for (size_t i = 0; i < g->n; i++) {
 		clean_fd(&g->v[i].join_fd);
-		remove_dir(g->v[i].dir);
+		(void)remove_dir(g->v[i].dir, CGROUP_REMOVE_MS);
 		free(g->v[i].dir);
 	}
 	clean_fd(&g->fd);
 	free(g);
 }
 
-/* Named after the process that made them. */
+/* Named after the process that made them: its number and the time of its start, for the number
+ * alone is soon another's. */
 static bool
 is_orphan(const char *name)
 {
+	uint64_t started;
 	char *end;
 	long pid;
 
 	if (!str_starts(name, PREFIX))
 		return false;
 	pid = strtol(name + strlen(PREFIX), &end, 10);
-	return *end == '-' && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+	if (*end != '-' || pid <= 0)
+		return false;
+	started = strtoull(end + 1, &end, 10);
+	return *end == '-' && procs_started((pid_t)pid) != started;
 }
 
-void
-cgroup_sweep(const struct cgroup_world *w)
+bool
+cgroup_sweep(const struct cgroup_world *w, int wait_ms)
 {
+	bool is_done = true;
+
 	for (size_t i = 0; i < w->n; i++) {
 		auto_dir DIR *d = opendir(w->v[i].base);
 		const struct dirent *de;
@@ -346,9 +353,10 @@ cgroup_sweep(const struct cgroup_world *w)
 			auto_free char *dir = mem_fmt("%s/%s", w->v[i].base, de->d_name);
 			if (w->v[i].is_v2)
 				(void)put(&(struct part){ .dir = dir }, "cgroup.kill", "1");
-			remove_dir(dir);
+			is_done &= remove_dir(dir, wait_ms);
 		}
 	}
+	return is_done;
 }
 
 /* ---- what there is ---- */

@@ -25,6 +25,7 @@
 #define CGROUP_KINDS  3
 
 #define CGROUP_TREES_MAX 4
+#define CGROUP_REMOVE_MS 1000 /* the end of a process that was killed */
 
 /* ---- Where groups may be made ---- */
 
@@ -61,8 +62,8 @@ int cgroup_claim_in(const char *dir, struct err *e);
 void cgroup_end_others(void);
 
 /* Groups of earlier lives in all trees, with what is left in them. Those of living processes stay.
- */
-void cgroup_sweep(const struct cgroup_world *w);
+ * False: in one of them something has not ended within that time, and it is to be swept again. */
+bool cgroup_sweep(const struct cgroup_world *w, int wait_ms);
 
 /* ---- A group ---- */
 

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "sandbox/sandbox.h"
 
 #include <dirent.h>
@@ -91,7 +92,13 @@ each(int proc_fd, each_fn *fn, void *ctx)
 
 /* Fields of proc_pid_stat(5), counted from 1; the second is the name, which may hold anything but
  * ends at the last ")". */
-enum { FIELD_UTIME = 14, FIELD_CSTIME = 17, FIELD_THREADS = 20, FIELD_RSS = 24 };
+enum {
+	FIELD_UTIME = 14,
+	FIELD_CSTIME = 17,
+	FIELD_THREADS = 20,
+	FIELD_STARTED = 22,
+	FIELD_RSS = 24
+};
 
 static void
 count_one(int proc_fd, const char *pid, void *ctx)
@@ -127,6 +134,22 @@ procs_count(int proc_fd, struct procs *out)
 {
 	*out = (struct procs){ 0 };
 	each(proc_fd, count_one, out);
+}
+
+uint64_t
+procs_started(pid_t pid)
+{
+	char path[64], text[STAT_BYTES];
+	const char *p;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_small(AT_FDCWD, path, text, sizeof(text)) == 0 || !(p = strrchr(text, ')')))
+		return 0;
+	if (str_starts(p, ") Z") || str_starts(p, ") X"))
+		return 0;
+	for (int field = 2; field < FIELD_STARTED && p; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p, NULL, 10) : 0;
 }
 
 /* ---- memory ---- */

@@ -31,6 +31,10 @@ int64_t procs_memory(int proc_fd, pid_t init);
 /* No less than that, and cheaper: nothing is looked at page by page. */
 int64_t procs_memory_max(int proc_fd, pid_t init);
 
+/* When it was started, in the kernel's ticks since the boot: with its number that is one process
+ * for as long as the machine runs. 0: there is none, or it has ended and waits to be asked for. */
+uint64_t procs_started(pid_t pid);
+
 /* Sent over the box's loopback since its start, which is how it talks to the gateway. */
 int64_t procs_net_bytes(pid_t init);
 

@@ -294,7 +294,8 @@ void sandbox_describe(const struct sandbox_probe *p, struct buf *out);
 /* "T1 landlock: yes, T2 userns: yes, T3 slots: no, T4 vm: no" */
 void sandbox_tiers(const struct sandbox_probe *p, struct buf *out);
 
-/* Ends what is left of boxes of an earlier life, and removes their cgroups. */
-void sandbox_sweep(void);
+/* Ends what is left of boxes of an earlier life, and removes their cgroups. False: something has
+ * not ended yet, and it is to be called again. */
+bool sandbox_sweep(int wait_ms);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/procs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,29 +23,13 @@
 #include <unistd.h>
 
 #define TRACE_BYTES_MAX 4096
-#define STARTED_FIELD   22 /* of proc_pid_stat(5), counted from 1 */
-
-/* In clock ticks since the machine's start; 0: there is no such process. */
-static uint64_t
-started(pid_t pid)
-{
-	auto_free char *path = mem_fmt("/proc/%d/stat", pid);
-	auto_buf struct buf text = BUF_INIT(TRACE_BYTES_MAX);
-	char *p;
-
-	if (fs_read(path, &text, NULL) < 0 || !(p = strrchr(text.data, ')')))
-		return 0;
-	for (int field = 2; field < STARTED_FIELD && p; field++)
-		p = strchr(p + 1, ' ');
-	return p ? strtoull(p, NULL, 10) : 0;
-}
 
 int
 box_trace_leave(const struct box *b, const char *path, struct err *e)
 {
 	const char *group = cgroup_name(b->cgroup);
 	auto_free char *text =
-		mem_fmt("%d %" PRIu64 " %s", b->pid, started(b->pid), group ? group : "");
+		mem_fmt("%d %" PRIu64 " %s", b->pid, procs_started(b->pid), group ? group : "");
 	auto_fd int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
@@ -63,7 +48,7 @@ box_trace_end(const char *path, int wait_ms, struct err *e)
 	pid_t pid = (pid_t)strtol(buf_str(&text), &p, 10);
 	uint64_t when = strtoull(p, &p, 10);
 	auto_fd int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
-	if (pidfd < 0 || when == 0 || started(pid) != when) {
+	if (pidfd < 0 || when == 0 || procs_started(pid) != when) {
 		(void)unlink(path);
 		return 0;
 	}

@@ -172,7 +172,7 @@ it_dies_with_its_starter(void **state)
 		(void)close(ends[0]);
 		(void)close(ends[1]);
 	}
-	sandbox_sweep();
+	assert_true(sandbox_sweep(10000));
 }
 
 /* ---- what goes wrong is said ---- */

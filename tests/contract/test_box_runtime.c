@@ -244,7 +244,7 @@ whoever_is_killed_nothing_is_left(void **state)
 	kill_one(*state, hang, VICTIM_REAPER);
 	kill_one(*state, hang, VICTIM_RUNTIME);
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
-	sandbox_sweep();
+	assert_true(sandbox_sweep(10000));
 }
 
 /* At any moment of a start by the real one. */
@@ -273,7 +273,7 @@ a_starter_may_die_at_any_moment(void **state)
 		assert_no_children();
 	}
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
-	sandbox_sweep();
+	assert_true(sandbox_sweep(10000));
 }
 
 int

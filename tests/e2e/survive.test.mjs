@@ -141,7 +141,6 @@ test('the machine is lost: nothing is left, and the attempt is repeated', () =>
     const { attempt } = await finished(world, forge, repo, number);
     assert.equal(attempt, 2);
     assert.match(bot.lines.slice(from).join('\n'), /attempt\.not_adopted/);
-    await bot.killRole('runner'); // a group that was busy at one start goes at the next
     await until('nothing is left', async () => {
       assert.ok(!readdirSync(attemptsDir(world)).includes(dir));
       assert.deepEqual(await groupsOf(shims), []);

@@ -9,8 +9,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "sandbox/procs.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -393,20 +395,39 @@ leftovers_of_the_dead_go(void **state)
 	if (gone == 0)
 		_exit(0);
 	assert_int_equal(waitpid(gone, NULL, 0), gone);
-	auto_free char *dead = mem_fmt("%s/memory/nightshift-%d-1", r->dir, gone);
-	auto_free char *alive = mem_fmt("%s/memory/nightshift-%d-99", r->dir, getpid());
+	pid_t zombie = fork();
+
+	if (zombie == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)zombie, NULL, WEXITED | WNOWAIT), 0);
+	uint64_t started = procs_started(getpid());
+	auto_free char *dead =
+		mem_fmt("%s/memory/nightshift-%d-%" PRIu64 "-1", r->dir, gone, started);
+	auto_free char *unwaited =
+		mem_fmt("%s/memory/nightshift-%d-%" PRIu64 "-1", r->dir, zombie, started);
+	auto_free char *namesake =
+		mem_fmt("%s/memory/nightshift-%d-%" PRIu64 "-1", r->dir, getpid(), started - 1);
+	auto_free char *alive =
+		mem_fmt("%s/memory/nightshift-%d-%" PRIu64 "-99", r->dir, getpid(), started);
 	auto_free char *other = mem_fmt("%s/memory/nightshift-bot", r->dir);
-	auto_free char *odd = mem_fmt("%s/memory/nightshift-%dx-1", r->dir, gone);
+	auto_free char *odd =
+		mem_fmt("%s/memory/nightshift-%dx-%" PRIu64 "-1", r->dir, gone, started);
 	put(r, "sys/cgroup.subtree_control", "pids\n");
 	put(r, "memory/tasks", "");
 	read_world(r, mounts, "0::/\n1:memory:/\n");
 	assert_int_equal(r->world.n, 2);
-	const char *const all[] = { dead, alive, other, odd };
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(mkdir(all[i], 0755), 0);
-	cgroup_sweep(&r->world);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(access(all[i], F_OK), i == 0 ? -1 : 0);
+	const char *const gone_dirs[] = { dead, unwaited, namesake };
+	const char *const kept_dirs[] = { alive, other, odd };
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(mkdir(gone_dirs[i], 0755), 0);
+		assert_int_equal(mkdir(kept_dirs[i], 0755), 0);
+	}
+	assert_true(cgroup_sweep(&r->world, 0));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(access(gone_dirs[i], F_OK), -1);
+		assert_int_equal(access(kept_dirs[i], F_OK), 0);
+	}
+	assert_int_equal(waitpid(zombie, NULL, 0), zombie);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
