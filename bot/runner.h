@@ -301,6 +301,7 @@ bool shim_dismiss(const char *dir);
 int shim_run(struct attempt *a, const struct box_spec *s, int take_stdin, int take_stdout,
 	struct err *e);
 void shim_stop_step(struct attempt *a);
+void shim_step_spent(struct attempt *a); /* its agent's budget is used up */
 
 /* The gateway is gone, or another one is there: it needs the listener again. */
 void shim_gateway_changed(struct attempt *a);

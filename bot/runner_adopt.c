@@ -51,6 +51,8 @@ go_on_in_box(struct attempt *a, const struct wire_shim_state *s)
 		a->is_in_step = true; /* its listener or its end is said next */
 		if (s->has_gone)
 			attempt_has_gone(a);
+		if (a->spent)
+			shim_step_spent(a);
 	} else if (s->serial == a->serial - 1 && !s->is_in_step) {
 		rc = attempt_repeat_box(a, &e);
 	} else {

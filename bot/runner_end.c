@@ -162,6 +162,8 @@ attempt_usage(struct attempt *a, const struct wire_usage *u)
 	mem_set(&a->done.usage, u->usage);
 	mem_set(&a->spent, u->spent);
 	state_save(a);
+	if (a->spent)
+		shim_step_spent(a);
 }
 
 /* An agent that was refused more ends somehow; this is why. */

@@ -33,6 +33,8 @@ reason_of_end(const struct wire_step_done *d, struct buf *out)
 			ENDS[d->ended_by].after);
 	} else if (d->ended_by == BOX_END_DISK) {
 		(void)buf_addf(out, "ended because %s", d->text ? d->text : "its disk was full");
+	} else if (d->ended_by == BOX_END_BUDGET) {
+		(void)buf_adds(out, "was stopped because it may not ask the model any more");
 	} else if (d->ended_by == BOX_END_START) {
 		(void)buf_addf(out, "cannot be started: %s", d->text ? d->text : "");
 	} else {

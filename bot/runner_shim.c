@@ -402,6 +402,19 @@ shim_stop_step(struct attempt *a)
 }
 
 void
+shim_step_spent(struct attempt *a)
+{
+	struct wire_step_spent spent = { .serial = a->serial };
+	struct log_ctx log = runner_log(a);
+	struct err e = { 0 };
+
+	if (!a->is_in_step || a->is_joining || a->phase != PHASE_AGENT)
+		return;
+	if (msg_send(a->link, &(struct msg_out){ .type = WIRE_STEP_SPENT, .obj = &spent }, &e) < 0)
+		log_err(LOG_LEVEL_ERROR, &log, "shim.spent_unsent", &e);
+}
+
+void
 shim_end(struct attempt *a)
 {
 	close_listener(a);

@@ -17,6 +17,8 @@
  *	STEP_LISTEN  the box is built; with its listener, if it has one. Said again to each runner
  *	STEP_GO      the box may begin; with a pipe whose other end the gateway holds. When that
  *	             end closes and 30 s later no other GO has come, the step is over
+ *	STEP_SPENT   its budget is used up: it has a second to end by itself, as agents do that are
+ *	             refused more
  *	STEP_DONE    it ended, however. Said again to each runner until the next step
  *
  * SHIM_STOP ends the step under way; without one, or said twice, it ends the shim. So do SIGTERM

@@ -143,6 +143,11 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 		shim_disk_take(s, steal_fd(&m->fds[0]));
 	} else if (m->type == WIRE_STEP_GO) {
 		shim_step_go(s, m->n_fds > 0 ? steal_fd(&m->fds[0]) : -1);
+	} else if (m->type == WIRE_STEP_SPENT) {
+		const struct wire_step_spent *spent = m->obj;
+
+		if (s->step && spent->serial == s->serial)
+			shim_watch_spent(s);
 	} else if (m->type == WIRE_SHIM_STOP) {
 		shim_stop(s);
 	}

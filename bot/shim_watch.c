@@ -23,6 +23,8 @@
 #define OUTPUT_A_SECOND MIB(1)
 #define OUTPUT_BURST    MIB(8)
 #define OUTPUT_BREATH   KIB(64) /* worth reading on for */
+#define SPENT_MS        1000    /* to hear of it, and to end */
+#define SPENT_GRACE_MS  500     /* then from TERM to the end */
 
 /* ---- time ---- */
 
@@ -33,6 +35,26 @@ on_wall(void *ctx)
 
 	s->step->watch.wall = NULL;
 	shim_step_stop(s, BOX_END_WALL, SHIM_TERM_GRACE_MS);
+}
+
+/* ---- budget ---- */
+
+static void
+on_spent(void *ctx)
+{
+	struct shim *s = ctx;
+
+	s->step->watch.spent = NULL;
+	shim_step_stop(s, BOX_END_BUDGET, SPENT_GRACE_MS);
+}
+
+void
+shim_watch_spent(struct shim *s)
+{
+	struct shim_watch *w = &s->step->watch;
+
+	if (s->step->is_live && !w->spent)
+		w->spent = loop_timer_add(s->loop, SPENT_MS, on_spent, s);
 }
 
 /* ---- output ---- */
@@ -197,6 +219,7 @@ shim_watch_end(struct shim *s)
 	loop_timer_remove(w->wall);
 	loop_timer_remove(w->look);
 	loop_timer_remove(w->resume);
-	w->wall = w->look = w->resume = NULL;
+	loop_timer_remove(w->spent);
+	w->wall = w->look = w->resume = w->spent = NULL;
 	clean_fd(&w->proc_fd);
 }

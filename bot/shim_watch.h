@@ -17,6 +17,7 @@ struct shim;
 struct shim_watch {
 	struct loop_timer *wall;
 	struct loop_timer *look;
+	struct loop_timer *spent;  /* its budget is */
 	struct loop_timer *resume; /* set: the terminal is not read until then */
 	int proc_fd;               /* the box's /proc, or -1 */
 	unsigned n_looks;
@@ -36,6 +37,9 @@ void shim_watch_begin(struct shim *s);
 /* So many bytes were read from its terminal. Too many for the moment: it is not read for a while,
  * and the box waits. */
 void shim_watch_output(struct shim *s, size_t len);
+
+/* It is refused more from now on: it is given a moment to end by itself. */
+void shim_watch_spent(struct shim *s);
 
 /* The box has ended: a last look at why. Also of a step that never began. */
 void shim_watch_end(struct shim *s);

@@ -90,6 +90,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_STEP_GO, "step_go", RUNNER, SHIM, NO_ROWS, 0, 1 },
 	{ WIRE_STEP_DONE, "step_done", SHIM, RUNNER, ROWS(STEP_DONE, step_done), LIMIT_TAIL_BYTES,
 		0 },
+	{ WIRE_STEP_SPENT, "step_spent", RUNNER, SHIM, ROWS(STEP_SPENT, step_spent), 0, 0 },
 	{ WIRE_SHIM_STATE, "shim_state", SHIM, RUNNER, ROWS(SHIM_STATE, shim_state), 0, 0 },
 	{ WIRE_SHIM_STOP, "shim_stop", RUNNER, SHIM, NO_ROWS, 0, 0 },
 	{ WIRE_SHIM_TAIL, "shim_tail", SHIM, RUNNER, NO_ROWS, LIMIT_TAIL_BYTES, 0 },

@@ -102,6 +102,7 @@ enum wire_type {
 			     WIRE_STEP_GO */
 	WIRE_STEP_GO,     /* fd: see WIRE_BOX_OPENED */
 	WIRE_STEP_DONE,   /* shim -> runner: struct wire_step_done, blob: last bytes of its text */
+	WIRE_STEP_SPENT,  /* struct wire_step_spent: no model is asked any more; see bot/shim.h */
 	WIRE_SHIM_STATE,  /* shim -> runner: struct wire_shim_state: what a runner hears first */
 	WIRE_SHIM_STOP,   /* kill the box now */
 	WIRE_SHIM_TAIL, /* shim -> runner: blob: last bytes of the plain text, at most every second
@@ -323,6 +324,9 @@ struct wire_step {
 	bool has_stdout;
 	int64_t alone_ms; /* how long the shim may be without a runner from now on */
 };
+struct wire_step_spent {
+	int64_t serial; /* which step; another one is let be */
+};
 struct wire_shim_state {
 	int64_t serial; /* of the last step that it took; 0: none */
 	bool is_in_step;
@@ -373,6 +377,7 @@ extern const struct row WIRE_LOGS_ROWS[];
 extern const struct row WIRE_BOX_ROWS[];
 extern const struct row WIRE_USAGE_ROWS[];
 extern const struct row WIRE_STEP_ROWS[];
+extern const struct row WIRE_STEP_SPENT_ROWS[];
 extern const struct row WIRE_STEP_DONE_ROWS[];
 extern const struct row WIRE_SHIM_STATE_ROWS[];
 

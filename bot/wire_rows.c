@@ -253,6 +253,11 @@ const struct row WIRE_STEP_ROWS[] = {
 	ROW_DONE,
 };
 
+const struct row WIRE_STEP_SPENT_ROWS[] = {
+	ROW_I(struct wire_step_spent, serial, "serial"),
+	ROW_DONE,
+};
+
 const struct row WIRE_SHIM_STATE_ROWS[] = {
 	ROW_I(struct wire_shim_state, serial, "serial"),
 	ROW_B(struct wire_shim_state, is_in_step, "is_in_step"),

@@ -26,6 +26,7 @@ static const char *const END_NAMES[BOX_END_COUNT] = {
 	[BOX_END_MEMORY] = "memory",
 	[BOX_END_DISK] = "disk",
 	[BOX_END_OUTPUT] = "output",
+	[BOX_END_BUDGET] = "budget",
 };
 
 const char *

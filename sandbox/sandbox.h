@@ -163,6 +163,7 @@ enum box_end {
 	BOX_END_MEMORY,
 	BOX_END_DISK,
 	BOX_END_OUTPUT,
+	BOX_END_BUDGET,
 	BOX_END_COUNT,
 };
 const char *box_end_name(int64_t end);

@@ -41,6 +41,32 @@ what_it_counted_is_told_and_why_it_ended(void **state)
 	runner_rig_finish(&r);
 }
 
+/* An agent that is refused more and goes on all the same. */
+static void
+who_goes_on_without_a_budget_is_stopped(void **state)
+{
+	struct runner_rig r;
+	char usage[] = "gpt-5 1 1 1 1 1 1\n";
+	char spent[] = "all gone";
+	struct wire_usage u = { .ok = true, .task = 1, .fence = 1, .usage = usage, .spent = spent };
+
+	(void)state;
+	runner_rig_init(&r, WAITS, "");
+	r.usage = usage;
+	r.spent = spent;
+	runner_rig_start(&r, 1, 1);
+	runner_rig_until_tail(&r, "began");
+	assert_int_equal(
+		msg_send(r.gateway, &(struct msg_out){ .type = WIRE_BOX_SPENT, .obj = &u }, NULL),
+		0);
+	runner_rig_until_done(&r);
+	assert_int_equal(r.done.outcome, OUTCOME_TIMEOUT);
+	assert_string_equal(r.done.reason,
+		"the agent was stopped because it may not ask the model any more and had "
+		"changed nothing (all gone)");
+	runner_rig_finish(&r);
+}
+
 /* It takes as long as a box may be without one. */
 static void
 a_box_whose_gateway_stays_away_ends(void **state)
@@ -71,6 +97,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_counted_is_told_and_why_it_ended),
+		cmocka_unit_test(who_goes_on_without_a_budget_is_stopped),
 		cmocka_unit_test(a_box_whose_gateway_stays_away_ends),
 	};
 

@@ -39,6 +39,8 @@ static const struct {
 		"was stopped because it printed more than 1500MiB", NULL },
 	{ { .ended_by = BOX_END_DISK, .text = DISK, .exit_code = 1 },
 		"ended because its disk of 8 GiB was full", NULL },
+	{ { .ended_by = BOX_END_BUDGET, .exit_code = 143 },
+		"was stopped because it may not ask the model any more", NULL },
 	{ { .ended_by = BOX_END_START, .stage = BOX_STAGE_EXEC, .text = ABSENT },
 		"cannot be started: exec codex: No such file or directory",
 		"the box could not be built (stage 54): exec codex: No such file or directory" },

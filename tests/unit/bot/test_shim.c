@@ -123,6 +123,48 @@ a_stop_is_quick_whatever_runs(void **state)
 }
 
 static void
+say_spent(struct shim_rig *c, int64_t serial)
+{
+	struct wire_step_spent spent = { .serial = serial };
+	struct msg_out out = { .type = WIRE_STEP_SPENT, .obj = &spent };
+
+	assert_int_equal(msg_send(c->link, &out, NULL), 0);
+}
+
+static void
+who_has_spent_its_budget_ends(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec s;
+
+	shim_rig_shell(&s, "agent", "trap '' TERM; echo deaf; while :; do sleep 1; done");
+	shim_rig_send(c, &s);
+	shim_rig_until_tail(c, "deaf");
+	say_spent(c, c->serial);
+	say_spent(c, c->serial);
+	shim_rig_until(c, &c->n_done, 1);
+	assert_int_equal(c->done.ended_by, BOX_END_BUDGET);
+}
+
+/* The word of a step that is over comes late, and is not for the next one. */
+static void
+anothers_budget_is_nothing_to_it(void **state)
+{
+	struct shim_rig *c = *state;
+	auto_box_spec struct box_spec first, second;
+
+	shim_rig_shell(&first, "agent", "true");
+	shim_rig_run(c, &first);
+	say_spent(c, c->serial);
+	shim_rig_shell(&second, "gate", "echo up; sleep 2");
+	shim_rig_send(c, &second);
+	shim_rig_until_tail(c, "up");
+	say_spent(c, c->serial - 1);
+	shim_rig_until(c, &c->n_done, 2);
+	assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
+}
+
+static void
 the_box_waits_for_the_gateway(void **state)
 {
 	struct shim_rig *c = *state;
@@ -258,6 +300,8 @@ main(int argc, char **argv)
 		SHIM_TEST(the_wall_ends_it),
 		SHIM_TEST(silence_ends_it),
 		SHIM_TEST(a_stop_is_quick_whatever_runs),
+		SHIM_TEST(who_has_spent_its_budget_ends),
+		SHIM_TEST(anothers_budget_is_nothing_to_it),
 		SHIM_TEST(the_box_waits_for_the_gateway),
 		SHIM_TEST(a_start_that_fails_is_told_with_its_stage),
 		SHIM_TEST(a_quiet_step_shows_only_its_end),
