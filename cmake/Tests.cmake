@@ -114,6 +114,12 @@ foreach(kind tools/tool bench/bench)
 	endforeach()
 endforeach()
 
+# Programs of the fault campaigns.
+file(GLOB sources CONFIGURE_DEPENDS tests/fault/power.c tests/fault/chain*.c tests/fault/disk*.c)
+ns_program(fault_power ${sources})
+target_link_libraries(fault_power PRIVATE store)
+add_custom_target(campaign DEPENDS fault_power)
+
 # For boxes: they bring no libraries along.
 function(ns_static name)
 	add_executable(${name} ${ARGN})
@@ -182,9 +188,12 @@ foreach(file IN LISTS e2e)
 	endif()
 endforeach()
 
-# The short form of script/campaign kill.
+# The short forms of script/campaign.
 ns_test(campaign_kill e2e 900 ${NODE} tests/campaign/kill.mjs --count 20 --seed 7)
 set_tests_properties(campaign_kill PROPERTIES RESOURCE_LOCK campaign)
+if(NOT NS_FUZZ)
+	ns_test(campaign_power unit 300 fault_power --count 60 --seed 7)
+endif()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
 	ns_test(docker_smoke docker 1200 ${NS_YIELD} ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
