@@ -196,12 +196,13 @@ tick(void *ctx)
 	q->tick_timer = NULL;
 	if (q->is_stopping)
 		return;
+	queue_clock_look(q);
 	if (!q->is_busy && !q->is_open)
 		q->db->rest(q->store);
 	q->is_busy = false;
 	queue_dispatch_tick(q);
 	if (++q->ticks % SWEEP_TICKS == 0 && queue_begin(q) == 0 &&
-		(sweep(q, &e) < 0 || queue_care_sweep(q, &e) < 0))
+		(sweep(q, &e) < 0 || queue_care_sweep(q, &e) < 0 || queue_clock_note(q, &e) < 0))
 		queue_fatal(q, "task.sweep", &e);
 	/* Held tasks become claimable by the clock alone. */
 	queue_wake(q, WAKE_DISPATCH);
@@ -279,6 +280,8 @@ queue_start(struct role_ctx *r, struct err *e)
 	q->role = r;
 	q->speed = 1;
 	int rc = open_store(q, e);
+	if (rc == 0)
+		rc = queue_clock_start(q, e);
 	if (rc == 0)
 		rc = resume(q, e);
 	if (rc < 0)

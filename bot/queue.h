@@ -18,6 +18,7 @@
  *	queue_poll      forges that cannot call us: looked at on a timer
  *	queue_query     pages
  *	queue_care      backups, checks, old rows
+ *	queue_clock     what waits when the clock is set
  */
 #ifndef BOT_QUEUE_H
 #define BOT_QUEUE_H
@@ -142,6 +143,9 @@ struct queue {
 	struct queue_care *care;  /* under way, or NULL */
 	int64_t care_at_ms;       /* the next one, wall clock; 0: not known yet */
 	int64_t checked_ms;       /* when every page was last looked at */
+	int64_t clock_offset_ms;  /* wall minus boot clock, as all that waits knows it */
+	int64_t keep_until_ms;    /* wall clock; until then nothing is old */
+	bool clock_is_theirs;     /* the times in the store are not ours to move */
 	struct store_tally tally; /* as of tally_ms */
 	int64_t tally_ms;         /* 0: not yet */
 };
@@ -273,6 +277,7 @@ void queue_push_check(struct queue *q, const struct task *t, int64_t effect, que
 
 /* ---- queue_bucket.c ---- */
 /* 0: a write may go out now, and is counted. Else how long to wait. */
+/* Times of the boot clock. */
 int64_t queue_bucket_take(struct queue *q, const char *scope, bool is_urgent, int64_t now_ms);
 void queue_bucket_close(struct queue *q, const char *scope, int64_t until_ms);
 void queue_bucket_finish(struct queue *q);
@@ -289,6 +294,13 @@ void queue_query(struct queue *q, struct msg *m);
 /* Once a minute, in the round's transaction. */
 int queue_care_sweep(struct queue *q, struct err *e);
 void queue_care_finish(struct queue *q);
+
+/* ---- queue_clock ---- */
+
+int queue_clock_start(struct queue *q, struct err *e);
+/* Was the clock set? Before anything that waits is looked at. */
+void queue_clock_look(struct queue *q);
+int queue_clock_note(struct queue *q, struct err *e);
 
 /* ---- queue_poll.c ---- */
 int queue_poll_start(struct queue *q, struct err *e);

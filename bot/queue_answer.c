@@ -42,7 +42,7 @@ again(struct queue *q, struct effect *f, const struct queue_answer *a, struct er
 	log_warn(&log, "effect.again", "purpose=%s tries=%lld wait_ms=%lld error=\"%s\"",
 		f->purpose, (long long)f->tries, (long long)wait, a->text ? a->text : "");
 	if (a->retry_after_ms > 0)
-		queue_bucket_close(q, f->scope, now + wait);
+		queue_bucket_close(q, f->scope, clock_boot_ms() + wait);
 	f->state = EFFECT_PENDING;
 	f->was_unknown = true;
 	f->not_before_ms = now + wait;

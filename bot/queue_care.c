@@ -40,7 +40,8 @@ struct queue_care {
 	char *dir;
 	char *backups;
 	struct backup_keep keep;
-	bool is_full; /* rows and indexes of the store itself, too */
+	bool keeps_all; /* old backups, too */
+	bool is_full;   /* rows and indexes of the store itself, too */
 	int64_t took_ms;
 	struct backup backup;
 	struct store_tally tally;
@@ -64,7 +65,7 @@ work(struct queue_care *c)
 	if (c->check_rc < 0)
 		return;
 	c->rc = upkeep_backup(&u, now_ms, &c->backup, &c->why);
-	if (c->rc == 0)
+	if (c->rc == 0 && !c->keeps_all)
 		c->rc = upkeep_prune(&u, &c->keep, now_ms, &c->n_gone, &c->why);
 	if (c->rc == 0)
 		c->rc = upkeep_tally(&u, &c->tally, &c->why);
@@ -157,6 +158,7 @@ start(struct queue *q)
 	c->dir = role_path(conf, "store");
 	c->backups = role_path(conf, "backups");
 	c->keep = (struct backup_keep){ conf->backup_keep, conf->backup_days };
+	c->keeps_all = clock_wall_ms() < q->keep_until_ms;
 	c->is_full = clock_wall_ms() - q->checked_ms >= FULL_CHECK_MS;
 	c->done_fd = eventfd(0, EFD_CLOEXEC);
 	int rc = c->done_fd < 0 ? errno : pthread_create(&c->thread, NULL, thread_main, c);
@@ -194,6 +196,8 @@ prune(struct queue *q, struct err *e)
 		.transcripts_ms = now_ms - conf->keep_transcripts_ms,
 		.max = PRUNE_MAX,
 	};
+	if (now_ms < q->keep_until_ms)
+		return 0;
 	int rc = q->db->prune(q->store, &keep, &n, e);
 
 	if (rc == 0 && n > 0)

@@ -338,7 +338,8 @@ consider(struct queue *q, int64_t id, int64_t now_ms, struct err *e)
 		return rc;
 	}
 	if (row.what == EFFECT_OP || row.what == EFFECT_ATTACH)
-		wait = queue_bucket_take(q, row.scope, row.is_urgent || !row.is_latest, now_ms);
+		wait = queue_bucket_take(
+			q, row.scope, row.is_urgent || !row.is_latest, clock_boot_ms());
 	if (wait > 0) {
 		row.not_before_ms = now_ms + wait;
 		rc = q->db->effect_save(q->store, &row, e);

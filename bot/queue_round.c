@@ -54,6 +54,8 @@ round_end(void *ctx)
 	struct err e = { 0 };
 
 	q->round_timer = NULL;
+	if (!q->is_stopping)
+		queue_clock_look(q);
 	/* What only writes before it speaks may still come into this transaction: a new task is
 	 * claimed and its first effects are taken in hand by the commit that makes it. */
 	if (q->is_open)

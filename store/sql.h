@@ -178,6 +178,8 @@ int sql_effect_due(
 int sql_effect_next_ms(struct store *st, int64_t *at_ms, struct err *e);
 int sql_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e);
 
+int sql_waits_move(struct store *st, int64_t by_ms, struct err *e);
+
 int sql_tally(struct store *st, struct store_tally *out, struct err *e);
 int sql_prune(struct store *st, const struct store_keep *k, int64_t *n, struct err *e);
 
@@ -200,6 +202,7 @@ int sql_kv_put(struct store *st, const char *key, const char *value, struct err 
 	.effect_find = sql_effect_find, .effect_save = sql_effect_save,                            \
 	.effect_list = sql_effect_list, .effect_due = sql_effect_due,                              \
 	.effect_next_ms = sql_effect_next_ms, .effect_resume = sql_effect_resume,                  \
-	.tally = sql_tally, .prune = sql_prune, .kv_get = sql_kv_get, .kv_put = sql_kv_put
+	.waits_move = sql_waits_move, .tally = sql_tally, .prune = sql_prune,                      \
+	.kv_get = sql_kv_get, .kv_put = sql_kv_put
 
 #endif

@@ -114,3 +114,26 @@ sql_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e)
 	*n = rc;
 	return 0;
 }
+
+int
+sql_waits_move(struct store *st, int64_t by_ms, struct err *e)
+{
+	static const char *const moves[] = {
+		"UPDATE task SET not_before_ms = not_before_ms + ?"
+		" WHERE state = 0 AND not_before_ms > 0",
+		"UPDATE task SET changed_ms = changed_ms + ? WHERE state BETWEEN 1 AND 5",
+		"UPDATE effect SET not_before_ms = not_before_ms + ? WHERE state < 2",
+		"UPDATE effect SET unknown_ms = unknown_ms + ? WHERE state < 2 AND unknown_ms > 0",
+		"UPDATE effect SET done_ms = done_ms + ?1, edited_ms = CASE edited_ms WHEN 0 THEN 0"
+		" ELSE edited_ms + ?1 END WHERE done_ms > 0"
+		" AND task IN (SELECT id FROM task WHERE state < 6)",
+	};
+
+	for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
+		int rc = sql_run(sql_of(st), e, moves[i], "i", by_ms);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}

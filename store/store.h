@@ -282,6 +282,9 @@ struct store_driver {
 	/* After a start: whatever was under way is pending again with an unknown outcome. */
 	int (*effect_resume)(struct store *s, int64_t now_ms, int64_t *n, struct err *e);
 
+	/* The clock was set: every time at which something may go on, or is late, moves along. */
+	int (*waits_move)(struct store *s, int64_t by_ms, struct err *e);
+
 	/* ---- upkeep ---- */
 
 	/* Reads whole tables: not while somebody waits. */

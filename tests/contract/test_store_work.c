@@ -390,6 +390,43 @@ what_was_under_way_is_unknown_after_a_start(void **state)
 	effect_finish(&f);
 }
 
+static void
+what_waits_moves_with_the_clock(void **state)
+{
+	struct rig *r = *state;
+	int64_t held = rig_add_task(r, 1, 1), runs = rig_add_task(r, 2, 1),
+		over = rig_add_task(r, 3, 1);
+	int64_t late = add_effect(r, runs, "sticky", false, 900);
+	int64_t done = add_effect(r, over, "pull", false, 900);
+	int64_t at = 0;
+	struct effect f;
+	struct task t;
+
+	assert_int_equal(r->db->task_hold(r->s, held, 1000, NULL), 0);
+	set_state(r, over, TASK_SUCCEEDED);
+	set_effect(r, done, EFFECT_DONE);
+	assert_int_equal(claim(r, &ANY), runs);
+	assert_int_equal(r->db->waits_move(r->s, 5000, NULL), 0);
+	assert_int_equal(r->db->effect_next_ms(r->s, &at, NULL), 0);
+	assert_int_equal(at, 5900);
+	assert_int_equal(r->db->task_get(r->s, runs, &t, NULL), 0);
+	assert_int_equal(t.changed_ms, 5500);
+	task_finish(&t);
+	struct task_claim then = ANY;
+	then.now_ms = 5999;
+	assert_int_equal(claim(r, &then), 0);
+	then.now_ms = 6000;
+	assert_int_equal(claim(r, &then), held);
+	/* What is over was when it was. */
+	assert_int_equal(r->db->effect_get(r->s, done, &f, NULL), 0);
+	assert_int_equal(f.not_before_ms, 900);
+	effect_finish(&f);
+	assert_int_equal(r->db->waits_move(r->s, -5000, NULL), 0);
+	assert_int_equal(r->db->effect_next_ms(r->s, &at, NULL), 0);
+	assert_int_equal(at, 900);
+	set_effect(r, late, EFFECT_DONE);
+}
+
 int
 main(void)
 {
@@ -405,6 +442,7 @@ main(void)
 		WITH_RIG(the_newest_transcript_is_read),
 		WITH_RIG(an_attempt_ends),
 		WITH_RIG(a_purpose_is_one_effect),
+		WITH_RIG(what_waits_moves_with_the_clock),
 		WITH_RIG(due_are_one_of_each_task_urgent_ones_first),
 		WITH_RIG(a_lane_keeps_its_order_when_its_first_has_to_wait),
 		WITH_RIG(what_was_under_way_is_unknown_after_a_start),

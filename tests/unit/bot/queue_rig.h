@@ -130,6 +130,8 @@ bool rig_is_quiet(struct rig *r); /* over, and nothing is left in the outbox */
 
 /* queue_rig_clock.c: from here on time passes as it says. */
 void rig_clock_start(void);
+/* Somebody sets it. */
+void rig_clock_set(int64_t by_ms);
 
 /* queue_rig_peers.c */
 void rig_peers_create(struct rig *r);
