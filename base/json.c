@@ -240,3 +240,21 @@ json_decode(const struct json *j, const struct row *rows, void *obj)
 			decode_flat(j, r, obj);
 	}
 }
+
+static int
+print_bytes(const char *data, size_t len, void *out)
+{
+	return buf_add(out, data, len);
+}
+
+int
+json_print(const struct json *j, const char *path, struct buf *out)
+{
+	const json_t *v = find(j, path);
+
+	if (!v)
+		return ERR_MISSING;
+	return json_dump_callback(v, print_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY) < 0
+		       ? ERR_LIMIT
+		       : 0;
+}

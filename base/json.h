@@ -58,6 +58,9 @@ void json_decode(const struct json *j, const struct row *rows, void *obj);
  * neighbours. */
 int json_encode(const struct row *rows, const void *obj, struct buf *out, struct err *e);
 
+/* Appends the value at path as compact JSON. ERR_MISSING, ERR_LIMIT. */
+int json_print(const struct json *j, const char *path, struct buf *out);
+
 /* Appends s as a JSON string with quotes; len bytes, invalid UTF-8 mended. */
 int json_quote(struct buf *out, const char *s, size_t len);
 

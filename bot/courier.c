@@ -152,13 +152,6 @@ question_new(struct courier *c, uint64_t id, const struct forge_op *op)
 	return q;
 }
 
-/* Tokens and installations are our own business and not asked for over the wire. */
-static bool
-is_read(int64_t kind)
-{
-	return kind >= 0 && kind < OP_COMMENT_CREATE;
-}
-
 static void
 on_fact(struct courier *c, struct msg *m)
 {
@@ -167,7 +160,7 @@ on_fact(struct courier *c, struct msg *m)
 
 	if (!work.forge)
 		reply_code(c, m->id, ERR_INVALID, "no such forge is configured");
-	else if (!is_read(op->kind))
+	else if (!forge_op_is_read(op->kind))
 		reply_code(c, m->id, ERR_INVALID, "not a question");
 	else
 		courier_fact(c, &work, on_answer, question_new(c, m->id, op));

@@ -63,7 +63,7 @@ is_narrowed(const struct courier_need *need)
 }
 
 /* A repository is in one installation at most, so it is the key; the installation may be known or
- * not. */
+ * not. Without a repository the token is for looking which there are. */
 static bool
 is_same(const struct entry *t, const struct courier_need *need)
 {
@@ -71,6 +71,8 @@ is_same(const struct entry *t, const struct courier_need *need)
 		return false;
 	if (!is_narrowed(need))
 		return true;
+	if (!need->repo_id && !need->repo)
+		return !t->repo_id && !t->repo && t->installation_id == need->installation_id;
 	return t->repo_id == need->repo_id && (need->repo_id || str_eq(t->repo, need->repo));
 }
 

@@ -332,6 +332,13 @@ on_whoami(void *ctx, int rc, struct forge_answer *a, const struct err *e)
 	ask(f);
 }
 
+/* Looks for what we wrote, and so has to know who we are. */
+static bool
+op_is_of_own(int64_t kind)
+{
+	return kind == OP_COMMENT_FIND || kind == OP_COMMENT_LAST;
+}
+
 void
 courier_fact(struct courier *c, const struct courier_work *work, courier_call_cb *cb, void *ctx)
 {
@@ -345,11 +352,14 @@ courier_fact(struct courier *c, const struct courier_work *work, courier_call_cb
 	row_copy(FORGE_OP_ROWS, &f->op, work->op);
 	f->cb = cb;
 	f->ctx = ctx;
-	if (f->op.kind == OP_COMMENT_FIND) {
+	bool is_own = op_is_of_own(f->op.kind);
+	if (f->op.kind == OP_REPOS)
+		f->op.id = forge->app_id;
+	if (is_own) {
 		mem_set(&f->op.user, forge->bot_user);
 		f->op.user_id = forge->bot_user_id;
 	}
-	if (f->op.kind == OP_WHOAMI || (f->op.kind == OP_COMMENT_FIND && !forge->bot_user))
+	if (f->op.kind == OP_WHOAMI || (is_own && !forge->bot_user))
 		courier_call(c, &who, on_whoami, f);
 	else
 		ask(f);

@@ -15,7 +15,7 @@
  *	queue_plan      what should exist on the forge -> outbox
  *	queue_outbox    outbox -> courier -> answers
  *	queue_push      authority, asked again before the push
- *	queue_poll      forges that cannot call us: looked at on a timer
+ *	queue_poll      what nobody told us, looked for on a timer; its parts are in queue_poll.h
  *	queue_query     pages
  *	queue_care      backups, checks, old rows
  *	queue_clock     what waits when the clock is set
@@ -43,6 +43,8 @@ struct queue_care;
 struct queue_case;
 struct queue_fact;
 struct queue_flight;
+struct queue_listing;
+struct queue_log;
 struct queue_poll;
 struct queue;
 
@@ -137,6 +139,8 @@ struct queue {
 	size_t n_markers;
 
 	struct queue_poll *polls;
+	struct queue_listing *listings;
+	struct queue_log *logs;
 	struct loop_timer *tick_timer;
 	int64_t ticks;
 
@@ -302,7 +306,7 @@ int queue_clock_start(struct queue *q, struct err *e);
 void queue_clock_look(struct queue *q);
 int queue_clock_note(struct queue *q, struct err *e);
 
-/* ---- queue_poll.c ---- */
+/* ---- queue_places.c ---- */
 int queue_poll_start(struct queue *q, struct err *e);
 /* The repository of a new task; looked at from now on. */
 void queue_poll_learn(struct queue *q, const struct task *t);

@@ -71,6 +71,7 @@ struct config {
 	struct strs trusted_proxies;
 	char *intake; /* webhook, poll */
 	int64_t poll_every_ms;
+	int64_t reconcile_every_ms;
 	char *state_dir; /* absolute */
 	char *user;
 	int64_t boxes;

@@ -64,6 +64,7 @@ const struct row CONFIG_ROWS[] = {
 	ROW_SS(struct config, trusted_proxies, "trusted_proxies", LIMIT_NAME_BYTES, LIST_MAX),
 	ROW_S(struct config, intake, "intake", LIMIT_NAME_BYTES),
 	ROW_I(struct config, poll_every_ms, "poll_every"),
+	ROW_I(struct config, reconcile_every_ms, "reconcile_every"),
 	ROW_S(struct config, state_dir, "state_dir", LIMIT_PATH_BYTES),
 	ROW_S(struct config, user, "user", LIMIT_NAME_BYTES),
 	ROW_I(struct config, boxes, "boxes"),

@@ -149,6 +149,13 @@ static const struct setting SERVER[] = {
 		.max = HOUR,
 		.def = "30s",
 		.help = "How often, with `intake: poll`." },
+	{ .path = "reconcile_every",
+		.type = SETTING_DURATION,
+		.min = 5 * SECOND,
+		.max = HOUR,
+		.def = "5m",
+		.help = "How often the forges are asked for what they could not deliver. At the "
+			"start they are asked at once." },
 	{ .path = "state_dir",
 		.type = SETTING_PATH,
 		.def = "state",

@@ -315,6 +315,30 @@ dialect_next_link(const struct dialect_reply *x)
 }
 
 int
+dialect_tell_next(const struct dialect_reply *x, const char *member)
+{
+	auto_free char *url = NULL;
+	auto_buf struct buf value = BUF_INIT(LIMIT_NAME_BYTES);
+	size_t len = strlen(member);
+	const char *at;
+	int rc = page_next(x->f, x->r, &url, x->e);
+
+	if (rc <= 0)
+		return rc;
+	for (at = strchr(url, '?'); at; at = strchr(at, '&')) {
+		at++;
+		if (strncmp(at, member, len) != 0 || at[len] != '=')
+			continue;
+		at += len + 1;
+		rc = str_unpercent(&value, at, strcspn(at, "&#"), x->e);
+		free(x->a->ref);
+		x->a->ref = rc == 0 ? buf_steal(&value) : NULL;
+		return rc;
+	}
+	return err_set(x->e, ERR_PROTOCOL, "the next page's address has no %s", member);
+}
+
+int
 dialect_next_number(const struct dialect_reply *x)
 {
 	const char *space = x->op->cursor ? strchr(x->op->cursor, ' ') : NULL;

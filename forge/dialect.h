@@ -71,6 +71,10 @@ int dialect_answer(const struct dialect *d, const struct forge_conf *f, struct f
 int dialect_next_link(const struct dialect_reply *x);
 int dialect_next_number(const struct dialect_reply *x);
 
+/* For operations of one page: the member of the next page's address that leads there ("page",
+ * "cursor") becomes the answer's ref; NULL after the last. */
+int dialect_tell_next(const struct dialect_reply *x, const char *member);
+
 /* Leads to the given step; the cursor starts anew. */
 int dialect_goto(struct forge_op *op, int step);
 

@@ -65,7 +65,7 @@ const struct row FORGE_ANSWER_ROWS[] = {
 	ROW_B(struct forge_answer, user_is_bot, "user_is_bot"),
 	ROW_I(struct forge_answer, permission, "permission"),
 	ROW_S(struct forge_answer, title, "title", LIMIT_TITLE_BYTES),
-	ROW_S(struct forge_answer, body, "body", LIMIT_BODY_BYTES),
+	ROW_S(struct forge_answer, body, "body", LIMIT_BLOB_BYTES),
 	ROW_S(struct forge_answer, author, "author", LIMIT_NAME_BYTES),
 	ROW_I(struct forge_answer, author_id, "author_id"),
 	ROW_SS(struct forge_answer, labels, "labels", LIMIT_NAME_BYTES, LIMIT_LABELS),
@@ -157,12 +157,24 @@ static const struct {
 	[OP_ATTACH] = { "attach", true },
 	[OP_TOKEN] = { "token", false },
 	[OP_INSTALLATION] = { "installation", false },
+	[OP_UNLABEL_EVENT] = { "unlabel_event", false },
+	[OP_COMMENT_LAST] = { "comment_last", false },
+	[OP_REPOS] = { "repos", false },
+	[OP_DELIVERIES] = { "deliveries", false },
+	[OP_DELIVERY] = { "delivery", false },
 };
 
 bool
 forge_op_is_write(int64_t kind)
 {
 	return kind >= 0 && kind < OP_KIND_COUNT && OPS[kind].is_write;
+}
+
+bool
+forge_op_is_read(int64_t kind)
+{
+	return kind >= 0 && kind < OP_KIND_COUNT && !OPS[kind].is_write && kind != OP_TOKEN &&
+	       kind != OP_INSTALLATION;
 }
 
 const char *

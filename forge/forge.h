@@ -139,6 +139,19 @@ enum forge_op_kind {
 	OP_TOKEN,  /* GitHub App: installation_id, repo_id: token, token_expires_ms. Never on the
 		      wire */
 	OP_INSTALLATION, /* GitHub App: repo: installation_id as answer.id. With a JWT */
+	/* more reads: the numbers are stored with effects, so new ones go to the end */
+	OP_UNLABEL_EVENT, /* number, label: who took it off last; user NULL where nobody knows */
+	OP_COMMENT_LAST,  /* number, marker: the newest own comment that starts with it: id, body,
+			     updated_ms: when it was made. Else ERR_MISSING */
+	OP_REPOS,         /* those that the credential reaches, most active first, as items: id and
+			     title (full name). Of an App (id: its number) without installation_id:
+			     its installations instead. One page; ref is where the next one is */
+	OP_DELIVERIES, /* deliveries that failed since since_ms, newest first, as items: id, title
+			  (guid), user (event), updated_ms. Of an App, or of repo's hook (id: its
+			  number, base: "org" if it is the owner's). One page, as above.
+			  ERR_MISSING: the forge has no such list, or no hook of ours to see */
+	OP_DELIVERY,   /* id, and for a hook's: repo, number (the hook), base: title (guid), user
+			  (event), body (the payload) */
 	OP_KIND_COUNT,
 };
 
@@ -238,6 +251,7 @@ struct forge_caps {
 	bool has_drafts;          /* a draft flag; else the title prefix "WIP: " */
 	bool has_attachments;     /* files on a pull request */
 	bool has_label_events;    /* who set a label, with an id */
+	bool has_delivery_log;    /* what was delivered, and failed, can be read */
 	bool opened_tells_labels; /* labels at creation come only with "opened" (Gitea) */
 	bool label_list_is_stale; /* ask OP_ISSUE for labels before believing an event (Gitea) */
 	size_t comment_bytes_max;
@@ -315,8 +329,10 @@ const struct forge_driver *forge_driver_get(enum forge_kind kind);
 /* "github", "gitea" or "forgejo"; -1 if unknown. */
 int forge_kind_parse(const char *name);
 
-/* True for operations that change something on the forge. */
+/* True for operations that change something on the forge; for those that roles ask about. Neither
+ * is true for what is the courier's own business: tokens and installations. */
 bool forge_op_is_write(int64_t kind);
+bool forge_op_is_read(int64_t kind);
 const char *forge_op_name(int64_t kind);
 
 /* "owner/name", each part of [A-Za-z0-9._-] and not "." or "..": safe in an address and in a path.

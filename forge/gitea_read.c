@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "forge/page.h"
 #include "forge/shapes.h"
 
 #include <string.h>
@@ -90,6 +91,30 @@ gitea_read_comment_find(const struct dialect_reply *x)
 	return shape_find_comment(x) ? 0 : err_set(x->e, ERR_MISSING, "no such comment");
 }
 
+/* Listed whole and oldest first. */
+int
+gitea_read_comment_last(const struct dialect_reply *x)
+{
+	shape_last_comment(x);
+	return x->a->id ? 0 : err_set(x->e, ERR_MISSING, "no such comment");
+}
+
+/* By number and not by the address of the next page, as in all lists here. */
+int
+gitea_read_repos(const struct dialect_reply *x)
+{
+	int64_t page = 1;
+
+	shape_add_repos(x, x->j);
+	if (x->op->ref)
+		(void)str_i64(x->op->ref, 1, DIALECT_PAGES_MAX, &page, NULL);
+	if (page_has_next(x->r) && page < DIALECT_PAGES_MAX) {
+		free(x->a->ref);
+		x->a->ref = mem_fmt("%lld", (long long)page + 1);
+	}
+	return 0;
+}
+
 int
 gitea_read_pull_find(const struct dialect_reply *x)
 {
@@ -116,13 +141,14 @@ gitea_read_comments(const struct dialect_reply *x)
 }
 
 /* The timeline lists oldest first; a label event's body is "1" if it was added, else empty. */
-int
-gitea_read_timeline(const struct dialect_reply *x)
+static int
+read_timeline(const struct dialect_reply *x, const char *body)
 {
 	for (size_t i = 0; i < json_len(x->j, NULL); i++) {
 		const struct json *ev = json_at(x->j, NULL, i);
+		const char *said = json_str(ev, "body");
 
-		if (!str_eq(json_str(ev, "type"), "label") || !str_eq(json_str(ev, "body"), "1") ||
+		if (!str_eq(json_str(ev, "type"), "label") || !str_eq(said ? said : "", body) ||
 			!str_eq(json_str(ev, "label.name"), x->op->label))
 			continue;
 		x->a->id = json_i64(ev, "id");
@@ -131,6 +157,18 @@ gitea_read_timeline(const struct dialect_reply *x)
 		mem_set(&x->a->user, json_str(ev, "user.login"));
 	}
 	return dialect_next_number(x);
+}
+
+int
+gitea_read_timeline(const struct dialect_reply *x)
+{
+	return read_timeline(x, "1");
+}
+
+int
+gitea_read_timeline_off(const struct dialect_reply *x)
+{
+	return read_timeline(x, "");
 }
 
 /* Before 1.18 there is no timeline: nobody knows, which is an answer. */

@@ -20,11 +20,16 @@ enum {
 	STEP_BOT = 2,    /* ... and the account that it acts as */
 	STEP_COMMENT = 0,
 	STEP_ISSUE = 1,
+	STEP_REPOS_USER = 0, /* repos: of a personal token */
+	STEP_REPOS_APP = 1,  /* the App's installations, and one of them */
+	STEP_REPOS_INSTALLATION = 2,
 };
 
 #define REPO  "/repos/{repo}"
 #define ISSUE REPO "/issues/{number}"
 #define SINCE "[&since={since}]"
+#define PAGE  "per_page=100[&page={ref}]"
+#define LOG   "deliveries?status=failure&per_page=100[&cursor={ref}]"
 
 static const struct row PULL_CREATE_ROWS[] = {
 	ROW_S(struct forge_op, title, "title", LIMIT_TITLE_BYTES),
@@ -93,6 +98,26 @@ static const struct dialect_op OPS[] = {
 	{ OP_TOKEN, 0, "POST", "/app/installations/{installation}/access_tokens", NULL,
 		github_make_token, NULL, github_read_token, NULL },
 	GET(OP_INSTALLATION, 0, REPO "/installation", NULL, github_read_installation),
+	GET(OP_UNLABEL_EVENT, 0, ISSUE "/events?per_page=100", NULL, github_read_unlabel_event),
+	GET(OP_COMMENT_LAST, 0, ISSUE "/comments?per_page=100" SINCE, NULL,
+		github_read_comment_last),
+	GET(OP_REPOS, STEP_REPOS_USER, "/user/repos?sort=pushed&" PAGE, NULL, github_read_repos),
+	GET(OP_REPOS, STEP_REPOS_APP, "/app/installations?" PAGE, NULL, github_read_installations),
+	GET(OP_REPOS, STEP_REPOS_INSTALLATION, "/installation/repositories?" PAGE, NULL,
+		github_read_repos),
+	GET(OP_DELIVERIES, GITHUB_APP_LOG, "/app/hook/" LOG, NULL, github_read_deliveries),
+	{ OP_DELIVERIES, GITHUB_HOOKS, "GET", REPO "/hooks?per_page=100", NULL, NULL, NULL,
+		github_read_hooks, github_refused_hooks },
+	GET(OP_DELIVERIES, GITHUB_HOOK_LOG, REPO "/hooks/{id}/" LOG, NULL, github_read_deliveries),
+	{ OP_DELIVERIES, GITHUB_ORG_HOOKS, "GET", "/orgs/{owner}/hooks?per_page=100", NULL, NULL,
+		NULL, github_read_hooks, github_refused_hooks },
+	GET(OP_DELIVERIES, GITHUB_ORG_HOOK_LOG, "/orgs/{owner}/hooks/{id}/" LOG, NULL,
+		github_read_deliveries),
+	GET(OP_DELIVERY, GITHUB_APP_LOG, "/app/hook/deliveries/{id}", NULL, github_read_delivery),
+	GET(OP_DELIVERY, GITHUB_HOOK_LOG, REPO "/hooks/{number}/deliveries/{id}", NULL,
+		github_read_delivery),
+	GET(OP_DELIVERY, GITHUB_ORG_HOOK_LOG, "/orgs/{owner}/hooks/{number}/deliveries/{id}", NULL,
+		github_read_delivery),
 };
 
 static const char *const HEADERS[] = {
@@ -100,6 +125,26 @@ static const char *const HEADERS[] = {
 	"X-GitHub-Api-Version: 2022-11-28",
 	NULL,
 };
+
+static int
+log_step_of(const struct forge_op *op)
+{
+	int64_t hook = op->kind == OP_DELIVERY ? op->number : op->id;
+
+	if (!op->repo)
+		return GITHUB_APP_LOG;
+	if (hook <= 0)
+		return GITHUB_HOOKS;
+	return op->base ? GITHUB_ORG_HOOK_LOG : GITHUB_HOOK_LOG;
+}
+
+static int
+repos_step_of(const struct forge_op *op)
+{
+	if (op->installation_id > 0)
+		return STEP_REPOS_INSTALLATION;
+	return op->id > 0 ? STEP_REPOS_APP : STEP_REPOS_USER;
+}
 
 /* The step that an operation is at: a new one starts with the form that fits it. */
 static int
@@ -117,6 +162,11 @@ step_of(const struct forge_op *op)
 		return op->installation_id > 0 ? STEP_CHECK : STEP_STATUS;
 	case OP_STATUS_EDIT:
 		return op->id > 0 ? STEP_CHECK : STEP_STATUS;
+	case OP_DELIVERIES:
+	case OP_DELIVERY:
+		return log_step_of(op);
+	case OP_REPOS:
+		return repos_step_of(op);
 	default:
 		return 0;
 	}
@@ -150,6 +200,10 @@ auth(const struct forge_op *op)
 {
 	if (op->kind == OP_TOKEN || op->kind == OP_INSTALLATION)
 		return FORGE_AUTH_JWT;
+	if (op->kind == OP_DELIVERIES || op->kind == OP_DELIVERY)
+		return op->repo ? FORGE_AUTH_TOKEN : FORGE_AUTH_JWT;
+	if (op->kind == OP_REPOS)
+		return step_of(op) == STEP_REPOS_APP ? FORGE_AUTH_JWT : FORGE_AUTH_TOKEN;
 	if (op->kind != OP_WHOAMI || step_of(op) == STEP_USER)
 		return FORGE_AUTH_TOKEN;
 	return step_of(op) == STEP_APP ? FORGE_AUTH_JWT : FORGE_AUTH_NONE;
@@ -174,6 +228,7 @@ const struct forge_driver GITHUB_DRIVER = {
 		.has_checks = true,
 		.has_drafts = true,
 		.has_label_events = true,
+		.has_delivery_log = true,
 		.comment_bytes_max = LIMIT_COMMENT_BYTES,
 	},
 	.event_header = "x-github-event",

@@ -57,6 +57,16 @@ static const struct shape_event EVENTS[] = {
 	{ NULL, NULL, EVENT_NONE, SHAPE_REPO, NULL },
 };
 
+bool
+github_means(const char *event, const char *action)
+{
+	for (const struct shape_event *row = EVENTS; row->event; row++) {
+		if (str_eq(row->event, event) && (!row->action || str_eq(row->action, action)))
+			return true;
+	}
+	return false;
+}
+
 int
 github_decode(const struct forge_delivery *d, const char *body, size_t len, struct forge_event *out,
 	struct err *e)

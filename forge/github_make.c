@@ -94,16 +94,19 @@ github_make_labels(const struct forge_op *op, struct http_request *out, struct e
 	return dialect_json(LABELS_ROWS, &body, out, e);
 }
 
-/* What a task needs and nothing else, in the one repository it is about. */
+/* What a task needs and nothing else, in the one repository it is about. Without one: enough to
+ * list them. */
 int
 github_make_token(const struct forge_op *op, struct http_request *out, struct err *e)
 {
 	struct buf *b = &out->body;
 	const char *name = forge_repo_ok(op->repo) ? strchr(op->repo, '/') + 1 : NULL;
 
+	strs_add(&out->headers, "Content-Type: application/json");
+	if (op->repo_id <= 0 && !op->repo)
+		return buf_adds(b, "{\"permissions\":{\"metadata\":\"read\"}}");
 	if (op->repo_id <= 0 && !name)
 		return err_set(e, ERR_INVALID, "a token for no repository");
-	strs_add(&out->headers, "Content-Type: application/json");
 	if (op->repo_id > 0) {
 		(void)buf_addf(b, "{\"repository_ids\":[%" PRId64 "]", op->repo_id);
 	} else {

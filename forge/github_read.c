@@ -67,13 +67,13 @@ github_refused_permission(const struct dialect_reply *x, int rc)
 }
 
 /* Events are listed oldest first: the last hit of the last page is the latest. */
-int
-github_read_label_event(const struct dialect_reply *x)
+static int
+read_event(const struct dialect_reply *x, const char *kind)
 {
 	for (size_t i = 0; i < json_len(x->j, NULL); i++) {
 		const struct json *ev = json_at(x->j, NULL, i);
 
-		if (!str_eq(json_str(ev, "event"), "labeled") ||
+		if (!str_eq(json_str(ev, "event"), kind) ||
 			!str_eq(json_str(ev, "label.name"), x->op->label))
 			continue;
 		x->a->id = json_i64(ev, "id");
@@ -83,6 +83,18 @@ github_read_label_event(const struct dialect_reply *x)
 		mem_set(&x->a->user, json_str(ev, "actor.login"));
 	}
 	return dialect_next_link(x);
+}
+
+int
+github_read_label_event(const struct dialect_reply *x)
+{
+	return read_event(x, "labeled");
+}
+
+int
+github_read_unlabel_event(const struct dialect_reply *x)
+{
+	return read_event(x, "unlabeled");
 }
 
 static int
@@ -104,6 +116,17 @@ int
 github_read_comment_find(const struct dialect_reply *x)
 {
 	return shape_find_comment(x) ? 0 : next_or_missing(x, "comment");
+}
+
+/* Comments are listed oldest first, as events are. */
+int
+github_read_comment_last(const struct dialect_reply *x)
+{
+	int rc;
+
+	shape_last_comment(x);
+	rc = dialect_next_link(x);
+	return rc == 0 && x->a->id == 0 ? not_found(x, "comment") : rc;
 }
 
 int

@@ -210,21 +210,42 @@ is_own(const struct dialect_reply *x, const struct json *comment)
 	return x->op->user && str_eq(json_str(comment, "user.login"), x->op->user);
 }
 
+static bool
+is_marked(const struct dialect_reply *x, const struct json *comment)
+{
+	const char *body = json_str(comment, "body");
+
+	return body && !str_is_empty(x->op->marker) && str_starts(body, x->op->marker) &&
+	       is_own(x, comment);
+}
+
 bool
 shape_find_comment(const struct dialect_reply *x)
 {
 	for (size_t i = 0; i < json_len(x->j, NULL); i++) {
 		const struct json *c = json_at(x->j, NULL, i);
-		const char *body = json_str(c, "body");
 
-		if (!body || str_is_empty(x->op->marker) || !str_starts(body, x->op->marker) ||
-			!is_own(x, c))
+		if (!is_marked(x, c))
 			continue;
 		json_decode(c, SHAPE_COMMENT_ROWS, x->a);
 		x->a->updated_ms = shape_time(c, "updated_at");
 		return true;
 	}
 	return false;
+}
+
+void
+shape_last_comment(const struct dialect_reply *x)
+{
+	for (size_t i = 0; i < json_len(x->j, NULL); i++) {
+		const struct json *c = json_at(x->j, NULL, i);
+
+		if (!is_marked(x, c))
+			continue;
+		row_finish(SHAPE_COMMENT_ROWS, x->a);
+		json_decode(c, SHAPE_COMMENT_ROWS, x->a);
+		x->a->updated_ms = shape_time(c, "created_at");
+	}
 }
 
 static bool
@@ -253,8 +274,8 @@ shape_find_pull(const struct dialect_reply *x)
 	return false;
 }
 
-static struct forge_item *
-add_item(const struct dialect_reply *x, const struct json *j)
+struct forge_item *
+shape_add_item(const struct dialect_reply *x, const struct json *j)
 {
 	struct forge_item *item;
 	int64_t updated = shape_time(j, "updated_at");
@@ -275,7 +296,7 @@ shape_add_issues(const struct dialect_reply *x)
 {
 	for (size_t i = 0; i < json_len(x->j, NULL); i++) {
 		const struct json *j = json_at(x->j, NULL, i);
-		struct forge_item *item = add_item(x, j);
+		struct forge_item *item = shape_add_item(x, j);
 
 		if (!item)
 			return;
@@ -283,6 +304,24 @@ shape_add_issues(const struct dialect_reply *x)
 		item->id = json_i64(j, "id");
 		item->is_pull = !json_is_null(j, "pull_request");
 		item->title = dialect_cut(json_str(j, "title"), LIMIT_TITLE_BYTES);
+	}
+}
+
+void
+shape_add_repos(const struct dialect_reply *x, const struct json *list)
+{
+	for (size_t i = 0; i < json_len(list, NULL); i++) {
+		const struct json *j = json_at(list, NULL, i);
+		const char *name = json_str(j, "full_name");
+		struct forge_item *item;
+
+		if (!forge_repo_ok(name) || json_bool(j, "archived"))
+			continue;
+		item = shape_add_item(x, j);
+		if (!item)
+			return;
+		item->id = json_i64(j, "id");
+		item->title = mem_str(name);
 	}
 }
 
@@ -312,7 +351,7 @@ shape_add_comments(const struct dialect_reply *x)
 				x->a->updated_ms = updated;
 			continue;
 		}
-		item = add_item(x, j);
+		item = shape_add_item(x, j);
 		if (!item)
 			return;
 		item->id = json_i64(j, "id");

@@ -32,8 +32,17 @@ dialect_refused shape_missing_is_done;
 /* A list of comments: our own one that starts with op.marker. True when *a was filled. */
 bool shape_find_comment(const struct dialect_reply *x);
 
+/* The same for the last one in the list; a->updated_ms is when it was made. */
+void shape_last_comment(const struct dialect_reply *x);
+
 /* A list of pull requests: the open one from op.ref of op.repo (and into op.base, if given). */
 bool shape_find_pull(const struct dialect_reply *x);
+
+/* Appends an item of which only user and time are read; NULL when there are LIMIT_ITEMS. */
+struct forge_item *shape_add_item(const struct dialect_reply *x, const struct json *j);
+
+/* A list of repositories: the same, those that are archived left out. */
+void shape_add_repos(const struct dialect_reply *x, const struct json *list);
 
 /* A list of issues or comments: appends items, at most LIMIT_ITEMS. Of comments only those are kept
  * that may hold a command; a->updated_ms is the newest of all seen. */

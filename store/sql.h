@@ -135,6 +135,8 @@ int sql_delivery_add(struct store *st, const struct delivery *d, const void *bod
 int sql_delivery_next(struct store *st, int64_t after, struct delivery *out, struct err *e);
 int sql_delivery_get(struct store *st, int64_t id, struct delivery *out, struct err *e);
 int sql_delivery_body(struct store *st, int64_t id, struct buf *out, struct err *e);
+int sql_delivery_has(
+	struct store *st, const char *forge, const char *guid, bool *out, struct err *e);
 int sql_delivery_end(
 	struct store *st, int64_t id, enum delivery_state state, const char *reason, struct err *e);
 int sql_delivery_strike(struct store *st, int64_t id, int64_t *strikes, struct err *e);
@@ -190,9 +192,10 @@ int sql_kv_put(struct store *st, const char *key, const char *value, struct err 
 #define SQL_NOUNS                                                                                  \
 	.delivery_add = sql_delivery_add, .delivery_next = sql_delivery_next,                      \
 	.delivery_get = sql_delivery_get, .delivery_body = sql_delivery_body,                      \
-	.delivery_end = sql_delivery_end, .delivery_strike = sql_delivery_strike,                  \
-	.label_set = sql_label_set, .label_get = sql_label_get, .task_add = sql_task_add,          \
-	.task_get = sql_task_get, .task_get_page = sql_task_get_page, .task_list = sql_task_list,  \
+	.delivery_has = sql_delivery_has, .delivery_end = sql_delivery_end,                        \
+	.delivery_strike = sql_delivery_strike, .label_set = sql_label_set,                        \
+	.label_get = sql_label_get, .task_add = sql_task_add, .task_get = sql_task_get,            \
+	.task_get_page = sql_task_get_page, .task_list = sql_task_list,                            \
 	.task_save = sql_task_save, .task_hold = sql_task_hold, .task_place = sql_task_place,      \
 	.task_count = sql_task_count, .repo_list = sql_repo_list, .task_claim = sql_task_claim,    \
 	.task_renew = sql_task_renew, .attempt_end = sql_attempt_end,                              \

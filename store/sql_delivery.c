@@ -95,6 +95,17 @@ sql_delivery_body(struct store *st, int64_t id, struct buf *out, struct err *e)
 }
 
 int
+sql_delivery_has(struct store *st, const char *forge, const char *guid, bool *out, struct err *e)
+{
+	int64_t n = 0;
+	int rc = sql_int(sql_of(st), e, &n,
+		"SELECT count(*) FROM delivery WHERE forge = ? AND guid = ?", "ss", forge, guid);
+
+	*out = n > 0;
+	return rc;
+}
+
+int
 sql_delivery_end(
 	struct store *st, int64_t id, enum delivery_state state, const char *reason, struct err *e)
 {

@@ -205,6 +205,9 @@ struct store_driver {
 	int (*delivery_next)(struct store *s, int64_t after, struct delivery *out, struct err *e);
 	int (*delivery_get)(struct store *s, int64_t id, struct delivery *out, struct err *e);
 	int (*delivery_body)(struct store *s, int64_t id, struct buf *out, struct err *e);
+	/* True if the forge's delivery of that id is here. */
+	int (*delivery_has)(
+		struct store *s, const char *forge, const char *guid, bool *out, struct err *e);
 	/* Only a new one ends: ERR_CONFLICT otherwise. */
 	int (*delivery_end)(struct store *s, int64_t id, enum delivery_state state,
 		const char *reason, struct err *e);
@@ -286,6 +289,10 @@ struct store_driver {
 	int (*waits_move)(struct store *s, int64_t by_ms, struct err *e);
 
 	/* ---- upkeep ---- */
+
+	/* True for one of all that have this store open: who looks at the forges for what nobody
+	 * told us. It may be another one at the next question. */
+	int (*may_sweep)(struct store *s, bool *out, struct err *e);
 
 	/* Reads whole tables: not while somebody waits. */
 	int (*tally)(struct store *s, struct store_tally *out, struct err *e);

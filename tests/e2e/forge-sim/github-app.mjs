@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GitHub's calls on identity: the App, its installations and tokens, its delivery log, users.
+// GitHub's calls on identity: the App, its installations and tokens, users.
 import { HttpError } from './router.mjs';
-import { invalid } from './github-errors.mjs';
 
 const APP = { as: 'app' };
 
@@ -91,73 +90,6 @@ export function appRoutes(sim, shape) {
     return { headers, body: items.map((r) => shape.repo(r, auth.level(ctx.who, r))) };
   }
 
-  function listDeliveries(ctx) {
-    const wanted = ctx.query.get('status');
-    let rows = [...sim.hooks.log].reverse();
-    if (wanted === 'failure') rows = rows.filter((d) => !isOk(d));
-    if (wanted === 'success') rows = rows.filter(isOk);
-    const size = Math.min(Number(ctx.query.get('per_page')) || 30, 100, sim.pageSize || Infinity);
-    const cursor = ctx.query.get('cursor');
-    const start = cursor ? rows.findIndex((d) => String(d.id) === cursor) : 0;
-    const shown = rows.slice(start, start + size),
-      next = rows[start + size];
-    const headers = {};
-    if (next) {
-      const url = new URL(ctx.path, sim.base);
-      url.searchParams.set('cursor', String(next.id));
-      headers.link = `<${url.href}>; rel="next"`;
-    }
-    return { headers, body: shown.map(deliveryItem) };
-  }
-
-  const isOk = (d) => d.code >= 200 && d.code < 400;
-
-  function deliveryItem(d) {
-    return {
-      id: d.id,
-      guid: d.guid,
-      delivered_at: d.at,
-      redelivery: d.redelivery,
-      duration: d.ms / 1000,
-      status: isOk(d)
-        ? 'OK'
-        : d.code
-          ? `Invalid HTTP Response: ${d.code}`
-          : 'failed to connect to host',
-      status_code: d.code,
-      event: d.event,
-      action: d.action,
-      installation_id: d.installation,
-      repository_id: d.repo,
-      throttled_at: null,
-    };
-  }
-
-  function deliveryOf(ctx) {
-    const found = sim.hooks.log.find((d) => d.id === Number(ctx.params.id));
-    if (!found) throw new HttpError(404, 'Not Found');
-    return found;
-  }
-
-  function getDelivery(ctx) {
-    const d = deliveryOf(ctx);
-    return {
-      body: {
-        ...deliveryItem(d),
-        url: sim.hooks.url ?? '',
-        request: { headers: d.headers, payload: JSON.parse(d.raw.toString('utf8')) },
-        response: { headers: {}, payload: '' },
-      },
-    };
-  }
-
-  function redeliver(ctx) {
-    const d = deliveryOf(ctx);
-    sim.hooks.redeliver(d);
-    state.changed('delivery.redelivered', { guid: d.guid, ...ctx.by });
-    return { status: 202, body: {} };
-  }
-
   function getUser(ctx) {
     const found = state.findUser(ctx.params.username);
     if (!found) throw new HttpError(404, 'Not Found');
@@ -181,19 +113,8 @@ export function appRoutes(sim, shape) {
     return { status: 204 };
   }
 
-  function hookConfig(ctx) {
-    if (ctx.method === 'GET') return { body: sim.hooks.config() };
-    if (ctx.input.url && !/^https?:/.test(ctx.input.url)) throw invalid('Hook', 'url', 'invalid');
-    return { body: sim.hooks.configure(ctx.input) };
-  }
-
   return [
     ['GET', '/app', () => ({ body: shape.app() }), APP],
-    ['GET', '/app/hook/config', hookConfig, APP],
-    ['PATCH', '/app/hook/config', hookConfig, APP],
-    ['GET', '/app/hook/deliveries', listDeliveries, APP],
-    ['GET', '/app/hook/deliveries/{id}', getDelivery, APP],
-    ['POST', '/app/hook/deliveries/{id}/attempts', redeliver, APP],
     ['GET', '/app/installations', installations, APP],
     [
       'GET',

@@ -6,6 +6,7 @@ import { HttpError, Router, page } from './router.mjs';
 import { appRoutes } from './github-app.mjs';
 import { codeRoutes } from './github-code.mjs';
 import { issueRoutes } from './github-issues.mjs';
+import { HOOK_ID, logRoutes } from './github-log.mjs';
 import { DOCS } from './github-errors.mjs';
 import { shapes } from './github-shapes.mjs';
 import { can } from './state.mjs';
@@ -18,6 +19,7 @@ export function githubHandler(sim) {
     ...appRoutes(sim, shape),
     ...issueRoutes(sim, shape),
     ...codeRoutes(sim, shape),
+    ...logRoutes(sim, shape),
   ]);
   return {
     shape,
@@ -222,7 +224,7 @@ function headersOf(sim, event) {
     'content-type': 'application/json',
     'user-agent': 'GitHub-Hookshot/5e1a2b3',
     'x-github-event': event,
-    'x-github-hook-id': '424242',
+    'x-github-hook-id': String(HOOK_ID),
     'x-github-hook-installation-target-id': String(app ? app.id : 1),
     'x-github-hook-installation-target-type': app ? 'integration' : 'repository',
   };

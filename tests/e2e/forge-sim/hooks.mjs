@@ -91,7 +91,8 @@ export class Hooks {
     this.log.push(delivery);
     const { mode } = this;
     if (!this.url || mode.off) return undefined;
-    if (mode.drop && made.event.match(mode.drop)) {
+    const isDropped = mode.drop && made.event.match(mode.drop);
+    if (isDropped && (mode.p === undefined || this.sim.faults.random() < mode.p)) {
       return this.sim.truth.delivery({
         guid: delivery.guid,
         event: made.event,

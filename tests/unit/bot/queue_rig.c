@@ -129,6 +129,7 @@ fill_config(struct rig *r)
 		.public_url = mem_str("https://bot.example"),
 		.intake = mem_str("webhook"),
 		.poll_every_ms = 5000,
+		.reconcile_every_ms = 300000,
 		.state_dir = mem_str(r->dir),
 		.boxes = 4,
 		.tasks_per_repo = 2,
