@@ -156,6 +156,7 @@ queue_apply(struct queue *q, const struct delivery *d, const struct handler_in *
 		.event = in->event,
 		.facts = in->facts,
 		.world = in->world,
+		.ignored = "nothing to do", /* until somebody says more */
 	};
 	int rc = q->db->part_begin(q->store, e);
 
@@ -178,8 +179,7 @@ queue_apply(struct queue *q, const struct delivery *d, const struct handler_in *
 		struct log_ctx log = log_of(&a, 0);
 
 		log_info(&log, "delivery.ignored", "event=%s why=\"%s\"",
-			in->event->name ? in->event->name : "?",
-			a.ignored ? a.ignored : "nothing to do");
+			in->event->name ? in->event->name : "?", a.ignored);
 	}
 	queue_wake(q, WAKE_OUTBOX);
 	return 0;
