@@ -45,6 +45,9 @@ again(struct queue *q, struct effect *f, const struct queue_answer *a, struct er
 		queue_bucket_close(q, f->scope, clock_boot_ms() + wait);
 	f->state = EFFECT_PENDING;
 	f->was_unknown = true;
+	/* What was sent last may still be on its way, whatever became of what was sent before. */
+	if (a->code != ERR_BUSY)
+		f->unknown_ms = now;
 	f->not_before_ms = now + wait;
 	/* The newest wish need not wait for an older one to succeed first. */
 	if (f->next_op) {

@@ -106,7 +106,7 @@ sql_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e)
 {
 	int rc = sql_run(sql_of(st), e,
 		"UPDATE effect SET state = 0, was_unknown = 1,"
-		" unknown_ms = CASE unknown_ms WHEN 0 THEN ?1 ELSE unknown_ms END WHERE state = 1",
+		" unknown_ms = ?1 WHERE state = 1",
 		"i", now_ms);
 
 	if (rc < 0)
