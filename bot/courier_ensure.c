@@ -104,6 +104,11 @@ finish(struct ensure *n, int rc, struct forge_answer *a, const struct err *e)
 	while (*at != n)
 		at = &(*at)->next;
 	*at = n->next;
+	/* Who asked for the same once more will look for what was done just now. */
+	for (struct ensure *o = c->ensures; o; o = o->next) {
+		if (o->id && o->id == n->id)
+			o->unknown_ms = clock_wall_ms();
+	}
 	n->cb(n->ctx, rc, a, e);
 	forge_answer_finish(&n->found);
 	forge_op_finish(&n->op);
