@@ -186,6 +186,14 @@ retry_read(struct call *call, int rc)
 	return true;
 }
 
+/* An App's token is not refused for what it may not do (403), but because the forge does not know
+ * it (yet, or for a moment). That says nothing about who asked for what. */
+static bool
+is_unknown_token(const struct call *call, const struct http_reply *r)
+{
+	return r->status == 401 && call->forge->app_id && need_of(call).kind == FORGE_AUTH_TOKEN;
+}
+
 /* A limit without a word about its end. */
 static bool
 is_limit(const struct http_reply *r)
@@ -196,6 +204,8 @@ is_limit(const struct http_reply *r)
 static void
 fail(struct call *call, const struct http_reply *r, int rc, struct err *e)
 {
+	if (is_unknown_token(call, r))
+		rc = ERR_BUSY;
 	if (rc == ERR_BUSY && !call->answer.retry_after_ms && is_limit(r))
 		call->answer.retry_after_ms = LIMIT_WAIT_MS;
 	if (rc == ERR_BUSY && call->answer.retry_after_ms)
