@@ -5,6 +5,7 @@
 #	tests/unit/<other>.c                helpers for the tests of all folders
 #	tests/contract|golden/test_<x>.c    test_contract_<x>, test_golden_<x>, with all below bot/
 #	tests/tools/<x>.c                   tool_<x>: a program that other tests run
+#	tests/sim/*.c                       sim: the core in a made-up world, run by script/sim
 #	tests/bench/<x>.c                   bench_<x>, run by script/bench, not by ctest
 #	tests/bench/agent/<x>.c             bench_agent_<x>: static, runs in a box
 #	tests/escape/*.c                    escape_attempts: static, tries to get out of a box
@@ -119,6 +120,20 @@ file(GLOB sources CONFIGURE_DEPENDS tests/fault/power.c tests/fault/chain*.c tes
 ns_program(fault_power ${sources})
 target_link_libraries(fault_power PRIVATE store)
 add_custom_target(campaign DEPENDS fault_power)
+# The simulation: the core's sources with their fault points on, and in the place of whatever meets
+# the world (loop, clock, log, HTTP, git, roles) its own, which the linker finds first.
+if(NOT NS_FUZZ)
+	file(GLOB core CONFIGURE_DEPENDS bot/queue*.c bot/courier*.c store/sqlite*.c)
+	list(FILTER core EXCLUDE REGEX "courier_git")
+	file(GLOB sources CONFIGURE_DEPENDS tests/sim/*.c)
+	add_executable(sim ${sources} ${core})
+	ns_test_flags(sim)
+	target_compile_definitions(sim PRIVATE NS_SIM)
+	target_compile_options(sim PRIVATE $<$<CONFIG:Debug>:-O1>)
+	target_link_options(sim PRIVATE -Wl,--wrap=crypto_random)
+	target_link_libraries(sim PRIVATE bot)
+	ns_test(sim unit 600 script/sim BIN=$<TARGET_FILE:sim> N=200)
+endif()
 
 # For boxes: they bring no libraries along.
 function(ns_static name)

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chance - everything random comes from here, and from one seed.
+ */
+#include "tests/sim/sim.h"
+
+#include "base/buggify.h"
+#include "base/crypto.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define POINTS_MAX 128
+#define ON_MILLE   250 /* a point is on in so many of a thousand runs ... */
+#define FIRE_MILLE 80  /* ... and fires then so often */
+
+static uint64_t state;
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+uint64_t
+chance_u64(void)
+{
+	uint64_t z = state += 0x9e3779b97f4a7c15U;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+	return z ^ (z >> 31);
+}
+
+int64_t
+chance_in(int64_t least, int64_t most)
+{
+	return least + (int64_t)(chance_u64() % (uint64_t)(most - least + 1));
+}
+
+bool
+chance_of(int per_mille)
+{
+	return chance_u64() % 1000 < (uint64_t)per_mille;
+}
+
+bool
+fault_of(int per_mille)
+{
+	return !SIM.is_calm && chance_of(per_mille);
+}
+
+int64_t
+chance_delay(int64_t usual_ms, int64_t most_ms)
+{
+	return fault_of(50) ? chance_in(0, most_ms) : chance_in(0, usual_ms);
+}
+
+/* In the place of base/crypto's, by the linker's --wrap. */
+void __wrap_crypto_random(void *out, size_t len);
+void
+__wrap_crypto_random(void *out, size_t len)
+{
+	uint8_t *p = out;
+
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)chance_u64();
+}
+
+/* ---- base/buggify ---- */
+
+static struct {
+	const char *name;
+	bool is_on;
+	int64_t passed, fired; /* of all runs of this process */
+} points[POINTS_MAX];
+static size_t n_points;
+
+static uint64_t
+hash(const char *s)
+{
+	uint64_t h = 14695981039346656037U ^ SIM.seed * 0x9e3779b97f4a7c15U;
+
+	for (; *s; s++)
+		h = (h ^ (uint8_t)*s) * 1099511628211U;
+	return h ^ (h >> 29);
+}
+
+static size_t
+find(const char *point)
+{
+	for (size_t i = 0; i < n_points; i++) {
+		if (strcmp(points[i].name, point) == 0)
+			return i;
+	}
+	points[n_points].name = point;
+	points[n_points].is_on = hash(point) % 1000 < ON_MILLE;
+	return n_points++;
+}
+
+bool
+buggify(const char *point)
+{
+	size_t i = find(point);
+
+	points[i].passed++;
+	if (!points[i].is_on || SIM.is_calm || disk_is_unplugged() || !chance_of(FIRE_MILLE))
+		return false;
+	points[i].fired++;
+	sim_note("buggify %s", point);
+	return true;
+}
+
+void
+chance_seed(uint64_t seed)
+{
+	state = seed * 0xd1342543de82ef95U + 1;
+	for (size_t i = 0; i < n_points; i++)
+		points[i].is_on = hash(points[i].name) % 1000 < ON_MILLE;
+}
+
+void
+buggify_report(void)
+{
+	for (size_t i = 0; i < n_points; i++)
+		(void)printf("%-24s passed %8lld fired %8lld\n", points[i].name,
+			(long long)points[i].passed, (long long)points[i].fired);
+}
+
+size_t
+buggify_points(size_t *n_fired)
+{
+	*n_fired = 0;
+	for (size_t i = 0; i < n_points; i++)
+		*n_fired += points[i].fired > 0;
+	return n_points;
+}
