@@ -119,7 +119,7 @@ endforeach()
 file(GLOB sources CONFIGURE_DEPENDS tests/fault/power.c tests/fault/chain*.c tests/fault/disk*.c)
 ns_program(fault_power ${sources})
 target_link_libraries(fault_power PRIVATE store)
-add_custom_target(campaign DEPENDS fault_power)
+add_custom_target(campaign DEPENDS fault_power tool_cron)
 # The simulation: the core's sources with their fault points on, and in the place of whatever meets
 # the world (loop, clock, log, HTTP, git, roles) its own, which the linker finds first.
 if(NOT NS_FUZZ)
@@ -206,6 +206,7 @@ endforeach()
 # The short forms of script/campaign.
 ns_test(campaign_kill e2e 900 ${NODE} tests/campaign/kill.mjs --count 20 --seed 7)
 set_tests_properties(campaign_kill PROPERTIES RESOURCE_LOCK campaign)
+ns_test(campaign_cron e2e 300 ${NODE} tests/campaign/cron.mjs --count 200 --seed 7)
 if(NOT NS_FUZZ)
 	ns_test(campaign_power unit 300 fault_power --count 60 --seed 7)
 endif()

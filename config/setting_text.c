@@ -8,13 +8,12 @@
  */
 #include "config/settings.h"
 
+#include "base/cron.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "config/config.h"
 
 #include <string.h>
-
-#define CRON_FIELDS 5
 
 typedef int (*checker)(const struct setting *s, const char *folder, const char *value,
 	struct buf *out, struct err *e);
@@ -233,24 +232,16 @@ check_glob(const struct setting *s, const char *folder, const char *value, struc
 	return check_text(s, folder, value, out, e);
 }
 
-/* The shape only; what the numbers mean is base/cron's. */
 static int
 check_cron(const struct setting *s, const char *folder, const char *value, struct buf *out,
 	struct err *e)
 {
-	size_t fields = 0;
+	struct cron parsed;
+	int rc = cron_parse(value, &parsed, e);
 
 	(void)s;
 	(void)folder;
-	for (const char *p = value; *p;) {
-		p += strspn(p, " ");
-		fields += *p != '\0';
-		p += strcspn(p, " ");
-	}
-	if (fields != CRON_FIELDS || !only(value, "*/,- "))
-		return err_set(e, ERR_INVALID,
-			"\"%.40s\" is not five fields of cron, as in 0 3 * * 1", value);
-	return buf_adds(out, value);
+	return rc < 0 ? rc : buf_adds(out, value);
 }
 
 static int

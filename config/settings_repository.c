@@ -13,7 +13,8 @@ static const struct setting CHORE_SETTINGS[] = {
 		.type = SETTING_CRON,
 		.is_required = true,
 		.help = "Five fields of cron, in UTC: minute, hour, day of the month, month, day "
-			"of the week." },
+			"of the week, each with names, lists, ranges and steps; or @hourly, "
+			"@daily, @weekly, @monthly, @yearly." },
 	{ .path = "prompt",
 		.type = SETTING_PROSE,
 		.is_required = true,

@@ -84,7 +84,9 @@ static const struct {
 	{ SETTING_CRON, "*/15 0-6,22 1 1 *", "*/15 0-6,22 1 1 *" },
 	{ SETTING_CRON, "0 3 * *", NULL },
 	{ SETTING_CRON, "0 3 * * 1 root", NULL },
-	{ SETTING_CRON, "@daily", NULL },
+	{ SETTING_CRON, "@daily", "@daily" },
+	{ SETTING_CRON, "@fortnightly", NULL },
+	{ SETTING_CRON, "0 25 * * *", NULL },
 };
 
 static void
