@@ -74,15 +74,19 @@ ns_embed_files(store store/sql_postgres.gen.h sql_postgres ${sql_postgres})
 file(GLOB static CONFIGURE_DEPENDS web/static/*)
 ns_embed_files(web web/static.gen.h static ${static})
 
-# PID 1 of the box: static, without libraries, and never with a sanitizer's runtime.
+# PID 1 of the box: without any library, the C library's included (init/libc.c), so without what a
+# compiler expects of one: a canary for the stack, and functions for what it takes for them.
 file(GLOB init_sources CONFIGURE_DEPENDS sandbox/init/*.c)
 if(NOT init_sources)
 	set(init_sources cmake/empty-main.c)
 endif()
 add_executable(nightshift-init ${init_sources})
 target_link_libraries(nightshift-init PRIVATE ns_warnings)
-target_compile_options(nightshift-init PRIVATE -Os -g0 -ffunction-sections -fdata-sections)
-target_link_options(nightshift-init PRIVATE -static -s -Wl,--gc-sections,-z,noexecstack)
+target_compile_options(nightshift-init PRIVATE -Os -g0 -ffunction-sections -fdata-sections
+	-ffreestanding -fno-stack-protector
+	$<$<C_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>)
+target_link_options(nightshift-init PRIVATE -static -nostdlib -s
+	-Wl,--gc-sections,-z,noexecstack,-e,init_start)
 set_target_properties(nightshift-init PROPERTIES POSITION_INDEPENDENT_CODE OFF)
 ns_embed_program(sandbox init_image nightshift-init)
 

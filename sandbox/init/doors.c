@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -55,7 +55,7 @@ make_listener(const struct init_plan *p)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		init_fail(INIT_STAGE_NET, errno, "socket", "");
-	if (bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
+	if (syscall(SYS_bind, fd, &a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)
 		init_fail(INIT_STAGE_NET, errno, "listen on 127.0.0.1", "");
 	return fd;
 }
@@ -102,6 +102,6 @@ init_doors(const struct init_plan *p)
 			init_fail(INIT_STAGE_PTY, errno, "place the terminal", "");
 		(void)close(tty);
 	}
-	if ((!p->has_stdout && dup2(INIT_FD_TTY, 1) < 0) || dup2(INIT_FD_TTY, 2) < 0)
+	if ((!p->has_stdout && dup3(INIT_FD_TTY, 1, 0) < 0) || dup3(INIT_FD_TTY, 2, 0) < 0)
 		init_fail(INIT_STAGE_PTY, errno, "place the terminal", "");
 }

@@ -11,8 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,7 +34,7 @@ make_parents(const char *path)
 	char part[PATH_MAX];
 
 	for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
-		(void)snprintf(part, sizeof(part), "%.*s", (int)(end - path), path);
+		(void)init_join(part, sizeof(part), 0, path, (size_t)(end - path));
 		if (mkdir(part, 0755) < 0 && errno != EEXIST)
 			init_fail(INIT_STAGE_FILES, errno, "mkdir ", part);
 	}
@@ -88,7 +86,7 @@ init_files(const struct init_plan *p)
 		const char *mode = next(p, &at);
 		const char *text = next(p, &at);
 
-		write_file(path, (mode_t)strtoul(mode, NULL, 8), text, strlen(text));
+		write_file(path, (mode_t)init_number(mode, 8), text, strlen(text));
 	}
 	(void)umask(was);
 }

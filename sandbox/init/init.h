@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init - PID 1 of a box, the parts of it. No allocation, no libc state, no configuration but the
- * plan.
+ * init - PID 1 of a box, the parts of it. No allocation, no C library (libc.c), no configuration but
+ * the plan.
  */
 #ifndef SANDBOX_INIT_INIT_H
 #define SANDBOX_INIT_INIT_H
@@ -9,6 +9,8 @@
 #include "sandbox/init/plan.h"
 
 #include <stddef.h>
+#include <string.h>
+#include <sys/types.h>
 
 /* Numbers of enum box_stage that are reported from in here. */
 enum init_stage {
@@ -53,6 +55,18 @@ void init_check_workload(const struct init_plan *p);
 /* Lets the calling process write only where the plan says; ends it with a report if that does not
  * hold. Nothing where the kernel has no Landlock. */
 void init_landlock(const struct init_plan *p);
+
+/* ---- libc.c and strings.c: what the C library has under another name or not at all ---- */
+
+long init_failed(long answer); /* of a system call: keeps errno, returns -1 */
+int init_prctl(int option, unsigned long value);
+void *init_map(int fd, size_t len); /* private and writable; NULL on failure */
+ssize_t getdents64(int fd, void *data, size_t len);
+
+/* Puts as much of s as fits at out[at], and a NUL; returns where the next one goes. */
+size_t init_join(char *out, size_t size, size_t at, const char *s, size_t len);
+
+unsigned init_number(const char *digits, unsigned base); /* up to the first that is none */
 
 /* Turns the calling process into the workload. argv and envp are NULL-terminated. */
 _Noreturn void init_exec(const struct init_plan *p, char **argv, char **envp);

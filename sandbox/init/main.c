@@ -17,8 +17,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -35,7 +33,8 @@ init_fail(int stage, int sys, const char *what, const char *more)
 {
 	struct init_report r = { .stage = stage, .sys = sys };
 
-	(void)snprintf(r.text, sizeof(r.text), "%s%s", what, more);
+	size_t at = init_join(r.text, sizeof(r.text), 0, what, strlen(what));
+	(void)init_join(r.text, sizeof(r.text), at, more, strlen(more));
 	(void)!send(INIT_FD_REPORT, &r, sizeof(r), MSG_NOSIGNAL);
 	_exit(125);
 }
@@ -48,7 +47,7 @@ bind_to_starter(void)
 {
 	struct pollfd p = { .fd = INIT_FD_REPORT, .events = POLLIN };
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (init_prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		init_fail(INIT_STAGE_FORK, errno, "death signal", "");
 	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
 		_exit(125);
@@ -63,8 +62,8 @@ map_plan(void)
 	if (fstat(INIT_FD_PLAN, &st) < 0 || st.st_size < (off_t)sizeof(*p))
 		init_fail(INIT_STAGE_PLAN, errno, "plan", "");
 	/* Private and writable: argv and envp point into it, and exec wants char *. */
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, INIT_FD_PLAN, 0);
-	if (p == MAP_FAILED)
+	p = init_map(INIT_FD_PLAN, (size_t)st.st_size);
+	if (!p)
 		init_fail(INIT_STAGE_PLAN, errno, "map the plan", "");
 	if (p->magic != INIT_MAGIC || p->size != st.st_size)
 		init_fail(INIT_STAGE_PLAN, 0, "the plan is not one", "");
@@ -184,7 +183,7 @@ start_workload(const struct init_plan *p)
 static void
 let_go_of_descriptors(int signals)
 {
-	if (dup2(signals, 0) < 0)
+	if (dup3(signals, 0, 0) < 0)
 		_exit(125);
 	(void)syscall(SYS_close_range, 1, ~0U, 0);
 }
@@ -197,7 +196,7 @@ main(void)
 	int signals;
 	pid_t pid;
 
-	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)init_prctl(PR_SET_DUMPABLE, 0);
 	p = map_plan();
 	list_strings(p, p->argv, p->n_argv, argv);
 	list_strings(p, p->env, p->n_env, envp);

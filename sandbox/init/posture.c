@@ -14,12 +14,11 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static const char *const NAMESPACES[INIT_NS_COUNT] = { "user", "mnt", "pid", "net", "ipc", "uts",
@@ -30,6 +29,7 @@ check_capabilities(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
+	int has;
 
 	if (syscall(SYS_capget, &head, data) < 0)
 		init_fail(INIT_STAGE_POSTURE, errno, "capget", "");
@@ -38,7 +38,7 @@ check_capabilities(void)
 			init_fail(INIT_STAGE_POSTURE, 0, "capabilities are left", "");
 	}
 	/* Nothing permitted, so nothing ambient either. */
-	for (int cap = 0, has; (has = prctl(PR_CAPBSET_READ, cap)) >= 0; cap++) {
+	for (unsigned long cap = 0; (has = init_prctl(PR_CAPBSET_READ, cap)) >= 0; cap++) {
 		if (has)
 			init_fail(INIT_STAGE_POSTURE, 0, "the bounding set is not empty", "");
 	}
@@ -51,7 +51,8 @@ check_namespaces(const struct init_plan *p)
 		char path[64];
 		struct stat st;
 
-		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", NAMESPACES[i]);
+		size_t at = init_join(path, sizeof(path), 0, "/proc/self/ns/", 14);
+		(void)init_join(path, sizeof(path), at, NAMESPACES[i], strlen(NAMESPACES[i]));
 		if (stat(path, &st) < 0)
 			init_fail(INIT_STAGE_POSTURE, errno, path, "");
 		if (p->ns[i] != 0 && st.st_ino == p->ns[i])
@@ -72,19 +73,19 @@ check_no_more_namespaces(void)
 void
 init_check_posture(const struct init_plan *p)
 {
-	struct statvfs root;
+	struct statfs root;
 	struct stat mask;
 
 	if (getpid() != 1)
 		init_fail(INIT_STAGE_POSTURE, 0, "not PID 1", "");
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+	if (init_prctl(PR_GET_NO_NEW_PRIVS, 0) != 1)
 		init_fail(INIT_STAGE_POSTURE, 0, "no_new_privs is not set", "");
-	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+	if (init_prctl(PR_GET_DUMPABLE, 0) != 0)
 		init_fail(INIT_STAGE_POSTURE, 0, "PID 1 is dumpable", "");
 	check_capabilities();
 	check_namespaces(p);
 	check_no_more_namespaces();
-	if (statvfs("/", &root) < 0 || !(root.f_flag & ST_RDONLY))
+	if (statfs("/", &root) < 0 || !(root.f_flags & ST_RDONLY))
 		init_fail(INIT_STAGE_POSTURE, 0, "the root is writable", "");
 	if (stat("/proc/kallsyms", &mask) == 0 && S_ISREG(mask.st_mode) && (mask.st_mode & S_IRWXO))
 		init_fail(INIT_STAGE_POSTURE, 0, "/proc is not masked", "");
@@ -92,7 +93,7 @@ init_check_posture(const struct init_plan *p)
 		S_ISREG(mask.st_mode))
 		init_fail(INIT_STAGE_POSTURE, 0, "/proc/sysrq-trigger is writable", "");
 	init_check_mounts(p);
-	if (statvfs("/proc/sys", &root) < 0 || !(root.f_flag & ST_RDONLY))
+	if (statfs("/proc/sys", &root) < 0 || !(root.f_flags & ST_RDONLY))
 		init_fail(INIT_STAGE_POSTURE, 0, "/proc/sys is writable", "");
 }
 
@@ -100,18 +101,24 @@ init_check_posture(const struct init_plan *p)
 static void
 check_descriptors(void)
 {
-	DIR *d = opendir("/proc/self/fd");
-	const struct dirent *de;
+	_Alignas(struct dirent64) char list[2048];
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ssize_t len;
 
-	if (!d)
-		init_fail(INIT_STAGE_SELF_CHECK, errno, "/proc/self/fd", "");
-	while ((de = readdir(d))) {
-		long fd = strtol(de->d_name, NULL, 10);
+	while ((len = getdents64(dir, list, sizeof(list))) > 0) {
+		for (ssize_t at = 0; at < len;) {
+			const struct dirent64 *de = (const void *)(list + at);
+			unsigned fd = init_number(de->d_name, 10);
 
-		if (de->d_name[0] != '.' && fd > INIT_FD_REPORT && fd != dirfd(d))
-			init_fail(INIT_STAGE_SELF_CHECK, 0, "a descriptor is open: ", de->d_name);
+			if (de->d_name[0] != '.' && fd > INIT_FD_REPORT && fd != (unsigned)dir)
+				init_fail(INIT_STAGE_SELF_CHECK, 0,
+					"a descriptor is open: ", de->d_name);
+			at += de->d_reclen;
+		}
 	}
-	(void)closedir(d);
+	if (len < 0)
+		init_fail(INIT_STAGE_SELF_CHECK, errno, "/proc/self/fd", "");
+	(void)close(dir);
 }
 
 void
@@ -125,7 +132,7 @@ init_check_workload(const struct init_plan *p)
 	 * and show as 65534. */
 	if (getgid() != p->uid || getegid() != p->uid)
 		init_fail(INIT_STAGE_SELF_CHECK, 0, "not the box's group", "");
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 2)
+	if (init_prctl(PR_GET_SECCOMP, 0) != 2)
 		init_fail(INIT_STAGE_SELF_CHECK, 0, "no syscall filter", "");
 	check_descriptors();
 }

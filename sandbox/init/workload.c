@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -92,9 +91,11 @@ exec_in_path(char **argv, char **envp)
 	}
 	for (path = path ? path : PATH_DEFAULT; *path;) {
 		size_t len = strcspn(path, ":");
-		int n = snprintf(full, sizeof(full), "%.*s/%s", (int)len, path, argv[0]);
+		size_t at = init_join(full, sizeof(full), 0, path, len);
 
-		if (n > 0 && n < (int)sizeof(full)) {
+		at = init_join(full, sizeof(full), at, "/", 1);
+		at = init_join(full, sizeof(full), at, argv[0], strlen(argv[0]));
+		if (at < sizeof(full) - 1) { /* all of it */
 			(void)execve(full, argv, envp);
 			if (errno != ENOENT && errno != ENOTDIR)
 				why = errno;

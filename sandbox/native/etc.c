@@ -21,6 +21,7 @@
 
 #define COPY_BYTES_MAX 32768
 #define JAVA_MAX       16
+#define COUNT(v)       (sizeof(v) / sizeof((v)[0]))
 
 static const struct {
 	const char *path;
@@ -47,20 +48,62 @@ static const char *const COPIED[] = { "debian_version", "localtime", "magic", "o
 static const char *const SHOWN[] = { "alternatives", "fonts", "ld.so.cache", "mime.types", "pki",
 	"ssl" };
 
+/* What there is to copy and to show, of the machine: to find out takes longer than to make all of
+ * /etc, and it is the same for all boxes. */
+static struct {
+	bool is_known;
+	struct buf copied[COUNT(COPIED)]; /* NULL: absent, or not as small as it should be */
+	struct strs java;
+} host;
+
+/* A JDK's configuration lies in /etc, under the JDK's own name. */
+static void
+list_java(int take_fd, struct strs *out)
+{
+	auto_fd int fd = take_fd;
+	auto_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *de;
+
+	if (d)
+		(void)steal_fd(&fd);
+	while (d && out->n < JAVA_MAX && (de = readdir(d))) {
+		if (str_starts(de->d_name, "java-"))
+			strs_add(out, de->d_name);
+	}
+}
+
+void
+native_etc_look(void)
+{
+	if (host.is_known)
+		return;
+	host.is_known = true;
+	for (size_t i = 0; i < COUNT(COPIED); i++) {
+		char path[300];
+
+		(void)snprintf(path, sizeof(path), "/etc/%s", COPIED[i]);
+		buf_init(&host.copied[i], COPY_BYTES_MAX);
+		if (fs_read(path, &host.copied[i], NULL) < 0)
+			buf_finish(&host.copied[i]);
+	}
+	list_java(open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), &host.java);
+}
+
 static int
-copy(struct native *n, const char *name, struct err *e)
+copy(struct native *n, size_t which, struct err *e)
 {
 	auto_buf struct buf data = BUF_INIT(COPY_BYTES_MAX);
+	const struct buf *b = &host.copied[which];
 	char path[300];
-	int rc;
 
-	(void)snprintf(path, sizeof(path), "/etc/%s", name);
-	rc = n->rootfs_fd < 0 ? fs_read(path, &data, NULL)
-			      : native_rootfs_read(n, path, &data, NULL);
-	/* Absent, or not as small as it should be: programs cope. */
-	if (rc < 0)
-		return 0;
-	return native_write(n, path, 0444, buf_str(&data), data.len, e);
+	(void)snprintf(path, sizeof(path), "/etc/%s", COPIED[which]);
+	if (n->rootfs_fd >= 0) {
+		b = &data;
+		/* Programs cope. */
+		if (native_rootfs_read(n, path, &data, NULL) < 0)
+			return 0;
+	}
+	return b->data ? native_write(n, path, 0444, b->data, b->len, e) : 0;
 }
 
 static int
@@ -86,25 +129,19 @@ show(struct native *n, const char *name, struct err *e)
 	return rc < 0 ? 0 : native_mount_put(n, fd, path, is_dir, e);
 }
 
-/* A JDK's configuration lies in /etc, under the JDK's own name. */
 static int
 show_java(struct native *n, struct err *e)
 {
-	auto_fd int fd = n->rootfs_fd < 0 ? open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-					  : native_rootfs_dir(n, "etc");
-	auto_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *de;
-	int left = JAVA_MAX;
+	auto_strs struct strs found = { 0 };
+	const struct strs *names = &host.java;
 	int rc = 0;
 
-	if (d)
-		(void)steal_fd(&fd);
-	while (d && rc == 0 && left > 0 && (de = readdir(d))) {
-		if (!str_starts(de->d_name, "java-"))
-			continue;
-		rc = show(n, de->d_name, e);
-		left--;
+	if (n->rootfs_fd >= 0) {
+		list_java(native_rootfs_dir(n, "etc"), &found);
+		names = &found;
 	}
+	for (size_t i = 0; rc == 0 && i < names->n; i++)
+		rc = show(n, names->v[i], e);
 	return rc;
 }
 
@@ -113,12 +150,12 @@ native_etc(struct native *n, struct err *e)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof(MADE_UP) / sizeof(MADE_UP[0]); i++)
+	for (size_t i = 0; rc == 0 && i < COUNT(MADE_UP); i++)
 		rc = native_write(
 			n, MADE_UP[i].path, 0644, MADE_UP[i].text, strlen(MADE_UP[i].text), e);
-	for (size_t i = 0; rc == 0 && i < sizeof(COPIED) / sizeof(COPIED[0]); i++)
-		rc = copy(n, COPIED[i], e);
-	for (size_t i = 0; rc == 0 && i < sizeof(SHOWN) / sizeof(SHOWN[0]); i++)
+	for (size_t i = 0; rc == 0 && i < COUNT(COPIED); i++)
+		rc = copy(n, i, e);
+	for (size_t i = 0; rc == 0 && i < COUNT(SHOWN); i++)
 		rc = show(n, SHOWN[i], e);
 	return rc < 0 ? rc : show_java(n, e);
 }

@@ -84,6 +84,9 @@ int native_layers_open(struct native *n, struct err *e);
 int native_layer_open(
 	const struct native *n, size_t i, int *out_fd, struct err *e); /* inside, unprivileged */
 
+/* etc.c: what /etc of this machine has for boxes; once for the process. */
+void native_etc_look(void);
+
 /* rules.c: calls back for each rule until one answers other than 0: what is called thus, with
  * arguments thus, is answered with this errno. */
 struct scmp_arg_cmp;

@@ -76,6 +76,7 @@ native_prepare(struct native *n, struct err *e)
 	int ends[2];
 	int rc;
 
+	native_etc_look();
 	n->stage = BOX_STAGE_LAYERS;
 	rc = native_layers_open(n, e);
 	if (rc == 0)
@@ -158,6 +159,7 @@ sandbox_warm(void)
 	(void)native_filter(&program, &n, NULL);
 	(void)native_init_image(&fd, NULL);
 	(void)cgroup_world();
+	native_etc_look();
 }
 
 static int

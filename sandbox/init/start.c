@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * start - what has no name in C: where the kernel enters, how it is called, and a second stack.
+ *
+ * init_start is the program's entry. syscall and clone are what the C library's manual says of
+ * them, but that a clone always has a stack and four arguments. A failed call ends in init_failed
+ * (libc.c), which keeps errno.
+ */
+#if defined(__x86_64__)
+__asm__(".text\n"
+	".globl init_start, syscall, clone\n"
+	"init_start:\n"
+	"	xorl %ebp, %ebp\n"
+	"	andq $-16, %rsp\n"
+	"	call main\n"
+	"	movl %eax, %edi\n"
+	"	call _exit\n"
+	"syscall:\n" /* the number, then six arguments: one place down */
+	"	movq %rdi, %rax\n"
+	"	movq %rsi, %rdi\n"
+	"	movq %rdx, %rsi\n"
+	"	movq %rcx, %rdx\n"
+	"	movq %r8, %r10\n"
+	"	movq %r9, %r8\n"
+	"	movq 8(%rsp), %r9\n"
+	"	syscall\n"
+	"	testq %rax, %rax\n" /* no call that we make answers with a high address */
+	"	js 1f\n"
+	"	ret\n"
+	"1:	movq %rax, %rdi\n"
+	"	jmp init_failed\n"
+	"clone:\n" /* function, end of its stack, flags, argument */
+	"	andq $-16, %rsi\n"
+	"	subq $16, %rsi\n"
+	"	movq %rdi, 0(%rsi)\n"
+	"	movq %rcx, 8(%rsi)\n"
+	"	movq %rdx, %rdi\n"
+	"	xorl %edx, %edx\n"
+	"	xorl %r10d, %r10d\n"
+	"	xorl %r8d, %r8d\n"
+	"	movl $56, %eax\n"
+	"	syscall\n"
+	"	testq %rax, %rax\n"
+	"	jz 2f\n"
+	"	js 1b\n"
+	"	ret\n"
+	"2:	xorl %ebp, %ebp\n"
+	"	popq %rax\n"
+	"	popq %rdi\n"
+	"	call *%rax\n"
+	"	movl %eax, %edi\n"
+	"	call _exit\n");
+#elif defined(__aarch64__)
+__asm__(".text\n"
+	".globl init_start, syscall, clone\n"
+	"init_start:\n"
+	"	mov x29, #0\n"
+	"	bl main\n"
+	"	bl _exit\n"
+	"syscall:\n"
+	"	mov x8, x0\n"
+	"	mov x0, x1\n"
+	"	mov x1, x2\n"
+	"	mov x2, x3\n"
+	"	mov x3, x4\n"
+	"	mov x4, x5\n"
+	"	mov x5, x6\n"
+	"	svc #0\n"
+	"	tbnz x0, #63, 1f\n"
+	"	ret\n"
+	"1:	b init_failed\n"
+	"clone:\n"
+	"	and x1, x1, #-16\n"
+	"	stp x0, x3, [x1, #-16]!\n"
+	"	mov x0, x2\n"
+	"	mov x2, #0\n"
+	"	mov x3, #0\n"
+	"	mov x4, #0\n"
+	"	mov x8, #220\n"
+	"	svc #0\n"
+	"	cbz x0, 2f\n"
+	"	tbnz x0, #63, 1b\n"
+	"	ret\n"
+	"2:	mov x29, #0\n"
+	"	ldp x1, x0, [sp], #16\n"
+	"	blr x1\n"
+	"	bl _exit\n");
+#else
+#error "say how this architecture calls its kernel"
+#endif
