@@ -83,7 +83,7 @@ endif()
 add_executable(nightshift-init ${init_sources})
 target_link_libraries(nightshift-init PRIVATE ns_warnings)
 target_compile_options(nightshift-init PRIVATE -Os -g0 -ffunction-sections -fdata-sections
-	-ffreestanding -fno-stack-protector
+	-fno-builtin -fno-stack-protector
 	$<$<C_COMPILER_ID:GNU>:-fno-tree-loop-distribute-patterns>)
 target_link_options(nightshift-init PRIVATE -static -nostdlib -s
 	-Wl,--gc-sections,-z,noexecstack,-e,init_start)

@@ -148,6 +148,7 @@ foreach(source IN LISTS sources)
 	get_filename_component(name ${source} NAME_WE)
 	ns_static(bench_agent_${name} ${source})
 endforeach()
+target_link_options(bench_agent_stamp PRIVATE -Wl,-e,bench_begin)
 
 file(GLOB sources CONFIGURE_DEPENDS tests/escape/*.c)
 ns_static(escape_attempts ${sources})

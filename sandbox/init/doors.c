@@ -52,7 +52,7 @@ make_listener(const struct init_plan *p)
 
 	if (p->port == 0)
 		return -1;
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		init_fail(INIT_STAGE_NET, errno, "socket", "");
 	if (syscall(SYS_bind, fd, &a, sizeof(a)) < 0 || listen(fd, BACKLOG) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init - PID 1 of a box, the parts of it. No allocation, no C library (libc.c), no configuration but
- * the plan.
+ * init - PID 1 of a box, the parts of it. No allocation, no C library (libc.c), no configuration
+ * but the plan.
  */
 #ifndef SANDBOX_INIT_INIT_H
 #define SANDBOX_INIT_INIT_H
@@ -60,7 +60,7 @@ void init_landlock(const struct init_plan *p);
 
 long init_failed(long answer); /* of a system call: keeps errno, returns -1 */
 int init_prctl(int option, unsigned long value);
-void *init_map(int fd, size_t len); /* private and writable; NULL on failure */
+void *init_map(int fd, size_t len); /* private and writable, or MAP_FAILED */
 ssize_t getdents64(int fd, void *data, size_t len);
 
 /* Puts as much of s as fits at out[at], and a NUL; returns where the next one goes. */

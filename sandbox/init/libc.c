@@ -267,9 +267,7 @@ umask(mode_t mask)
 void *
 init_map(int fd, size_t len)
 {
-	long at = syscall(SYS_mmap, NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0L);
-
-	return at < 0 ? NULL : (void *)at;
+	return (void *)syscall(SYS_mmap, NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0L);
 }
 
 int
@@ -281,12 +279,6 @@ poll(struct pollfd *v, nfds_t n, int ms)
 }
 
 /* ---- sockets ---- */
-
-int
-socket(int domain, int type, int protocol)
-{
-	return (int)syscall(SYS_socket, domain, type, protocol);
-}
 
 int
 listen(int fd, int backlog)

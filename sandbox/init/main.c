@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -63,7 +64,7 @@ map_plan(void)
 		init_fail(INIT_STAGE_PLAN, errno, "plan", "");
 	/* Private and writable: argv and envp point into it, and exec wants char *. */
 	p = init_map(INIT_FD_PLAN, (size_t)st.st_size);
-	if (!p)
+	if (p == MAP_FAILED)
 		init_fail(INIT_STAGE_PLAN, errno, "map the plan", "");
 	if (p->magic != INIT_MAGIC || p->size != st.st_size)
 		init_fail(INIT_STAGE_PLAN, 0, "the plan is not one", "");

@@ -85,11 +85,14 @@ strchr(const char *s, int byte)
 size_t
 strcspn(const char *s, const char *stops)
 {
-	size_t n = 0;
+	for (size_t n = 0;; n++) {
+		const char *stop = stops;
 
-	while (s[n] && !strchr(stops, s[n]))
-		n++;
-	return n;
+		while (*stop && *stop != s[n])
+			stop++;
+		if (*stop || !s[n])
+			return n;
+	}
 }
 
 char *

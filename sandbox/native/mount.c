@@ -29,18 +29,20 @@ relative(const char *path)
 	return *path ? path : ".";
 }
 
+static unsigned
+attributes(unsigned flags)
+{
+	return MOUNT_ATTR_NOSUID | (flags & NATIVE_RO ? MOUNT_ATTR_RDONLY : 0u) |
+	       (flags & NATIVE_EXEC ? 0u : MOUNT_ATTR_NOEXEC) |
+	       (flags & NATIVE_DEV ? 0u : MOUNT_ATTR_NODEV);
+}
+
 int
 native_mount_flags(int fd, unsigned flags, struct err *e)
 {
-	struct mount_attr a = { .attr_set = MOUNT_ATTR_NOSUID };
+	struct mount_attr a = { .attr_set = attributes(flags) };
 	unsigned at = AT_EMPTY_PATH | (flags & NATIVE_REC ? AT_RECURSIVE : 0u);
 
-	if (flags & NATIVE_RO)
-		a.attr_set |= MOUNT_ATTR_RDONLY;
-	if (!(flags & NATIVE_EXEC))
-		a.attr_set |= MOUNT_ATTR_NOEXEC;
-	if (!(flags & NATIVE_DEV))
-		a.attr_set |= MOUNT_ATTR_NODEV;
 	if (mount_setattr(fd, "", at, &a, sizeof(a)) < 0)
 		return err_sys(e, "mount_setattr");
 	return 0;
@@ -204,11 +206,8 @@ native_mount_new(const struct native *n, const char *type, const char *path, uns
 	int rc = configure(fs, type, options, e);
 	if (rc < 0)
 		return rc;
-	auto_fd int mnt = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	auto_fd int mnt = fsmount(fs, FSMOUNT_CLOEXEC, attributes(flags));
 	if (mnt < 0)
 		return err_sys(e, "fsmount %s", type);
-	rc = native_mount_flags(mnt, flags, e);
-	if (rc < 0)
-		return err_wrap(e, rc, "%s", type);
 	return native_mount_put(n, mnt, path, true, e);
 }

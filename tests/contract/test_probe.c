@@ -18,6 +18,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <mntent.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -174,11 +175,24 @@ no_net_namespaces(void)
 	return own_world(0) < 0 ? -1 : put("/proc/sys/user/max_net_namespaces", "0\n");
 }
 
-/* Something lies over a part of /proc, as in every container that was not told otherwise. */
+/* Something lies over a part of /proc, as in every container that was not told otherwise; and over
+ * that of each other one, for the kernel is content with one that is whole. */
 static int
 masked_proc(void)
 {
-	return own_world(0) < 0 ? -1 : mount("tmpfs", "/proc/acpi", "tmpfs", MS_RDONLY, NULL);
+	FILE *mounts = own_world(0) < 0 ? NULL : setmntent("/proc/self/mounts", "re");
+	const struct mntent *m;
+	int rc = mounts ? 0 : -1;
+
+	while (rc == 0 && (m = getmntent(mounts))) {
+		auto_free char *part = mem_fmt("%s/acpi", m->mnt_dir);
+
+		if (str_eq(m->mnt_type, "proc"))
+			rc = mount("tmpfs", part, "tmpfs", MS_RDONLY, NULL);
+	}
+	if (mounts)
+		(void)endmntent(mounts);
+	return rc;
 }
 
 /* A sysctl that this kernel does not have. */
