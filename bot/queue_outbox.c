@@ -157,12 +157,15 @@ send_logs(
 	return rc;
 }
 
-/* The body gets its marker, and what exists already is edited. */
-static void
-complete_op(struct queue *q, const struct effect *row, struct forge_op *op)
+/* The body gets its marker, and what exists already is edited. Without its marker, which may have
+ * been forgotten since it was looked for, nothing is said: nobody could find it again. */
+static int
+complete_op(struct queue *q, const struct effect *row, struct forge_op *op, struct err *e)
 {
 	const char *marker = op->marker ? queue_marker(q, op->marker) : NULL;
 
+	if (op->marker && !marker)
+		return err_set(e, ERR_BUSY, "its marker is not known yet");
 	if (marker) {
 		auto_free char *body = steal_ptr(&op->body);
 		op->body = mem_fmt("%s\n%s", marker, body ? body : "");
@@ -177,6 +180,7 @@ complete_op(struct queue *q, const struct effect *row, struct forge_op *op)
 		}
 		task_finish(&t);
 	}
+	return 0;
 }
 
 static int
@@ -186,9 +190,11 @@ send_op(struct queue_flight *f, const struct effect *row, struct forge_op *op, s
 	auto_buf struct buf bytes = BUF_INIT(LIMIT_TRANSCRIPT_BYTES);
 	bool is_cast = str_ends(op->name ? op->name : "", ATTACH_CAST);
 
-	complete_op(q, row, op);
+	int rc = complete_op(q, row, op, e);
+	if (rc < 0)
+		return rc;
 	if (row->what == EFFECT_ATTACH) {
-		int rc = q->db->transcript_get(
+		rc = q->db->transcript_get(
 			q->store, row->task, is_cast ? &bytes : NULL, is_cast ? NULL : &bytes, e);
 		if (rc < 0)
 			return rc;
