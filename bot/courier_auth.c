@@ -9,6 +9,7 @@
 #include "bot/courier.h"
 #include "bot/courier_call.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -79,7 +80,8 @@ is_same(const struct entry *t, const struct courier_need *need)
 static bool
 is_usable(const struct entry *t, int64_t now)
 {
-	return t->token && (t->ends_ms == 0 || t->ends_ms - now > RENEW_BEFORE_MS);
+	return t->token && !BUGGIFY("auth.expired") &&
+	       (t->ends_ms == 0 || t->ends_ms - now > RENEW_BEFORE_MS);
 }
 
 /* Drops what nobody waits for and nobody can use, or all that nobody waits for. */
@@ -157,6 +159,8 @@ take(struct entry *t, const char *token, size_t len, int64_t life_ms)
 	entry_wipe(t);
 	t->token = mem_strn(token, len);
 	t->made_ms = clock_boot_ms();
+	if (life_ms && BUGGIFY("auth.short"))
+		life_ms = RENEW_BEFORE_MS + 1000;
 	t->ends_ms = life_ms ? t->made_ms + life_ms : 0;
 	answer(t, NULL);
 }

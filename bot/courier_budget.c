@@ -4,6 +4,8 @@
  */
 #include "bot/courier_budget.h"
 
+#include "base/buggify.h"
+
 #define MINUTE_MS 60000
 #define HOUR_MS   (60 * MINUTE_MS)
 
@@ -15,6 +17,8 @@ window_wait(const struct budget *b, size_t max, int64_t window_ms, int64_t now_m
 
 	if (b->n < max)
 		return 0;
+	if (BUGGIFY("budget.tight"))
+		window_ms += 2000;
 	until = b->at_ms[(b->n - max) % BUDGET_HOUR_MAX] + window_ms;
 	return until > now_ms ? until - now_ms : 0;
 }

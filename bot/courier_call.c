@@ -4,6 +4,7 @@
  */
 #include "bot/courier_call.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -178,7 +179,7 @@ write_outcome(const struct http_reply *r, int rc)
 static bool
 retry_read(struct call *call, int rc)
 {
-	if (rc != ERR_BUSY && rc != ERR_TIMEOUT && rc != ERR_PROTOCOL)
+	if ((rc != ERR_BUSY && rc != ERR_TIMEOUT && rc != ERR_PROTOCOL) || BUGGIFY("call.once"))
 		return false;
 	if (call->answer.retry_after_ms || ++call->read_tries >= READ_TRIES_MAX)
 		return false;
@@ -220,6 +221,16 @@ fail(struct call *call, const struct http_reply *r, int rc, struct err *e)
 	finish(call, rc, e);
 }
 
+static int
+read_reply(struct call *call, const struct http_reply *r, struct err *e)
+{
+	int rc = call->forge->driver->read(&call->forge->conf, &call->op, r, &call->answer, e);
+
+	if (rc == 0 && call->is_write && BUGGIFY("call.write_lost"))
+		rc = err_set(e, ERR_TIMEOUT, "buggify");
+	return rc;
+}
+
 static void
 on_reply(void *ctx, struct http_reply *r, const struct err *why)
 {
@@ -236,7 +247,7 @@ on_reply(void *ctx, struct http_reply *r, const struct err *why)
 		begin(call); /* many answers came meanwhile, and ours was put aside for them */
 		return;
 	}
-	rc = call->forge->driver->read(&call->forge->conf, &call->op, r, &call->answer, &e);
+	rc = read_reply(call, r, &e);
 	if (call->op.kind == OP_TOKEN && r->body.len)
 		mem_wipe(r->body.data, r->body.len);
 	if (rc < 0) {
@@ -266,6 +277,8 @@ send_request(void *ctx)
 	int64_t wait = call->is_write ? budget_write_wait_ms(b, now) : budget_read_wait_ms(b, now);
 	struct err e;
 
+	if (BUGGIFY("call.budget"))
+		wait += BUDGET_WAIT_MS_MAX / 2;
 	if (wait > BUDGET_WAIT_MS_MAX) {
 		call->answer.retry_after_ms = wait;
 		finish(call,
@@ -350,6 +363,8 @@ begin(void *ctx)
 	struct call *call = ctx;
 	const struct courier_need need = need_of(call);
 
+	if (call->token && BUGGIFY("call.token"))
+		courier_token_refused(call->c, &need, call->token);
 	if (need.kind == FORGE_AUTH_NONE) {
 		drop_token(call);
 		build_request(call);

@@ -4,6 +4,7 @@
  */
 #include "bot/courier_ensure.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -191,7 +192,7 @@ not_found(struct ensure *n, struct forge_answer *a, const struct err *e)
 
 		finish(n, err_set(&why, ERR_CONFLICT, "it exists already, but %s", e->text), a,
 			&why);
-	} else if (n->unknown_ms && !n->has_waited) {
+	} else if ((n->unknown_ms || BUGGIFY("ensure.wait")) && !n->has_waited) {
 		n->has_waited = true;
 		if (settled > SETTLE_MS) /* somebody set the clock back */
 			settled = SETTLE_MS;
@@ -206,7 +207,9 @@ on_looked(void *ctx, int rc, struct forge_answer *a, const struct err *e)
 {
 	struct ensure *n = ctx;
 
-	if (rc == 0)
+	if (rc == 0 && BUGGIFY("ensure.look_again"))
+		look(n);
+	else if (rc == 0)
 		adopt(n, a);
 	else if (rc == ERR_MISSING)
 		not_found(n, a, e);

@@ -5,6 +5,7 @@
 #include "bot/queue.h"
 #include "bot/store_command.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -197,11 +198,11 @@ tick(void *ctx)
 	if (q->is_stopping)
 		return;
 	queue_clock_look(q);
-	if (!q->is_busy && !q->is_open)
+	if ((!q->is_busy || BUGGIFY("tick.rest")) && !q->is_open)
 		q->db->rest(q->store);
 	q->is_busy = false;
 	queue_dispatch_tick(q);
-	if (++q->ticks % SWEEP_TICKS == 0 && queue_begin(q) == 0 &&
+	if ((++q->ticks % SWEEP_TICKS == 0 || BUGGIFY("tick.sweep")) && queue_begin(q) == 0 &&
 		(sweep(q, &e) < 0 || queue_care_sweep(q, &e) < 0 || queue_clock_note(q, &e) < 0))
 		queue_fatal(q, "task.sweep", &e);
 	/* Held tasks become claimable by the clock alone. */

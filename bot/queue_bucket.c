@@ -8,6 +8,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/mem.h"
 
 #define MINUTE_MS     60000
@@ -45,6 +46,8 @@ queue_bucket_take(struct queue *q, const char *scope, bool is_urgent, int64_t no
 
 	now_ms *= q->speed;
 	int64_t wait = budget_write_wait_ms(b, now_ms);
+	if (wait == 0 && BUGGIFY("bucket.empty"))
+		wait = LOOK_AGAIN_MS;
 	if (wait == 0 && !is_urgent &&
 		(spent_since(b, now_ms - MINUTE_MS) >= IDLE_MINUTE ||
 			spent_since(b, now_ms - HOUR_MS) >= IDLE_HOUR))

@@ -12,6 +12,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -194,7 +195,7 @@ prune(struct queue *q, struct err *e)
 	const struct store_keep keep = {
 		.deliveries_ms = now_ms - conf->keep_deliveries_ms,
 		.transcripts_ms = now_ms - conf->keep_transcripts_ms,
-		.max = PRUNE_MAX,
+		.max = BUGGIFY("care.prune") ? 1 : PRUNE_MAX,
 	};
 	if (now_ms < q->keep_until_ms)
 		return 0;

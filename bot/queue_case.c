@@ -9,6 +9,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -52,7 +53,7 @@ case_destroy(struct queue_case *c)
 bool
 queue_case_has_room(const struct queue *q)
 {
-	return q->n_cases < CASES_MAX;
+	return q->n_cases < CASES_MAX && !(q->n_cases > 0 && BUGGIFY("case.no_room"));
 }
 
 void
@@ -106,7 +107,8 @@ ask_facts(struct queue_case *c, const struct intents *intents)
 static bool
 is_stale(const struct queue_case *c)
 {
-	return c->facts.n > 0 && loop_now_ms(c->q->role->loop) - c->asked_ms > AUTHORITY_MS;
+	return c->facts.n > 0 && (loop_now_ms(c->q->role->loop) - c->asked_ms > AUTHORITY_MS ||
+					 BUGGIFY("case.stale"));
 }
 
 static int
@@ -201,6 +203,10 @@ queue_case_pump(struct queue *q)
 		next = c->next;
 		if (c->n_missing > 0)
 			continue;
+		if (BUGGIFY("case.later")) {
+			queue_wake(q, WAKE_CASES);
+			continue;
+		}
 		if (!f)
 			is_freed |= end_without(c, "its forge is not configured any more");
 		else if (c->event.kind == EVENT_NONE || c->event.kind == EVENT_PING)

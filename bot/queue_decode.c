@@ -8,6 +8,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -147,6 +148,10 @@ queue_decode_pump(struct queue *q)
 	struct err e = { 0 };
 
 	/* While the decoder is away nothing is asked: its absence is nobody's strike. */
+	if (BUGGIFY("decode.later")) {
+		queue_wake(q, WAKE_DECODE);
+		return;
+	}
 	if (q->decode_call != 0 || q->decode_is_cut || !queue_case_has_room(q) ||
 		!msg_link_is_up(role_link(q->role, ROLE_DECODER)))
 		return;

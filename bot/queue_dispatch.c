@@ -10,6 +10,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -83,7 +84,7 @@ is_starting(const struct queue *q)
 bool
 queue_dispatch_goes_first(struct queue *q)
 {
-	if (!is_starting(q)) {
+	if (!is_starting(q) || BUGGIFY("dispatch.hasty")) {
 		q->quiet_ms = 0;
 		return false;
 	}
@@ -146,6 +147,8 @@ say_stop(struct queue *q, int64_t task, int64_t fence)
 	struct log_ctx log = { .task = task };
 	struct err e = { 0 };
 
+	if (BUGGIFY("dispatch.no_stop"))
+		return;
 	if (msg_send(role_link(q->role, ROLE_RUNNER),
 		    &(struct msg_out){ .type = WIRE_STOP, .obj = &stop }, &e) < 0)
 		log_err(LOG_LEVEL_WARN, &log, "runner.unstopped", &e);
@@ -168,8 +171,12 @@ say_start(struct queue *q, struct queue_held *h)
 		return;
 	}
 	struct wire_start start = { .task = { &t, 1 }, .marker = marker };
-	rc = msg_send(role_link(q->role, ROLE_RUNNER),
-		&(struct msg_out){ .type = WIRE_START, .obj = &start }, &e);
+	for (int n = BUGGIFY("dispatch.start_twice") ? 2
+		     : BUGGIFY("dispatch.no_start")  ? 0
+						     : 1;
+		n > 0; n--)
+		rc = msg_send(role_link(q->role, ROLE_RUNNER),
+			&(struct msg_out){ .type = WIRE_START, .obj = &start }, &e);
 	if (rc < 0)
 		log_err(LOG_LEVEL_WARN, &log, "runner.unstarted", &e);
 	h->was_started = rc == 0;
@@ -267,7 +274,8 @@ is_anything_queued(struct queue *q)
 static bool
 may_start(const struct queue *q)
 {
-	return q->free_slots > 0 && msg_link_is_up(role_link(q->role, ROLE_RUNNER)) &&
+	return q->free_slots > 0 && !BUGGIFY("dispatch.none") &&
+	       msg_link_is_up(role_link(q->role, ROLE_RUNNER)) &&
 	       now_boot(q) - q->claimed_ms <= queue_wait_ms(q, SILENT_MS);
 }
 
@@ -284,6 +292,8 @@ queue_dispatch_pump(struct queue *q)
 		rc = claim_one(q, &e);
 		if (rc == 0)
 			q->free_slots--;
+		if (BUGGIFY("dispatch.one"))
+			break;
 	}
 	if (rc < 0 && rc != ERR_MISSING) {
 		queue_fatal(q, "task.claim", &e);
@@ -315,7 +325,7 @@ renew(struct queue *q, struct queue_held *h)
 	h->was_seen = true;
 	h->lease_ms = now_boot(q) + lease;
 	/* The disk hears of it rarely: it is for other nodes and for the reader of a dead store. */
-	if (h->lease_ms - h->stored_ms < lease / 2)
+	if (h->lease_ms - h->stored_ms < lease / 2 && !BUGGIFY("dispatch.renew"))
 		return;
 	if (queue_begin(q) < 0)
 		return;

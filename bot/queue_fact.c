@@ -11,6 +11,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -45,6 +46,8 @@ queue_backoff_ms(const struct queue *q, int64_t tries)
 	uint32_t random = 0;
 
 	crypto_random(&random, sizeof(random));
+	if (BUGGIFY("backoff.long"))
+		tries += 4;
 	return queue_wait_ms(q, retry_backoff_ms(tries, random % 1024));
 }
 
@@ -85,8 +88,10 @@ is_same(const struct queue_fact *f, const struct queue_fact *o)
 static bool
 is_under_way(const struct queue_fact *f)
 {
-	bool found = false;
+	bool found = BUGGIFY("fact.alone");
 
+	if (found)
+		return false;
 	for (const struct queue_fact *o = f->q->facts; o; o = o->next)
 		found |= o != f && (o->call || o->timer) && is_same(f, o);
 	return found;
@@ -201,6 +206,8 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 	struct forge_answer *answer = a && a->answer.n == 1 ? a->answer.v : NULL;
 
 	f->call = 0;
+	if (BUGGIFY("fact.lost"))
+		code = ERR_TIMEOUT;
 	if (code == 0 && !answer)
 		code = ERR_PROTOCOL;
 	if (has_another_try(f, code)) {
@@ -246,7 +253,9 @@ queue_fact_ask(
 	f->next = q->facts;
 	q->facts = f;
 	f->waits = is_under_way(f);
-	if (!f->waits)
+	if (!f->waits && BUGGIFY("fact.slow"))
+		f->timer = loop_timer_add(q->role->loop, 5000, ask, f);
+	else if (!f->waits)
 		ask(f);
 }
 

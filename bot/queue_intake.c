@@ -7,6 +7,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -61,6 +62,8 @@ queue_delivery(struct queue *q, struct msg *m)
 
 	a->call = m->id;
 	int rc = d->forge ? 0 : err_set(&e, ERR_INVALID, "a delivery of no forge");
+	if (BUGGIFY("intake.full"))
+		rc = err_set(&e, ERR_LIMIT, "buggify");
 	if (rc == 0)
 		rc = queue_begin_intake(q, &e);
 	if (rc == 0)

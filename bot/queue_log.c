@@ -9,6 +9,7 @@
  */
 #include "bot/queue_poll.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -105,6 +106,8 @@ on_payload(struct queue *q, void *ctx, struct fact *f)
 	if (!f)
 		return;
 	l->n_open--;
+	if (BUGGIFY("log.failed"))
+		f->code = ERR_BUSY;
 	if (f->code == 0 && f->answer.title && f->answer.body) {
 		store(l, &f->answer);
 	} else {

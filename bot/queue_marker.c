@@ -7,6 +7,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -56,7 +57,7 @@ on_secret(void *ctx, struct msg *m, const struct err *e)
 	struct queue_marker *marker = find(q, a->name);
 	const struct wire_verdict *v = m ? m->obj : NULL;
 
-	if (v && v->ok) {
+	if (v && v->ok && !BUGGIFY("marker.refused")) {
 		marker->text = mem_fmt("<!-- nightshift:%s:%.*s -->", a->name, (int)m->blob_len,
 			m->blob_len ? m->blob : "");
 		asking_end(steal_ptr(&marker->asking));
@@ -75,6 +76,10 @@ queue_marker(struct queue *q, const char *name)
 {
 	struct queue_marker *marker = find(q, name);
 
+	if (marker && marker->text && BUGGIFY("marker.forget")) {
+		forget(q, (size_t)(marker - q->markers));
+		marker = NULL;
+	}
 	if (marker)
 		return marker->text;
 	if (q->n_markers == MARKERS_MAX)

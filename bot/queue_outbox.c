@@ -9,6 +9,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -72,8 +73,8 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 	const struct wire_answer *w = m ? m->obj : NULL;
 
 	f->call = 0;
-	if (!w) {
-		land_failed(f, ERR_TIMEOUT, e->text);
+	if (!w || BUGGIFY("outbox.answer_lost")) {
+		land_failed(f, ERR_TIMEOUT, w ? "buggify" : e->text);
 		return;
 	}
 	const struct queue_answer a = {
@@ -92,8 +93,8 @@ on_pushed(void *ctx, struct msg *m, const struct err *e)
 	const struct wire_pushed *w = m ? m->obj : NULL;
 
 	f->call = 0;
-	if (!w) {
-		land_failed(f, ERR_TIMEOUT, e->text);
+	if (!w || BUGGIFY("outbox.push_lost")) {
+		land_failed(f, ERR_TIMEOUT, w ? "buggify" : e->text);
 		return;
 	}
 	const struct forge_answer answer = { .sha = w->sha };
@@ -284,7 +285,8 @@ after_commit(struct queue *q, void *ctx, bool committed)
 
 	if (!committed || q->is_stopping)
 		return;
-	int rc = q->db->effect_get(q->store, f->effect, &row, &e);
+	int rc = BUGGIFY("outbox.unsent") ? err_set(&e, ERR_TIMEOUT, "buggify")
+					  : q->db->effect_get(q->store, f->effect, &row, &e);
 	if (rc == 0)
 		rc = hand_out(f, &row, &e);
 	if (rc < 0)
@@ -346,6 +348,8 @@ consider(struct queue *q, int64_t id, int64_t now_ms, struct err *e)
 	if (row.what == EFFECT_OP || row.what == EFFECT_ATTACH)
 		wait = queue_bucket_take(
 			q, row.scope, row.is_urgent || !row.is_latest, clock_boot_ms());
+	if (BUGGIFY("outbox.later"))
+		wait += 3000;
 	if (wait > 0) {
 		row.not_before_ms = now_ms + wait;
 		rc = q->db->effect_save(q->store, &row, e);
@@ -377,7 +381,7 @@ set_timer(struct queue *q, int64_t now_ms)
 	int64_t wait = at - now_ms;
 	if (wait < least)
 		wait = least;
-	if (wait > LOOK_MS_MAX)
+	if (wait > LOOK_MS_MAX || BUGGIFY("outbox.sleepy"))
 		wait = LOOK_MS_MAX;
 	q->outbox_timer = loop_timer_add(q->role->loop, wait, on_timer, q);
 }
@@ -392,10 +396,14 @@ queue_outbox_pump(struct queue *q)
 
 	if (!msg_link_is_up(role_link(q->role, ROLE_COURIER)))
 		return;
+	if (BUGGIFY("outbox.impatient"))
+		queue_outbox_gone(q);
 	if (q->n_flights < FLIGHTS_MAX && !queue_dispatch_goes_first(q))
 		rc = q->db->effect_due(q->store, now_ms, ids, FLIGHTS_MAX - q->n_flights, &n, &e);
 	if (rc == 0 && n > 0 && queue_begin(q) < 0)
 		return;
+	if (n > 1 && BUGGIFY("outbox.one"))
+		n = 1;
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = consider(q, ids[i], now_ms, &e);
 	if (rc < 0)

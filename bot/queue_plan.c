@@ -9,6 +9,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/json.h"
@@ -163,7 +164,7 @@ static int64_t
 again_ms(const struct planning *p, const struct effect *f, const struct forge_op *op)
 {
 	bool is_comment = op->kind == OP_COMMENT_CREATE || op->kind == OP_COMMENT_EDIT;
-	bool is_over = (TASKS_OVER & TASK_BIT(p->task->state)) != 0;
+	bool is_over = (TASKS_OVER & TASK_BIT(p->task->state)) != 0 && !BUGGIFY("plan.slow");
 	int64_t from = is_over ? f->edited_ms : f->done_ms;
 	int64_t at = from + queue_wait_ms(p->q, QUEUE_EDIT_MS);
 
@@ -268,6 +269,8 @@ plan_with_steps(struct planning *p, const struct row_list *steps, struct queue_p
 	/* The row may say less than we know: the task is saved after its plan is made. */
 	if (p->task->state != TASK_QUEUED)
 		in.place = 0;
+	if (BUGGIFY("plan.place") && in.place > 0)
+		in.place++;
 	effects_plan(&in, &plans);
 	for (size_t i = 0; rc == 0 && i < plans.n; i++)
 		rc = reconcile(p, &plans.v[i], out, e);

@@ -11,6 +11,7 @@
  */
 #include "bot/queue_poll.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -72,6 +73,8 @@ since(struct queue_poll *p)
 	if (p->stage == POLL_COMMENTS)
 		queue_poll_mark_now(p);
 	int64_t ms = queue_mark_get(p->q, key);
+	if (BUGGIFY("poll.far_back"))
+		ms -= 10 * POLL_OVERLAP_MS;
 	return ms > POLL_OVERLAP_MS ? ms - POLL_OVERLAP_MS : 0;
 }
 
@@ -82,7 +85,7 @@ move_mark(struct queue_poll *p)
 {
 	auto_free char *key = mark_key(p, p->stage);
 
-	if (p->has_failed || (p->is_cut && !p->is_ordered) ||
+	if (p->has_failed || BUGGIFY("poll.no_mark") || (p->is_cut && !p->is_ordered) ||
 		p->newest_ms <= queue_mark_get(p->q, key))
 		return false;
 	queue_mark_set(p->q, key, p->newest_ms);
@@ -106,6 +109,8 @@ next_look(struct queue_poll *p)
 
 	if (p->is_quiet && every < POLL_RARELY_MS)
 		every = POLL_RARELY_MS;
+	if (BUGGIFY("poll.soon"))
+		every = POLL_SOON_MS;
 	p->timer = loop_timer_add(p->q->role->loop, queue_wait_ms(p->q, every), look, p);
 }
 
@@ -164,7 +169,7 @@ on_items(struct queue *q, void *ctx, struct fact *f)
 	(void)q;
 	if (!f)
 		return;
-	if (f->code != 0)
+	if (f->code != 0 || BUGGIFY("poll.failed"))
 		p->has_failed = true;
 	p->is_cut = f->answer.items.n >= LIMIT_ITEMS;
 	for (size_t i = 0; i < f->answer.items.n; i++) {

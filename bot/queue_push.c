@@ -10,6 +10,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -133,7 +134,7 @@ is_unanswered(const struct check *c)
 		if (queue_is_transient(c->facts.v[i].code))
 			return true;
 	}
-	return false;
+	return BUGGIFY("push.unanswered");
 }
 
 static void

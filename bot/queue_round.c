@@ -13,6 +13,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -44,6 +45,10 @@ commit(struct queue *q, struct err *e)
 		return 0;
 	q->is_open = false;
 	q->is_busy = true;
+	if (BUGGIFY("round.commit")) {
+		q->db->rollback(q->store);
+		return err_set(e, ERR_SYSTEM, "buggify");
+	}
 	return q->db->commit(q->store, e);
 }
 
@@ -58,7 +63,7 @@ round_end(void *ctx)
 		queue_clock_look(q);
 	/* What only writes before it speaks may still come into this transaction: a new task is
 	 * claimed and its first effects are taken in hand by the commit that makes it. */
-	if (q->is_open)
+	if (q->is_open && !BUGGIFY("round.no_pump"))
 		pump(q, WAKE_DISPATCH | WAKE_OUTBOX);
 	int rc = commit(q, &e);
 	size_t n = q->n_after;
@@ -82,13 +87,16 @@ static void
 schedule(struct queue *q)
 {
 	if (!q->round_timer)
-		q->round_timer = loop_timer_add(q->role->loop, 0, round_end, q);
+		q->round_timer = loop_timer_add(
+			q->role->loop, BUGGIFY("round.late") ? 200 : 0, round_end, q);
 }
 
 static int
 begin(struct queue *q, struct err *e)
 {
-	int rc = q->is_open ? 0 : q->db->begin(q->store, e);
+	int rc = q->is_open               ? 0
+		 : BUGGIFY("round.begin") ? err_set(e, ERR_LIMIT, "buggify")
+					  : q->db->begin(q->store, e);
 
 	if (rc < 0)
 		return rc;

@@ -7,6 +7,7 @@
  */
 #include "bot/queue.h"
 
+#include "base/buggify.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -96,6 +97,8 @@ repeat(struct queue *q, struct task *t, int64_t lost, int64_t hold_ms, struct er
 		return rc;
 	for (int64_t i = 1; i < lost; i++)
 		hold_ms *= HOLD_FACTOR;
+	if (BUGGIFY("task.no_hold"))
+		hold_ms = 0;
 	return q->db->task_hold(q->store, t->id, clock_wall_ms() + queue_wait_ms(q, hold_ms), e);
 }
 
@@ -259,7 +262,7 @@ queue_progress(struct queue *q, const struct wire_progress *p)
 	struct task t = { 0 };
 	struct err e = { 0 };
 
-	if (queue_begin(q) < 0)
+	if (BUGGIFY("task.unheard") || queue_begin(q) < 0)
 		return;
 	int rc = q->db->task_get(q->store, p->task, &t, &e);
 	if (rc == ERR_MISSING)

@@ -4,6 +4,8 @@
  */
 #include "store/sqlite.h"
 
+#include "base/buggify.h"
+
 /* A checkpoint is two more fsyncs before the next answer, so it is done at rest; see also
  * sqlite_open.c. */
 #define LOG_PAGES_REST 1000
@@ -47,7 +49,8 @@ sqlite_rest(struct store *st)
 {
 	struct sqlite *s = sqlite_of(st);
 
-	if (s->log_pages >= LOG_PAGES_REST && sqlite3_get_autocommit(s->db))
+	if ((s->log_pages >= LOG_PAGES_REST || BUGGIFY("sqlite.rest")) &&
+		sqlite3_get_autocommit(s->db))
 		sqlite_checkpoint(s);
 }
 

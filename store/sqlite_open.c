@@ -12,6 +12,7 @@
  */
 #include "store/sqlite.h"
 
+#include "base/buggify.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "store/upkeep.h"
@@ -149,7 +150,7 @@ on_commit(void *ctx, sqlite3 *db, const char *name, int pages)
 	(void)db;
 	(void)name;
 	s->log_pages = pages;
-	if (pages >= LOG_PAGES_MAX)
+	if (pages >= LOG_PAGES_MAX || BUGGIFY("sqlite.checkpoint"))
 		sqlite_checkpoint(s);
 	return SQLITE_OK;
 }

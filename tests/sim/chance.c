@@ -11,8 +11,7 @@
 #include <string.h>
 
 #define POINTS_MAX 128
-#define ON_MILLE   250 /* a point is on in so many of a thousand runs ... */
-#define FIRE_MILLE 80  /* ... and fires then so often */
+#define ON_MILLE   250 /* a point is on in so many of a thousand runs, and fires then ... */
 
 static uint64_t state;
 
@@ -66,7 +65,7 @@ __wrap_crypto_random(void *out, size_t len)
 
 static struct {
 	const char *name;
-	bool is_on;
+	int per_mille;         /* ... so often: 0 in most runs */
 	int64_t passed, fired; /* of all runs of this process */
 } points[POINTS_MAX];
 static size_t n_points;
@@ -81,6 +80,15 @@ hash(const char *s)
 	return h ^ (h >> 29);
 }
 
+static int
+mood_of(const char *point)
+{
+	static const int OFTEN[] = { 5, 20, 80, 300 };
+	uint64_t h = hash(point);
+
+	return h % 1000 < ON_MILLE ? OFTEN[h / 1000 % 4] : 0;
+}
+
 static size_t
 find(const char *point)
 {
@@ -89,7 +97,7 @@ find(const char *point)
 			return i;
 	}
 	points[n_points].name = point;
-	points[n_points].is_on = hash(point) % 1000 < ON_MILLE;
+	points[n_points].per_mille = mood_of(point);
 	return n_points++;
 }
 
@@ -99,7 +107,8 @@ buggify(const char *point)
 	size_t i = find(point);
 
 	points[i].passed++;
-	if (!points[i].is_on || SIM.is_calm || disk_is_unplugged() || !chance_of(FIRE_MILLE))
+	if (points[i].per_mille == 0 || SIM.is_calm || disk_is_unplugged() ||
+		!chance_of(points[i].per_mille))
 		return false;
 	points[i].fired++;
 	sim_note("buggify %s", point);
@@ -111,7 +120,7 @@ chance_seed(uint64_t seed)
 {
 	state = seed * 0xd1342543de82ef95U + 1;
 	for (size_t i = 0; i < n_points; i++)
-		points[i].is_on = hash(points[i].name) % 1000 < ON_MILLE;
+		points[i].per_mille = mood_of(points[i].name);
 }
 
 void

@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOOPS_MAX  16
@@ -72,7 +73,13 @@ static struct loop *in_round;
 int64_t
 clock_boot_ms(void)
 {
-	return SIM.now_ms;
+	return SIM.now_ms - SIM.booted_ms;
+}
+
+void
+clock_boot_id(char out[CLOCK_BOOT_ID_BYTES])
+{
+	(void)snprintf(out, CLOCK_BOOT_ID_BYTES, "boot-%lld", (long long)SIM.booted_ms);
 }
 
 int64_t
@@ -95,7 +102,7 @@ loop_create(struct loop **out, struct err *e)
 	(void)e;
 	assert(n_loops < LOOPS_MAX);
 	*out = mem_zero(sizeof(**out));
-	(*out)->now_ms = SIM.now_ms;
+	(*out)->now_ms = clock_boot_ms();
 	loops[n_loops++] = *out;
 	return 0;
 }
@@ -438,7 +445,7 @@ run_round(struct loop *l)
 	const struct actor *a = actor_of_loop(l);
 
 	in_round = l;
-	l->now_ms = SIM.now_ms;
+	l->now_ms = clock_boot_ms();
 	SIM.n_rounds++;
 	run_sockets(l);
 	run_timers(l);

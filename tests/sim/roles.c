@@ -247,6 +247,7 @@ power_cut(void)
 {
 	sim_note("the power is cut");
 	is_cut_off = true;
+	SIM.booted_ms = SIM.now_ms;
 	machine_lose_boxes();
 	for (int r = 0; r < ROLE_COUNT; r++)
 		actor_kill((enum role)r);

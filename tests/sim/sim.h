@@ -42,11 +42,12 @@
 
 struct sim {
 	uint64_t seed;
-	int64_t now_ms;  /* boot clock */
-	int64_t wall_ms; /* wall clock minus boot clock; jumps */
-	bool is_calm;    /* faults are over */
-	bool is_loud;    /* the trace is printed */
-	uint64_t trace;  /* its hash */
+	int64_t now_ms;    /* true time */
+	int64_t booted_ms; /* when the machine was started last */
+	int64_t wall_ms;   /* wall clock minus true time; jumps */
+	bool is_calm;      /* faults are over */
+	bool is_loud;      /* the trace is printed */
+	uint64_t trace;    /* its hash */
 	int64_t n_rounds;
 	size_t n_violations;
 	struct config config;
