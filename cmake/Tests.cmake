@@ -119,7 +119,11 @@ endforeach()
 file(GLOB sources CONFIGURE_DEPENDS tests/fault/power.c tests/fault/chain*.c tests/fault/disk*.c)
 ns_program(fault_power ${sources})
 target_link_libraries(fault_power PRIVATE store)
-add_custom_target(campaign DEPENDS fault_power tool_cron)
+file(GLOB sources CONFIGURE_DEPENDS tests/fault/strike*.c)
+ns_program(fault_strike ${sources})
+target_link_libraries(fault_strike PRIVATE PkgConfig::libseccomp)
+add_custom_target(campaign DEPENDS fault_power fault_strike tool_cron)
+
 # The simulation: the core's sources with their fault points on, and in the place of whatever meets
 # the world (loop, clock, log, HTTP, git, roles) its own, which the linker finds first.
 if(NOT NS_FUZZ)
@@ -178,8 +182,15 @@ if(NS_FUZZ)
 		elseif(what STREQUAL "terminal")
 			list(APPEND seeds tests/golden/agents)
 		endif()
+		set(words tests/fuzz/dictionaries/${what}.dict)
+		if(EXISTS ${CMAKE_SOURCE_DIR}/${words})
+			set(words -dict=${words})
+		else()
+			set(words "")
+		endif()
 		ns_test(${name} fuzz 120 ${name} -max_total_time=10 -max_len=65536 -timeout=5
-			-rss_limit_mb=1024 -artifact_prefix=${CMAKE_BINARY_DIR}/ ${corpus} ${seeds})
+			-rss_limit_mb=1024 -artifact_prefix=${CMAKE_BINARY_DIR}/
+			${words} ${corpus} ${seeds})
 	endforeach()
 endif()
 
@@ -206,7 +217,8 @@ endforeach()
 
 # The short forms of script/campaign.
 ns_test(campaign_kill e2e 900 ${NODE} tests/campaign/kill.mjs --count 20 --seed 7)
-set_tests_properties(campaign_kill PROPERTIES RESOURCE_LOCK campaign)
+ns_test(campaign_syscall e2e 900 ${NODE} tests/campaign/syscall.mjs --count 4 --seed 7 --jobs 1)
+set_tests_properties(campaign_kill campaign_syscall PROPERTIES RESOURCE_LOCK campaign)
 ns_test(campaign_cron e2e 300 ${NODE} tests/campaign/cron.mjs --count 200 --seed 7)
 if(NOT NS_FUZZ)
 	ns_test(campaign_power unit 300 fault_power --count 60 --seed 7)
