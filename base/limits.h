@@ -24,6 +24,8 @@
 #define LIMIT_PATH_BYTES    4096
 #define LIMIT_COMMENT_BYTES 60000
 #define LIMIT_LABELS        100
+#define LIMIT_PROOFS        8   /* headers that prove a delivery */
+#define LIMIT_PROOF_BYTES   512 /* of each */
 #define LIMIT_COMMANDS      8
 #define LIMIT_ITEMS         100
 
@@ -59,8 +61,6 @@
 #define LIMIT_CHECKOUT_HISTORY     50 /* commits of recent history */
 #define LIMIT_HARVEST_MS           120000
 #define LIMIT_PUSH_MS              300000
-#define LIMIT_PUSH_MS_MIN          45000 /* of the smallest: an answer may take 30 s (http.lowSpeedTime) */
-#define LIMIT_PUSH_BYTES_S         KIB(64)
 #define LIMIT_QUARANTINE_MS        (7 * 24 * 3600 * 1000L) /* since the last harvest or log */
 #define LIMIT_GIT_CHILDREN         4
 #define LIMIT_GIT_MEMORY_BYTES     (2048L * MIB(1)) /* RLIMIT_DATA of the git CLI */

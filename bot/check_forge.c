@@ -224,7 +224,7 @@ check_repos(struct asker *a, const struct forge_answer *me)
 	for (size_t i = 0; i < a->f->repos.n && asked < REPOS_MAX; i++) {
 		const char *repo = a->f->repos.v[i];
 
-		if (strpbrk(repo, "*?!") || !forge_repo_ok(repo))
+		if (strpbrk(repo, "*?!") || !forge_repo_ok(a->conf.kind, repo))
 			continue;
 		check_repo(a, repo, me);
 		asked++;

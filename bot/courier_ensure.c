@@ -56,15 +56,18 @@ recipe_of(int64_t kind)
 
 /* ---- Who waits for whom ---- */
 
-/* The same effect sent again, by a queue that was restarted; or two labels that may both have to be
- * made in one repository, which Gitea would make twice. */
+/* The same effect sent again, by a queue that was restarted; two labels that may both have to be
+ * made in one repository, which Gitea would make twice; or two files that are linked in one text,
+ * as GitLab has it. */
 static bool
 must_wait(const struct ensure *later, const struct ensure *earlier)
 {
 	if (later->id && later->id == earlier->id)
 		return true;
-	return later->op.kind == OP_LABEL_ADD && earlier->op.kind == OP_LABEL_ADD &&
-	       later->forge == earlier->forge && str_eq(later->op.repo, earlier->op.repo);
+	if (later->op.kind != earlier->op.kind || later->forge != earlier->forge)
+		return false;
+	return (later->op.kind == OP_LABEL_ADD || later->op.kind == OP_ATTACH) &&
+	       str_eq(later->op.repo, earlier->op.repo);
 }
 
 static bool

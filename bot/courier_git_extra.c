@@ -148,7 +148,7 @@ may_read(const struct work *w, const char *repo)
 {
 	const struct config_forge *f = config_forge_find(work_config(w), w->ask.prepare.forge);
 
-	if (!f || !forge_repo_ok(repo))
+	if (!f || !forge_repo_ok(w->forge->conf.kind, repo))
 		return false;
 	return f->repos.n == 0 || str_glob_list(&f->repos, repo);
 }

@@ -6,12 +6,11 @@
  * told "accepted" when the queue says that they are on the disk.
  */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/roles.h"
 #include "web/site.h"
-
-#include <inttypes.h>
 
 #define CONNECTIONS_MAX 4096
 #define FILES_MAX       (2 * CONNECTIONS_MAX)
@@ -62,13 +61,12 @@ on_verified(void *ctx, struct msg *m, const struct err *e)
 }
 
 static void
-ask_verify(void *ctx, struct web_exchange *x, const char *forge, const char *signature,
+ask_verify(void *ctx, struct web_exchange *x, const char *forge, const struct strs *proofs,
 	const struct buf *body)
 {
 	struct web *w = ctx;
 	auto_free char *name = mem_str(forge);
-	auto_free char *value = mem_str(signature);
-	const struct wire_verify v = { .forge = name, .signature = value };
+	const struct wire_verify v = { .forge = name, .proofs = *proofs };
 	const struct msg_out out = {
 		.type = WIRE_VERIFY,
 		.obj = &v,
@@ -122,13 +120,20 @@ ask_store(void *ctx, struct web_exchange *x, const struct site_delivery *d)
 	row_finish(FORGE_DELIVERY_ROWS, &fd);
 }
 
-/* Forges lead from /issues/ to a pull request of that number. */
 static char *
 issue_url(const struct web *w, const struct task *t)
 {
 	const struct config_forge *f = config_forge_find(w->role->config, t->forge);
+	int kind = f ? forge_kind_parse(f->kind) : -1;
+	auto_buf struct buf url = BUF_INIT(LIMIT_URL_BYTES);
 
-	return f ? mem_fmt("%s/%s/issues/%" PRId64, f->url, t->repo, t->number) : NULL;
+	if (kind < 0)
+		return NULL;
+	const struct forge_conf conf = { (enum forge_kind)kind, f->name, f->url, f->api_url };
+
+	return forge_issue_url(&conf, t->repo, t->number, t->is_pull, &url, NULL) < 0
+		       ? NULL
+		       : buf_steal(&url);
 }
 
 static void
@@ -212,8 +217,8 @@ make_site(struct web *w)
 			.name = w->names.v[i],
 			.event_header = d->event_header,
 			.event_type_header = d->event_type_header,
-			.guid_header = d->guid_header,
-			.signature_header = d->signature_header,
+			.guid_headers = d->guid_headers,
+			.proof_headers = d->proof_headers,
 			.form_signs_json = d->form_signs_json,
 		};
 	}

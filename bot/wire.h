@@ -142,7 +142,7 @@ struct wire_verdict {
 
 struct wire_verify {
 	char *forge;
-	char *signature; /* header value as it came */
+	struct strs proofs; /* struct forge_proof: header values as they came */
 };
 
 struct wire_stored {

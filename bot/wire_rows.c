@@ -37,7 +37,7 @@ const struct row WIRE_VERDICT_ROWS[] = {
 
 const struct row WIRE_VERIFY_ROWS[] = {
 	ROW_S(struct wire_verify, forge, "forge", LIMIT_NAME_BYTES),
-	ROW_S(struct wire_verify, signature, "signature", LIMIT_NAME_BYTES),
+	ROW_SS(struct wire_verify, proofs, "proofs", LIMIT_PROOF_BYTES, LIMIT_PROOFS),
 	ROW_DONE,
 };
 

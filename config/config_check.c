@@ -56,8 +56,8 @@ check_credentials(const struct checker *k, const struct config_forge *f)
 	bool has_token = has(f->token_file, f->token_env);
 
 	if (!str_eq(f->kind, "github") && (has_key || f->app_id))
-		return forge_err(k, f, "app_id",
-			"there are no Apps on Gitea and Forgejo; give a token_file");
+		return forge_err(
+			k, f, "app_id", "there are Apps on GitHub only; give a token_file");
 	if (has_key && !f->app_id)
 		return forge_err(k, f, "app_key_file", "app_key_file without app_id");
 	if (f->app_id && !has_key)

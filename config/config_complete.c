@@ -31,21 +31,37 @@ static const struct {
 	{ "openai", "https://api.openai.com/v1" },
 };
 
+/* Where most people have them, and the API's version as it stands in addresses. */
+static const struct {
+	const char *kind;
+	const char *url;
+	const char *version;
+} FORGES[] = {
+	{ "forgejo", NULL, "v1" },
+	{ "gitea", NULL, "v1" },
+	{ "github", "https://github.com", "v3" },
+	{ "gitlab", "https://gitlab.com", "v4" },
+};
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static void
 complete_forge(struct config_forge *f)
 {
-	bool is_github = str_eq(f->kind, "github");
+	size_t i = 0;
 
-	if (!f->url && is_github)
-		mem_set(&f->url, "https://github.com");
+	while (i < COUNT(FORGES) && !str_eq(FORGES[i].kind, f->kind))
+		i++;
+	if (i == COUNT(FORGES))
+		return;
+	if (!f->url && FORGES[i].url)
+		mem_set(&f->url, FORGES[i].url);
 	if (f->api_url || !f->url)
 		return;
 	if (str_eq(f->url, "https://github.com"))
 		f->api_url = mem_str("https://api.github.com");
 	else
-		f->api_url = mem_fmt("%s/api/%s", f->url, is_github ? "v3" : "v1");
+		f->api_url = mem_fmt("%s/api/%s", f->url, FORGES[i].version);
 }
 
 static void

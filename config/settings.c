@@ -25,18 +25,18 @@ static const struct setting FORGE_SETTINGS[] = {
 	{ .path = "kind",
 		.type = SETTING_CHOICE,
 		.is_required = true,
-		.choices = "forgejo|gitea|github",
+		.choices = "forgejo|gitea|github|gitlab",
 		.help = "What speaks there." },
 	{ .path = "url",
 		.type = SETTING_URL,
 		.help = "Where people see it and git clones from. Default for `github`: "
-			"`https://github.com`." },
+			"`https://github.com`, for `gitlab`: `https://gitlab.com`." },
 	{ .path = "api_url",
 		.type = SETTING_URL,
 		.help = "Where its API is. Default: what belongs to `kind` and `url` "
 			"(`https://api.github.com`, "
 			"`<url>/api/v3` of a GitHub Enterprise Server, `<url>/api/v1` of Gitea and "
-			"Forgejo)." },
+			"Forgejo, `<url>/api/v4` of GitLab)." },
 	{ .path = "app_id",
 		.type = SETTING_INT,
 		.min = 1,
@@ -44,17 +44,19 @@ static const struct setting FORGE_SETTINGS[] = {
 		.help = "The number of the GitHub App." },
 	SECRET("app_key_file", "app_key_env", "The App's private key, as GitHub gives it (PEM)."),
 	SECRET("token_file", "token_env",
-		"A personal access token: instead of an App for `github`, always for the others."),
+		"An access token (of a person; GitLab: or of a project, a group or a service "
+		"account, or OAuth): instead of an App for `github`, always for the others."),
 	SECRET("webhook_secret_file", "webhook_secret_env",
-		"What deliveries are signed with. Needed with `intake: webhook`."),
+		"What deliveries are signed with. Needed with `intake: webhook`. Of GitLab the "
+		"signing token (`whsec_...`), or else the secret token."),
 	SECRET("webhook_secret_old_file", "webhook_secret_old_env",
 		"The secret before it, accepted too while you change it."),
 	{ .path = "repos",
 		.type = SETTING_GLOB,
 		.is_list = true,
-		.help = "Repositories to listen to: patterns of `owner/name`; one with `!` in "
-			"front takes out again; the last "
-			"one that matches decides. Default: all that send deliveries." },
+		.help = "Repositories to listen to: patterns of `owner/name` (`**` goes past a "
+			"`/`: GitLab's `group/**`); one with `!` in front takes out again; the "
+			"last one that matches decides. Default: all that send deliveries." },
 	{ .type = SETTING_END },
 };
 

@@ -4,6 +4,7 @@
  */
 #include "forge/dialect.h"
 
+#include "base/crypto.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "forge/page.h"
@@ -13,12 +14,26 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define REQUEST_BYTES_MAX (LIMIT_TRANSCRIPT_BYTES + KIB(64))
-#define TITLE_BYTES_MAX   250 /* GitHub: 256 characters */
+#define REQUEST_BYTES_MAX   (LIMIT_TRANSCRIPT_BYTES + KIB(64))
+#define MULTIPART_BYTES_MAX KIB(2)
+#define TITLE_BYTES_MAX     250 /* GitHub: 256 characters */
+#define DAY_MS              (24 * 60 * 60 * INT64_C(1000))
 
 /* The members of an operation that a path may name. "repo" keeps its slash, "owner" is what stands
- * before it, "since" is a time, "page" the number at the start of the cursor. */
-enum var_type { VAR_STR, VAR_I64, VAR_REPO, VAR_OWNER, VAR_TIME, VAR_PAGE };
+ * before it, "project" is its id or else its name as one part and "thread" what holds the number
+ * (both GitLab), "since" is a time, "page" the number at the start of the cursor. */
+enum var_type {
+	VAR_STR,
+	VAR_I64,
+	VAR_NUMBER,
+	VAR_REPO,
+	VAR_OWNER,
+	VAR_PROJECT,
+	VAR_THREAD,
+	VAR_TIME,
+	VAR_DAY,
+	VAR_PAGE
+};
 
 static const struct var {
 	const char *name;
@@ -31,14 +46,18 @@ static const struct var {
 	{ "installation", VAR_I64, offsetof(struct forge_op, installation_id) },
 	{ "label", VAR_STR, offsetof(struct forge_op, label) },
 	{ "name", VAR_STR, offsetof(struct forge_op, name) },
-	{ "number", VAR_I64, offsetof(struct forge_op, number) },
+	{ "number", VAR_NUMBER, offsetof(struct forge_op, number) },
 	{ "owner", VAR_OWNER, offsetof(struct forge_op, repo) },
 	{ "page", VAR_PAGE, offsetof(struct forge_op, cursor) },
+	{ "project", VAR_PROJECT, offsetof(struct forge_op, repo) },
 	{ "ref", VAR_STR, offsetof(struct forge_op, ref) },
 	{ "repo", VAR_REPO, offsetof(struct forge_op, repo) },
 	{ "sha", VAR_STR, offsetof(struct forge_op, sha) },
 	{ "since", VAR_TIME, offsetof(struct forge_op, since_ms) },
+	{ "since_day", VAR_DAY, offsetof(struct forge_op, since_ms) },
+	{ "thread", VAR_THREAD, offsetof(struct forge_op, is_pull) },
 	{ "user", VAR_STR, offsetof(struct forge_op, user) },
+	{ "user_id", VAR_I64, offsetof(struct forge_op, user_id) },
 };
 
 static const struct var *
@@ -69,19 +88,31 @@ add_str(struct buf *out, const char *s)
 static int
 add_repo(struct buf *out, const char *repo, bool owner_only)
 {
-	if (!forge_repo_ok(repo))
+	if (!forge_repo_ok(FORGE_GITHUB, repo))
 		return ERR_MISSING;
 	return buf_add(out, repo, owner_only ? strcspn(repo, "/") : strlen(repo));
 }
 
+/* The id outlives renames; a name must do before anybody has told it. */
 static int
-add_time(struct buf *out, int64_t ms)
+add_project(struct buf *out, const struct forge_op *op)
+{
+	if (op->repo_id > 0)
+		return add_i64(out, op->repo_id);
+	return forge_repo_ok(FORGE_GITLAB, op->repo) ? str_percent(out, op->repo) : ERR_MISSING;
+}
+
+/* Where only days are taken, and what comes after them is listed: the day before is asked for. */
+static int
+add_time(struct buf *out, int64_t ms, bool only_day)
 {
 	char text[32];
 
 	if (ms <= 0)
 		return ERR_MISSING;
-	str_time_print(ms, text);
+	str_time_print(only_day ? ms - DAY_MS : ms, text);
+	if (only_day)
+		text[strcspn(text, "T")] = '\0';
 	return str_percent(out, text);
 }
 
@@ -90,19 +121,28 @@ static int
 add_var(struct buf *out, const struct var *v, const struct forge_op *op)
 {
 	const void *m = (const char *)op + v->offset;
-	const char *s = *(char *const *)m;
+	bool is_text = v->type != VAR_THREAD; /* a bool has not the room of a pointer */
+	const char *s = is_text ? *(char *const *)m : NULL;
 
 	switch (v->type) {
 	case VAR_STR:
 		return add_str(out, s);
 	case VAR_I64:
 		return add_i64(out, *(const int64_t *)m);
+	case VAR_NUMBER:
+		return add_i64(out, forge_number(*(const int64_t *)m));
 	case VAR_REPO:
 		return add_repo(out, s, false);
 	case VAR_OWNER:
 		return add_repo(out, s, true);
+	case VAR_PROJECT:
+		return add_project(out, op);
+	case VAR_THREAD:
+		return buf_adds(out, op->is_pull ? "merge_requests" : "issues");
 	case VAR_TIME:
-		return add_time(out, *(const int64_t *)m);
+		return add_time(out, *(const int64_t *)m, false);
+	case VAR_DAY:
+		return add_time(out, *(const int64_t *)m, true);
 	case VAR_PAGE:
 		return s ? buf_add(out, s, strspn(s, "0123456789")) : buf_addc(out, '1');
 	}
@@ -187,6 +227,31 @@ dialect_json(const struct row *rows, const void *obj, struct http_request *out, 
 	return json_encode(rows, obj, &out->body, e);
 }
 
+int
+dialect_multipart(const char *field, const char *name, struct http_request *out, struct err *e)
+{
+	auto_buf struct buf b = BUF_INIT(out->body.len + MULTIPART_BYTES_MAX);
+	char hash[2 * CRYPTO_SHA256_BYTES + 1];
+
+	if (!name || strpbrk(name, "\"\\\r\n/"))
+		return err_set(e, ERR_INVALID, "not the name of a file");
+	crypto_sha256_hex(buf_str(&out->body), out->body.len, hash);
+	hash[40] = '\0'; /* the boundary: a hash of the bytes cannot be in them */
+	(void)buf_addf(&b,
+		"--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\n"
+		"Content-Type: text/plain; charset=utf-8\r\n\r\n",
+		hash, field, name);
+	(void)buf_add(&b, buf_str(&out->body), out->body.len);
+	(void)buf_addf(&b, "\r\n--%s--\r\n", hash);
+	if (b.is_full)
+		return err_set(e, ERR_LIMIT, "an attachment of more than %zu bytes", b.limit);
+	strs_addf(&out->headers, "Content-Type: multipart/form-data; boundary=%s", hash);
+	buf_finish(&out->body);
+	out->body = b;
+	b = (struct buf)BUF_INIT(0);
+	return 0;
+}
+
 static int
 build_body(const struct dialect *d, const struct dialect_op *row, const struct forge_op *op,
 	struct http_request *out, struct err *e)
@@ -197,9 +262,13 @@ build_body(const struct dialect *d, const struct dialect_op *row, const struct f
 
 	cut.body = body;
 	cut.title = title;
+	/* An attachment's bytes wait there for the request that carries them. */
+	if (op->kind != OP_ATTACH || strcmp(row->method, "POST") != 0) {
+		buf_finish(&out->body);
+		buf_init(&out->body, REQUEST_BYTES_MAX);
+	}
 	if (row->make)
 		return row->make(&cut, out, e);
-	buf_reset(&out->body); /* an attachment's bytes wait there for their step */
 	return row->body ? dialect_json(row->body, &cut, out, e) : 0;
 }
 
@@ -222,8 +291,6 @@ dialect_build(const struct dialect *d, const struct forge_conf *f, const struct 
 
 	if (!row)
 		return err_set(e, ERR_MISSING, "%s has no %s", d->name, forge_op_name(op->kind));
-	if (out->body.limit == 0)
-		buf_init(&out->body, REQUEST_BYTES_MAX);
 	if (cursor_url(op))
 		rc = buf_adds(&url, cursor_url(op));
 	else

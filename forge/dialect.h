@@ -81,6 +81,9 @@ int dialect_goto(struct forge_op *op, int step);
 /* Sends an object of rows as the JSON body. */
 int dialect_json(const struct row *rows, const void *obj, struct http_request *out, struct err *e);
 
+/* Makes a form with one file of the bytes that wait in out->body. */
+int dialect_multipart(const char *field, const char *name, struct http_request *out, struct err *e);
+
 /* A copy of at most max bytes of s that ends with a whole character; NULL for NULL. */
 char *dialect_cut(const char *s, size_t max);
 

@@ -9,6 +9,7 @@ static const struct forge_driver *const DRIVERS[FORGE_KIND_COUNT] = {
 	[FORGE_GITHUB] = &GITHUB_DRIVER,
 	[FORGE_GITEA] = &GITEA_DRIVER,
 	[FORGE_FORGEJO] = &FORGEJO_DRIVER,
+	[FORGE_GITLAB] = &GITLAB_DRIVER,
 };
 
 const struct forge_driver *

@@ -10,5 +10,6 @@
 extern const struct forge_driver GITHUB_DRIVER;
 extern const struct forge_driver GITEA_DRIVER;
 extern const struct forge_driver FORGEJO_DRIVER;
+extern const struct forge_driver GITLAB_DRIVER;
 
 #endif

@@ -44,6 +44,9 @@ const struct row FORGE_EVENT_ROWS[] = {
 	ROW_I(struct forge_event, head_repo_id, "head_repo_id"),
 	ROW_S(struct forge_event, base_ref, "base_ref", LIMIT_NAME_BYTES),
 	ROW_I(struct forge_event, updated_ms, "updated_ms"),
+	ROW_B(struct forge_event, labels_differ, "labels_differ"),
+	ROW_SS(struct forge_event, labels_were, "labels_were", LIMIT_NAME_BYTES, LIMIT_LABELS),
+	ROW_B(struct forge_event, is_edited, "is_edited"),
 	ROW_DONE,
 };
 
@@ -73,7 +76,11 @@ forge_event_label(const struct forge_event *ev, const char *label)
 			return LABEL_UNCHANGED;
 		return ev->label_added ? LABEL_ON : LABEL_OFF;
 	}
+	bool is_there = strs_has(&ev->labels, label);
+
 	if (!ev->labels_known)
 		return LABEL_UNCHANGED;
-	return strs_has(&ev->labels, label) ? LABEL_ON : LABEL_OFF;
+	if (ev->labels_differ && strs_has(&ev->labels_were, label) == is_there)
+		return LABEL_UNCHANGED;
+	return is_there ? LABEL_ON : LABEL_OFF;
 }

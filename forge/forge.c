@@ -10,9 +10,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Longest owner or repository name that a forge gives out (GitHub: 39 and 100, Gitea: 40 and 100).
- */
+/* Longest owner or repository name that a forge gives out (GitHub: 39 and 100, Gitea: 40 and 100,
+ * GitLab: 255, but no name here is that long), and how many groups GitLab puts into each other. */
 #define REPO_PART_BYTES_MAX 100
+#define GROUPS_MAX          20
 
 const struct row FORGE_OP_ROWS[] = {
 	ROW_I(struct forge_op, kind, "kind"),
@@ -117,6 +118,7 @@ static const struct {
 	{ "forgejo", FORGE_FORGEJO },
 	{ "gitea", FORGE_GITEA },
 	{ "github", FORGE_GITHUB },
+	{ "gitlab", FORGE_GITLAB },
 };
 
 int
@@ -195,18 +197,30 @@ part_ok(const char *s, size_t n)
 }
 
 bool
-forge_repo_ok(const char *repo)
+forge_repo_ok(enum forge_kind kind, const char *repo)
 {
+	int left = kind == FORGE_GITLAB ? GROUPS_MAX : 1;
 	const char *slash = repo ? strchr(repo, '/') : NULL;
 
-	return slash && part_ok(repo, (size_t)(slash - repo)) &&
-	       part_ok(slash + 1, strlen(slash + 1));
+	if (!slash || strlen(repo) > LIMIT_NAME_BYTES)
+		return false;
+	while (slash && left-- > 0 && part_ok(repo, (size_t)(slash - repo))) {
+		repo = slash + 1;
+		slash = strchr(repo, '/');
+	}
+	return !slash && part_ok(repo, strlen(repo));
+}
+
+void
+forge_reference(int64_t number, struct buf *out)
+{
+	(void)buf_addf(out, "%c%" PRId64, number < 0 ? '!' : '#', forge_number(number));
 }
 
 static int
 repo_url(const struct forge_conf *f, const char *repo, struct buf *out, struct err *e)
 {
-	if (!forge_repo_ok(repo))
+	if (!forge_repo_ok(f->kind, repo))
 		return err_set(e, ERR_INVALID, "not the name of a repository");
 	return buf_addf(out, "%s/%s", f->url, repo);
 }
@@ -219,18 +233,28 @@ forge_clone_url(const struct forge_conf *f, const char *repo, struct buf *out, s
 	return rc < 0 ? rc : buf_adds(out, ".git");
 }
 
+/* What stands between a repository and the rest of an address. */
+static const struct {
+	const char *issue;
+	const char *pull;
+	const char *blob;
+} PLACES[FORGE_KIND_COUNT] = {
+	[FORGE_GITHUB] = { "issues", "pull", "blob" },
+	[FORGE_GITEA] = { "issues", "pulls", "src/commit" },
+	[FORGE_FORGEJO] = { "issues", "pulls", "src/commit" },
+	[FORGE_GITLAB] = { "-/issues", "-/merge_requests", "-/blob" },
+};
+
 int
 forge_issue_url(const struct forge_conf *f, const char *repo, int64_t number, bool is_pull,
 	struct buf *out, struct err *e)
 {
-	const char *kind = "issues";
 	int rc = repo_url(f, repo, out, e);
 
-	if (rc < 0)
-		return rc;
-	if (is_pull)
-		kind = f->kind == FORGE_GITHUB ? "pull" : "pulls";
-	return buf_addf(out, "/%s/%" PRId64, kind, number);
+	return rc < 0 ? rc
+		      : buf_addf(out, "/%s/%" PRId64,
+				is_pull ? PLACES[f->kind].pull : PLACES[f->kind].issue,
+				forge_number(number));
 }
 
 /* A path keeps its slashes; everything else in it is encoded. */
@@ -259,7 +283,7 @@ forge_blob_url(const struct forge_conf *f, const char *repo, const char *sha, co
 
 	if (rc < 0)
 		return rc;
-	rc = buf_adds(out, f->kind == FORGE_GITHUB ? "/blob/" : "/src/commit/");
+	rc = buf_addf(out, "/%s/", PLACES[f->kind].blob);
 	if (rc == 0)
 		rc = str_percent(out, sha);
 	if (rc == 0)

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum forge_kind { FORGE_GITHUB, FORGE_GITEA, FORGE_FORGEJO, FORGE_KIND_COUNT };
+enum forge_kind { FORGE_GITHUB, FORGE_GITEA, FORGE_FORGEJO, FORGE_GITLAB, FORGE_KIND_COUNT };
 
 /* One configured forge, borrowed from the configuration. */
 struct forge_conf {
@@ -52,12 +52,14 @@ struct forge_event {
 	char *name;      /* the forge's own "issues.labeled", for logs */
 	int64_t repo_id; /* numeric, survives renames; 0 only for EVENT_NONE, EVENT_PING, EVENT_REPO
 			  */
-	char *repo;      /* "owner/name" */
+	char *repo;      /* "owner/name"; GitLab: "group/sub/name", too */
 	char *default_branch;
 	int64_t installation_id; /* GitHub App; 0 = unknown */
-	int64_t number;          /* of the issue or pull request */
-	int64_t issue_id; /* the forge's internal id of it: pull requests are counted apart, so an
-			     issue may have the same one. Not a key; repo_id and number are */
+	/* Of the issue or pull request; with repo_id it is the key of it. Where pull requests are
+	 * counted apart (GitLab), theirs is below 0; forge_number tells what people write. */
+	int64_t number;
+	int64_t issue_id; /* the forge's internal id of it, which is no key: those of pull requests
+			     are other rows' */
 	bool is_pull;
 	bool is_closed;
 	char *title;
@@ -71,6 +73,9 @@ struct forge_event {
 	bool label_added;  /* it was added, not removed */
 	bool labels_known; /* labels below is the complete list after the change */
 	struct strs labels;
+	bool labels_differ; /* labels_were is the complete list before it: GitLab tells both */
+	struct strs labels_were;
+	bool is_edited; /* EVENT_LABELS: title or body changed with them */
 	int64_t comment_id;
 	char *comment_body;
 	struct row_list commands; /* struct forge_command, of a created comment */
@@ -86,8 +91,8 @@ void forge_event_finish(struct forge_event *ev);
 
 enum forge_label_state { LABEL_UNCHANGED, LABEL_ON, LABEL_OFF };
 
-/* What this event says of the label: ON if it was added (or is in the complete list), OFF if
- * removed (or not in it). */
+/* What this event says of the label: ON if it was added (or, where the change is not told, is in
+ * the complete list), OFF if removed (or not in it). */
 enum forge_label_state forge_event_label(const struct forge_event *ev, const char *label);
 
 /* What the web role keeps of a request's head: enough to decode later. */
@@ -106,7 +111,7 @@ extern const struct row FORGE_DELIVERY_ROWS[];
 enum forge_op_kind {
 	/* reads */
 	OP_WHOAMI,     /* answer: user, user_id */
-	OP_REPO,       /* answer: default_branch(ref), repo, repo_id; permission: our own */
+	OP_REPO,       /* answer: default_branch(ref), repo, repo_id */
 	OP_PERMISSION, /* of user/user_id: answer.permission */
 	OP_ISSUE, /* number: title, body, labels, is_closed, is_pull, author, author_id, updated_ms
 		   */
@@ -129,8 +134,8 @@ enum forge_op_kind {
 	OP_REACT,          /* id (comment) or number (issue): eyes */
 	OP_LABEL_ADD,      /* number, label (created in the repository if the forge wants that) */
 	OP_LABEL_REMOVE,   /* absent is success */
-	OP_PULL_CREATE,    /* title, body, ref, base, is_draft: number, url; ERR_CONFLICT if one is
-			      open for ref */
+	OP_PULL_CREATE,    /* title, body, ref, base, is_draft, user_id (who asked, or 0): number,
+			      url; ERR_CONFLICT if one is open for ref */
 	OP_PULL_EDIT,      /* number, title, body */
 	OP_STATUS_CREATE,  /* sha, context, state, title, body (text), url, external_id: id (0 for
 			      commit statuses) */
@@ -248,10 +253,11 @@ void forge_answer_finish(struct forge_answer *a);
 /* What a dialect can do; fallbacks are driven by it. */
 struct forge_caps {
 	bool has_checks;          /* check runs with text; else commit statuses */
-	bool has_drafts;          /* a draft flag; else the title prefix "WIP: " */
+	bool has_drafts;          /* drafts of its own; else only the title says "WIP: " */
 	bool has_attachments;     /* files on a pull request */
 	bool has_label_events;    /* who set a label, with an id */
 	bool has_delivery_log;    /* what was delivered, and failed, can be read */
+	bool pulls_apart;         /* pull requests are counted apart from issues (GitLab) */
 	bool opened_tells_labels; /* labels at creation come only with "opened" (Gitea) */
 	bool label_list_is_stale; /* ask OP_ISSUE for labels before believing an event (Gitea) */
 	size_t comment_bytes_max;
@@ -274,19 +280,29 @@ forge_lacks_finish(struct forge_lacks *l)
 	strs_finish(&l->events);
 }
 
+/* What came with a delivery to prove who sent it. */
+struct forge_proof {
+	const struct strs *values; /* of the driver's proof_headers, in their order; "" if absent */
+	const void *body;
+	size_t len;
+	int64_t now_ms;
+};
+
 struct forge_driver {
 	const char *name; /* "github" */
 	struct forge_caps caps;
 
-	/* Names of the request headers (lower case) that hold event, finer event, delivery id and
-	 * signature; NULL where none. signature_prefix is what stands before the hex digits
-	 * ("sha256="). */
+	/* Names of the request headers (lower case) that hold event, finer event (NULL where none),
+	 * delivery id (the first that is there counts) and proof. The lists end with NULL. */
 	const char *event_header;
 	const char *event_type_header;
-	const char *guid_header;
-	const char *signature_header;
-	const char *signature_prefix;
+	const char *const *guid_headers;
+	const char *const *proof_headers;
 	bool form_signs_json; /* form-encoded deliveries are signed over the decoded JSON (Gitea) */
+
+	/* Whether the secret made the proof: 0, ERR_DENIED, or ERR_INVALID if it did, but too long
+	 * ago to be acted upon. In constant time of what is secret. */
+	int (*verify)(const struct forge_proof *p, const struct buf *secret);
 
 	/* Bytes of a verified delivery to an event. Lenient: a payload it does not know is
 	 * EVENT_NONE. ERR_INVALID only for what is not JSON at all, ERR_LIMIT over the limits of
@@ -326,7 +342,7 @@ struct forge_driver {
 };
 
 const struct forge_driver *forge_driver_get(enum forge_kind kind);
-/* "github", "gitea" or "forgejo"; -1 if unknown. */
+/* "github", "gitea", "forgejo" or "gitlab"; -1 if unknown. */
 int forge_kind_parse(const char *name);
 
 /* True for operations that change something on the forge; for those that roles ask about. Neither
@@ -335,9 +351,19 @@ bool forge_op_is_write(int64_t kind);
 bool forge_op_is_read(int64_t kind);
 const char *forge_op_name(int64_t kind);
 
-/* "owner/name", each part of [A-Za-z0-9._-] and not "." or "..": safe in an address and in a path.
- */
-bool forge_repo_ok(const char *repo);
+/* "owner/name" (GitLab: up to 20 groups before the name), each part of [A-Za-z0-9._-] and not "."
+ * or "..": safe in an address and in a path. */
+bool forge_repo_ok(enum forge_kind kind, const char *repo);
+
+/* What people write for an event's number. */
+static inline int64_t
+forge_number(int64_t number)
+{
+	return number < 0 ? -number : number;
+}
+
+/* How they refer to it: "#12", and "!12" for a pull request that is counted apart. */
+void forge_reference(int64_t number, struct buf *out);
 
 /* https://host/owner/name.git, built from the configured base, never from a payload. ERR_INVALID
  * for a name outside [A-Za-z0-9._-]. */

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "forge/drivers.h"
+#include "forge/proof.h"
 #include "forge/shapes.h"
 
 #define REPO  "/repos/{repo}"
@@ -145,15 +146,20 @@ git_userinfo(const char *token, struct buf *out)
 		.label_list_is_stale = true,                                                       \
 		.comment_bytes_max = LIMIT_COMMENT_BYTES,                                          \
 	},                                                                                         \
-	.signature_prefix = "", .form_signs_json = true, .decode = gitea_decode, .build = build,   \
+	.form_signs_json = true, .verify = proof_hmac, .decode = gitea_decode, .build = build,     \
 	.auth = auth, .auth_value = auth_value, .git_userinfo = git_userinfo, .read = answer
+
+static const char *const GITEA_GUIDS[] = { "x-gitea-delivery", NULL };
+static const char *const GITEA_PROOFS[] = { "x-gitea-signature", NULL };
+static const char *const FORGEJO_GUIDS[] = { "x-forgejo-delivery", NULL };
+static const char *const FORGEJO_PROOFS[] = { "x-forgejo-signature", NULL };
 
 const struct forge_driver GITEA_DRIVER = {
 	.name = "gitea",
 	.event_header = "x-gitea-event",
 	.event_type_header = "x-gitea-event-type",
-	.guid_header = "x-gitea-delivery",
-	.signature_header = "x-gitea-signature",
+	.guid_headers = GITEA_GUIDS,
+	.proof_headers = GITEA_PROOFS,
 	DRIVER,
 };
 
@@ -162,7 +168,7 @@ const struct forge_driver FORGEJO_DRIVER = {
 	.name = "forgejo",
 	.event_header = "x-forgejo-event",
 	.event_type_header = "x-forgejo-event-type",
-	.guid_header = "x-forgejo-delivery",
-	.signature_header = "x-forgejo-signature",
+	.guid_headers = FORGEJO_GUIDS,
+	.proof_headers = FORGEJO_PROOFS,
 	DRIVER,
 };

@@ -4,15 +4,13 @@
  */
 #include "forge/gitea.h"
 
-#include "base/crypto.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define DRAFT_PREFIX        "WIP: " /* Gitea has no draft flag; this is in its default prefixes */
-#define MULTIPART_BYTES_MAX KIB(2)
+#define DRAFT_PREFIX "WIP: " /* Gitea has no draft flag; this is in its default prefixes */
 
 struct pull {
 	char *title;
@@ -74,28 +72,9 @@ gitea_make_label_ids(const struct forge_op *op, struct http_request *out, struct
 	return buf_addf(&out->body, "{\"labels\":[%" PRId64 "]}", op->id);
 }
 
-/* The file's bytes are in out->body. The boundary is their hash, which they cannot contain. */
+/* The file's bytes are in out->body. */
 int
 gitea_make_attachment(const struct forge_op *op, struct http_request *out, struct err *e)
 {
-	auto_buf struct buf b = BUF_INIT(out->body.len + MULTIPART_BYTES_MAX);
-	char hash[2 * CRYPTO_SHA256_BYTES + 1];
-
-	if (!op->name || strpbrk(op->name, "\"\\\r\n/"))
-		return err_set(e, ERR_INVALID, "not the name of a file");
-	crypto_sha256_hex(buf_str(&out->body), out->body.len, hash);
-	hash[40] = '\0';
-	(void)buf_addf(&b,
-		"--%s\r\nContent-Disposition: form-data; name=\"attachment\"; filename=\"%s\"\r\n"
-		"Content-Type: text/plain; charset=utf-8\r\n\r\n",
-		hash, op->name);
-	(void)buf_add(&b, buf_str(&out->body), out->body.len);
-	(void)buf_addf(&b, "\r\n--%s--\r\n", hash);
-	if (b.is_full)
-		return err_set(e, ERR_LIMIT, "an attachment of more than %zu bytes", b.limit);
-	strs_addf(&out->headers, "Content-Type: multipart/form-data; boundary=%s", hash);
-	buf_finish(&out->body);
-	out->body = b;
-	b = (struct buf)BUF_INIT(0);
-	return 0;
+	return dialect_multipart("attachment", op->name, out, e);
 }

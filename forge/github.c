@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "forge/drivers.h"
+#include "forge/proof.h"
 #include "forge/shapes.h"
 
 /* Rows of operations that come in two forms are told apart by the step they start with. */
@@ -222,6 +223,9 @@ git_userinfo(const char *token, struct buf *out)
 	(void)buf_addf(out, "x-access-token:%s", token);
 }
 
+static const char *const GUIDS[] = { "x-github-delivery", NULL };
+static const char *const PROOFS[] = { "x-hub-signature-256", NULL };
+
 const struct forge_driver GITHUB_DRIVER = {
 	.name = "github",
 	.caps = {
@@ -232,9 +236,9 @@ const struct forge_driver GITHUB_DRIVER = {
 		.comment_bytes_max = LIMIT_COMMENT_BYTES,
 	},
 	.event_header = "x-github-event",
-	.guid_header = "x-github-delivery",
-	.signature_header = "x-hub-signature-256",
-	.signature_prefix = "sha256=",
+	.guid_headers = GUIDS,
+	.proof_headers = PROOFS,
+	.verify = proof_hmac,
 	.decode = github_decode,
 	.build = build,
 	.auth = auth,

@@ -100,7 +100,7 @@ int
 github_make_token(const struct forge_op *op, struct http_request *out, struct err *e)
 {
 	struct buf *b = &out->body;
-	const char *name = forge_repo_ok(op->repo) ? strchr(op->repo, '/') + 1 : NULL;
+	const char *name = forge_repo_ok(FORGE_GITHUB, op->repo) ? strchr(op->repo, '/') + 1 : NULL;
 
 	strs_add(&out->headers, "Content-Type: application/json");
 	if (op->repo_id <= 0 && !op->repo)

@@ -71,6 +71,10 @@ message(const struct http_reply *r, char out[MESSAGE_BYTES_MAX + 1])
 		text = json_str(json_at(j, "errors", 0), "message");
 	if (!text)
 		text = json_str(j, "message");
+	if (!text) /* GitLab may have several, and a word where it has no sentence */
+		text = json_str(json_at(j, "message", 0), NULL);
+	if (!text)
+		text = json_str(j, "error");
 	for (; text && *text && n < MESSAGE_BYTES_MAX; text++)
 		out[n++] = *text >= ' ' && *text < 0x7f ? *text : ' ';
 	out[n] = '\0';

@@ -183,9 +183,6 @@ shape_read_pull(const struct dialect_reply *x)
 int
 shape_read_repo(const struct dialect_reply *x)
 {
-	if (json_is_object(x->j, "permissions"))
-		x->a->permission =
-			json_bool(x->j, "permissions.push") ? PERMISSION_WRITE : PERMISSION_READ;
 	return x->a->repo_id > 0 && x->a->ref ? 0 : lacks(x, "id or default branch");
 }
 
@@ -318,7 +315,7 @@ shape_add_repos(const struct dialect_reply *x, const struct json *list)
 		const char *name = json_str(j, "full_name");
 		struct forge_item *item;
 
-		if (!forge_repo_ok(name) || json_bool(j, "archived"))
+		if (!forge_repo_ok(FORGE_GITHUB, name) || json_bool(j, "archived"))
 			continue;
 		item = shape_add_item(x, j);
 		if (!item)

@@ -136,7 +136,7 @@ is_whole(const struct shape_event *row, const struct forge_event *ev)
 		return true;
 	if (row->subject == SHAPE_COMMENT && ev->comment_id <= 0)
 		return false;
-	return ev->repo_id > 0 && forge_repo_ok(ev->repo) && ev->number > 0;
+	return ev->repo_id > 0 && forge_repo_ok(FORGE_GITHUB, ev->repo) && ev->number > 0;
 }
 
 int

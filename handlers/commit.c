@@ -23,5 +23,5 @@ commit_message(const struct task *t, struct buf *out)
 		(void)buf_adds(out, subject.data);
 	/* No "#17": the pull request closes the issue, the branch alone must not. */
 	(void)buf_addf(out, "\n\nTask %" PRId64 " for %s %" PRId64 ".\n", t->id,
-		t->is_pull ? "pull request" : "issue", t->number);
+		t->is_pull ? "pull request" : "issue", forge_number(t->number));
 }

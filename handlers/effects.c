@@ -211,6 +211,7 @@ plan_pull(const struct effects_in *in, struct effect_plans *out)
 	op->base = mem_str(t->base_ref);
 	op->sha = mem_str(t->head_sha);
 	op->is_draft = t->outcome == OUTCOME_UNTESTED;
+	op->user_id = t->actor_id; /* who asked for it */
 }
 
 static void

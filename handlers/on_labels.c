@@ -189,7 +189,10 @@ on_labels(const struct handler_in *in, struct intents *out)
 			intent_ignore(out, "another label");
 		return;
 	case LABEL_UNCHANGED:
-		intent_ignore(out, "another label");
+		if (ev->is_edited)
+			on_edited(in, out);
+		else
+			intent_ignore(out, "another label");
 		return;
 	}
 }

@@ -64,6 +64,10 @@ policy_actor(const struct handler_in *in, struct intents *out, const char **why)
 		*why = "the login belongs to another person by now";
 		return POLICY_DENY;
 	}
+	if (f->answer.user_is_bot) {
+		*why = "bots may not give orders";
+		return POLICY_DENY;
+	}
 	if (f->answer.permission >= PERMISSION_WRITE)
 		return POLICY_ALLOW;
 	*why = "write permission is needed";

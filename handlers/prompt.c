@@ -53,12 +53,12 @@ prompt_make(const struct handler_in *in, const struct task *t, const char *instr
 		(void)buf_addf(&out,
 			"The work is for pull request %" PRId64
 			": its branch is checked out, and your changes will be added to it.\n",
-			t->number);
+			forge_number(t->number));
 	else
 		(void)buf_addf(&out,
 			"The work is for issue %" PRId64
 			"; your changes will become a pull request.\n",
-			t->number);
+			forge_number(t->number));
 	(void)buf_adds(&out, t->verb == VERB_RUN
 				     ? "Do what the instruction says, no more.\n"
 				     : "Find the cause of what is described and mend it.\n");

@@ -59,8 +59,12 @@ add_result(const struct effects_in *in, struct buf *out)
 	const struct task *t = in->task;
 	auto_buf struct buf branch = BUF_INIT(LIMIT_NAME_BYTES);
 
-	if (t->pull_number > 0)
-		(void)buf_addf(out, "\nPull request: #%" PRId64 "\n", t->pull_number);
+	if (t->pull_number > 0) {
+		(void)buf_adds(out, "\nPull request: ");
+		forge_reference(
+			in->conf->caps->pulls_apart ? -t->pull_number : t->pull_number, out);
+		(void)buf_addc(out, '\n');
+	}
 	if (!in->pushed)
 		return;
 	text_branch(t, &branch);

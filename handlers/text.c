@@ -98,7 +98,9 @@ text_pull_title(const struct task *t, struct buf *out)
 	markdown_plain(out, t->title ? t->title : "", TITLE_BYTES_MAX);
 	if (out->len == before)
 		(void)buf_addf(out, "Task %" PRId64, t->id);
-	(void)buf_addf(out, " (#%" PRId64 ")", t->number);
+	(void)buf_adds(out, " (");
+	forge_reference(t->number, out);
+	(void)buf_addc(out, ')');
 }
 
 void

@@ -91,21 +91,54 @@ refuse(struct web_exchange *x, const char *name, const char *why)
 	web_reply_text(x, 401, "the signature is missing or wrong");
 }
 
+static const char *
+header_or_empty(struct web_exchange *x, const char *name)
+{
+	const char *value = name ? web_header(x, name) : NULL;
+
+	return value ? value : "";
+}
+
+/* False: there is none. */
+static bool
+read_proofs(const struct site_hook *hook, struct web_exchange *x, struct strs *out)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; hook->proof_headers[i]; i++) {
+		const char *value = header_or_empty(x, hook->proof_headers[i]);
+
+		strs_add(out, strlen(value) <= LIMIT_PROOF_BYTES ? value : "");
+		is_any |= !str_is_empty(out->v[i]);
+	}
+	return is_any;
+}
+
+/* What the forge calls this delivery, each time it sends it. */
+static const char *
+guid_of(const struct site_hook *hook, struct web_exchange *x)
+{
+	const char *guid = "";
+
+	for (size_t i = 0; hook->guid_headers[i] && str_is_empty(guid); i++)
+		guid = header_or_empty(x, hook->guid_headers[i]);
+	return guid;
+}
+
 void
 hooks_handle(struct hooks *h, struct web_exchange *x, const char *name)
 {
 	const struct site_hook *hook = hooks_get(h, name);
 	auto_buf struct buf json = BUF_INIT(LIMIT_DELIVERY_BYTES);
 	const struct buf *signed_bytes = web_body(x);
-	const char *signature;
+	auto_strs struct strs proofs = { 0 };
 	struct err e = { 0 };
 
 	if (!hook) {
 		web_reply_text(x, 404, "no forge of that name is configured");
 		return;
 	}
-	signature = web_header(x, hook->signature_header);
-	if (str_is_empty(signature)) {
+	if (!read_proofs(hook, x, &proofs)) {
 		refuse(x, name, "no signature");
 		return;
 	}
@@ -116,15 +149,7 @@ hooks_handle(struct hooks *h, struct web_exchange *x, const char *name)
 		}
 		signed_bytes = &json;
 	}
-	h->backend.verify(h->backend.ctx, x, hook->name, signature, signed_bytes);
-}
-
-static const char *
-header_or_empty(struct web_exchange *x, const char *name)
-{
-	const char *value = name ? web_header(x, name) : NULL;
-
-	return value ? value : "";
+	h->backend.verify(h->backend.ctx, x, hook->name, &proofs, signed_bytes);
 }
 
 static void
@@ -132,7 +157,7 @@ store(struct hooks *h, struct web_exchange *x, const struct site_hook *hook, con
 {
 	const struct site_delivery d = {
 		.forge = hook->name,
-		.guid = header_or_empty(x, hook->guid_header),
+		.guid = guid_of(hook, x),
 		.event = header_or_empty(x, hook->event_header),
 		.event_type =
 			hook->event_type_header ? web_header(x, hook->event_type_header) : NULL,
@@ -156,6 +181,13 @@ hooks_verified(struct hooks *h, struct web_exchange *x, const char *name, int co
 
 	if (code == ERR_DENIED || !hook) {
 		refuse(x, name, "wrong signature");
+		return;
+	}
+	if (code == ERR_INVALID) {
+		log_warn(NULL, "hook.stale",
+			"hook=%s client=%s hint=\"sent again by somebody, or a clock is wrong\"",
+			name, web_client(x));
+		web_reply_text(x, 202, "ignored: signed too long ago, or in the future");
 		return;
 	}
 	if (code != 0) {

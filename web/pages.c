@@ -50,10 +50,12 @@ add_row(struct buf *out, const char *name, const char *value)
 static void
 add_issue_row(const struct site_task *s, struct buf *out)
 {
+	int64_t number = s->task->number;
 	auto_buf struct buf text = BUF_INIT(32);
 
-	(void)buf_addc(&text, '#');
-	html_number(&text, s->task->number);
+	/* Below 0: a merge request of GitLab's. */
+	(void)buf_addc(&text, number < 0 ? '!' : '#');
+	html_number(&text, number < 0 ? -number : number);
 	html_add(out, "<tr><th scope=\"row\">");
 	html_text(out, s->task->is_pull ? "Pull request" : "Issue");
 	html_add(out, "</th><td>");
@@ -141,7 +143,7 @@ add_facts(const struct site_task *s, struct buf *out)
 	if (!str_is_empty(t->pull_url)) {
 		auto_buf struct buf text = BUF_INIT(64);
 
-		(void)buf_adds(&text, "Pull request #");
+		(void)buf_adds(&text, "Pull request ");
 		html_number(&text, t->pull_number);
 		html_add(out, "<p>");
 		html_link(out, t->pull_url, buf_str(&text));

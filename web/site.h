@@ -17,9 +17,9 @@
 struct site_hook {
 	const char *name; /* of POST /hook/<name> */
 	const char *event_header;
-	const char *event_type_header; /* may be NULL */
-	const char *guid_header;
-	const char *signature_header;
+	const char *event_type_header;    /* may be NULL */
+	const char *const *guid_headers;  /* the first that is there counts */
+	const char *const *proof_headers; /* both end with NULL */
 	bool form_signs_json; /* a form's payload is decoded first and the signature is over the
 				 JSON */
 };
@@ -39,8 +39,9 @@ struct site;
 
 /* Each asks another role; the answer goes to the function named beside it, exactly once. */
 struct site_backend {
-	void (*verify)(void *ctx, struct web_exchange *x, const char *forge, const char *signature,
-		const struct buf *body); /* site_verified */
+	/* proofs: what proof_headers say, in their order, "" for those that are absent. */
+	void (*verify)(void *ctx, struct web_exchange *x, const char *forge,
+		const struct strs *proofs, const struct buf *body); /* site_verified */
 	void (*store)(
 		void *ctx, struct web_exchange *x, const struct site_delivery *d); /* site_stored */
 	void (*task)(void *ctx, struct web_exchange *x, const char *page,
@@ -57,7 +58,8 @@ void site_destroy(struct site *s);
 void site_handle(void *ctx, struct web_exchange *x);
 int64_t site_body_max(void *ctx, const char *method, const char *path);
 
-/* code: 0, ERR_DENIED for a wrong signature, anything else: could not be checked now. */
+/* code: 0; ERR_DENIED for a wrong signature; ERR_INVALID for a right one that is too old to be
+ * acted upon; anything else: could not be checked now. */
 void site_verified(struct site *s, struct web_exchange *x, int code);
 /* code: 0 once the delivery is durable; the sender is told 202 only then. */
 void site_stored(struct site *s, struct web_exchange *x, int code, int64_t delivery);

@@ -21,6 +21,8 @@ static const struct forge_conf CONF[FORGE_KIND_COUNT] = {
 		"http://git.test:3000/api/v1" },
 	[FORGE_FORGEJO] = { FORGE_FORGEJO, "fj", "http://fj.test:3000",
 		"http://fj.test:3000/api/v1" },
+	[FORGE_GITLAB] = { FORGE_GITLAB, "gl", "https://gitlab.test",
+		"https://gitlab.test/api/v4" },
 };
 
 typedef void for_driver(const struct forge_driver *d, const struct forge_conf *f);
@@ -70,9 +72,9 @@ is_whole(const struct forge_driver *d, const struct forge_conf *f)
 	(void)f;
 	assert_non_null(d->name);
 	assert_non_null(d->event_header);
-	assert_non_null(d->guid_header);
-	assert_non_null(d->signature_header);
-	assert_non_null(d->signature_prefix);
+	assert_non_null(d->guid_headers[0]);
+	assert_non_null(d->proof_headers[0]);
+	assert_non_null(d->verify);
 	assert_in_range(d->caps.comment_bytes_max, 1000, LIMIT_COMMENT_BYTES);
 	for (const char *s = d->event_header; *s; s++)
 		assert_false(*s >= 'A' && *s <= 'Z');
@@ -254,11 +256,46 @@ gives_credentials_their_form(const struct forge_driver *d, const struct forge_co
 
 /* ---- Deliveries ---- */
 
+/* How a dialect says that somebody commented: the words for made, changed and taken back, and the
+ * payload around the action and the text's end. GitLab tells nobody of a note that is taken back.
+ */
+#define AT_GITHUB                                                                                  \
+	"{\"repository\":{\"id\":6,\"full_name\":\"acme/widget\"},"                                \
+	"\"issue\":{\"number\":3,\"id\":30},\"sender\":{\"login\":\"alice\",\"id\":4},"            \
+	"\"action\":\"%s\",\"comment\":{\"id\":70,\"body\":\"" SAID "%s\"}}"
+#define AT_GITLAB                                                                                  \
+	"{\"object_kind\":\"note\",\"project\":{\"id\":6,\"path_with_namespace\":"                 \
+	"\"acme/widget\"},\"issue\":{\"iid\":3,\"id\":30},"                                        \
+	"\"user\":{\"username\":\"alice\",\"id\":4},\"object_attributes\":{\"id\":70,"             \
+	"\"noteable_type\":\"Issue\",\"action\":\"%s\",\"note\":\"" SAID "%s\"}}"
+#define SAID "/agent fix \\u0000\\ud83d it\\r\\n\\n"
+
+static const struct words {
+	const char *issue; /* value of the event header */
+	const char *comment;
+	const char *created, *edited, *deleted;
+} GITHUB_WORDS = { "issues", "issue_comment", "created", "edited", "deleted" },
+  GITLAB_WORDS = { "Issue Hook", "Note Hook", "create", "update", "update" };
+
+static const struct words *
+words_of(const struct forge_conf *f)
+{
+	return f->kind == FORGE_GITLAB ? &GITLAB_WORDS : &GITHUB_WORDS;
+}
+
+static char *
+comment_of(const struct forge_conf *f, const char *action, const char *end)
+{
+	return f->kind == FORGE_GITLAB ? mem_fmt(AT_GITLAB, action, end)
+				       : mem_fmt(AT_GITHUB, action, end);
+}
+
 static void
 survives_deliveries(const struct forge_driver *d, const struct forge_conf *f)
 {
 	static const char *const EVENTS[] = { "issues", "issue_comment", "pull_request", "ping",
-		"repository", "installation", "push", "", NULL };
+		"repository", "installation", "push", "", "Issue Hook", "Note Hook",
+		"Merge Request Hook", NULL };
 	static const char *const BODIES[] = { "{}", "[]", "null",
 		"{\"action\":\"created\",\"issue\":null,\"comment\":7,\"repository\":[]}",
 		"{\"action\":\"labeled\",\"issue\":{\"labels\":7,\"number\":\"x\"},\"label\":"
@@ -266,7 +303,13 @@ survives_deliveries(const struct forge_driver *d, const struct forge_conf *f)
 		"{\"action\":[],\"pull_request\":{\"head\":null,\"labels\":[null,[],{}]}}",
 		"{\"action\":\"created\",\"issue\":{\"number\":3},\"comment\":{\"id\":1,\"body\":"
 		"\"/agent fix\"},"
-		"\"repository\":{\"id\":6,\"full_name\":\"../..\"}}" };
+		"\"repository\":{\"id\":6,\"full_name\":\"../..\"}}",
+		"{\"object_kind\":\"note\",\"object_attributes\":[],\"issue\":7}",
+		"{\"object_kind\":\"issue\",\"object_attributes\":{\"action\":\"update\",\"iid\":3}"
+		","
+		"\"changes\":{\"labels\":{\"previous\":7,\"current\":[null,[],{}]}}}",
+		"{\"object_kind\":\"merge_request\",\"object_attributes\":{\"iid\":-3},"
+		"\"project\":{\"id\":6,\"path_with_namespace\":\"../..\"}}" };
 
 	(void)f;
 	for (size_t i = 0; i < sizeof(EVENTS) / sizeof(EVENTS[0]); i++) {
@@ -288,12 +331,11 @@ survives_deliveries(const struct forge_driver *d, const struct forge_conf *f)
 static void
 refuses_what_is_not_json(const struct forge_driver *d, const struct forge_conf *f)
 {
-	char event[] = "issues";
+	auto_free char *event = mem_str(words_of(f)->issue);
 	const struct forge_delivery in = { .event = event };
 	struct forge_event ev;
 	struct err e;
 
-	(void)f;
 	assert_int_equal(d->decode(&in, "{", 1, &ev, &e), ERR_INVALID);
 	assert_int_equal(d->decode(&in, "", 0, &ev, &e), ERR_INVALID);
 	assert_int_equal(d->decode(&in, "payload=%7B%7D", 14, &ev, &e), ERR_INVALID);
@@ -303,21 +345,15 @@ refuses_what_is_not_json(const struct forge_driver *d, const struct forge_conf *
 static void
 reads_commands(const struct forge_driver *d, const struct forge_conf *f)
 {
-	static const char *const ACTIONS[] = { "created", "edited", "deleted" };
-	char event[] = "issue_comment";
+	const struct words *w = words_of(f);
+	const char *const actions[] = { w->created, w->edited, w->deleted };
+	auto_free char *event = mem_str(w->comment);
 	const struct forge_delivery in = { .event = event };
 	auto_free char *filler = mem_zero(LIMIT_BODY_BYTES + 1);
 
-	(void)f;
 	(void)memset(filler, 'x', LIMIT_BODY_BYTES);
 	for (size_t i = 0; i < 4; i++) {
-		auto_free char *body = mem_fmt("{\"action\":\"%s\",\"repository\":{\"id\":6,\"full_"
-					       "name\":\"acme/widget\"},"
-					       "\"issue\":{\"number\":3,\"id\":30},\"sender\":{"
-					       "\"login\":\"alice\",\"id\":4},"
-					       "\"comment\":{\"id\":70,\"body\":\"/agent fix "
-					       "\\u0000\\ud83d it\\r\\n\\n%s\"}}",
-			ACTIONS[i % 3], i == 3 ? filler : "");
+		auto_free char *body = comment_of(f, actions[i % 3], i == 3 ? filler : "");
 		struct forge_event ev;
 		struct err e;
 
@@ -365,11 +401,13 @@ keeps_its_promises(void **state)
 int
 main(void)
 {
-	static enum forge_kind github = FORGE_GITHUB, gitea = FORGE_GITEA, forgejo = FORGE_FORGEJO;
+	static enum forge_kind github = FORGE_GITHUB, gitea = FORGE_GITEA, forgejo = FORGE_FORGEJO,
+			       gitlab = FORGE_GITLAB;
 	const struct CMUnitTest tests[] = {
 		{ "github", keeps_its_promises, NULL, NULL, &github },
 		{ "gitea", keeps_its_promises, NULL, NULL, &gitea },
 		{ "forgejo", keeps_its_promises, NULL, NULL, &forgejo },
+		{ "gitlab", keeps_its_promises, NULL, NULL, &gitlab },
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,16 +75,17 @@ static void
 check_signature(const char *raw, const char *body, size_t len)
 {
 	const struct forge_driver *gitea = forge_driver_get(FORGE_GITEA);
-	auto_free char *signature = header(raw, gitea->signature_header);
-	uint8_t mac[CRYPTO_SHA256_BYTES], want[CRYPTO_SHA256_BYTES];
+	auto_free char *signature = header(raw, gitea->proof_headers[0]);
+	auto_strs struct strs values = { 0 };
+	auto_buf struct buf secret = BUF_INIT(64);
+	const struct forge_proof p = { .values = &values, .body = body, .len = len };
 
 	assert_non_null(signature);
-	assert_true(str_starts(signature, gitea->signature_prefix));
-	assert_int_equal(
-		str_unhex(signature + strlen(gitea->signature_prefix), want, sizeof(want), NULL),
-		0);
-	crypto_hmac_sha256(GITEA_SECRET, strlen(GITEA_SECRET), body, len, mac);
-	assert_memory_equal(mac, want, sizeof(mac));
+	strs_add(&values, signature);
+	(void)buf_adds(&secret, GITEA_SECRET);
+	assert_int_equal(gitea->verify(&p, &secret), 0);
+	(void)buf_addc(&secret, 'x');
+	assert_int_equal(gitea->verify(&p, &secret), ERR_DENIED);
 }
 
 static void

@@ -313,11 +313,19 @@ gitea_conversations(void **state)
 	play_dialect(FORGE_GITEA, GOLDEN_DIR "/gitea");
 }
 
+static void
+gitlab_conversations(void **state)
+{
+	(void)state;
+	play_dialect(FORGE_GITLAB, GOLDEN_DIR "/gitlab");
+}
+
 /* Each operation has a file in each dialect, also those which a dialect does not have. */
 static void
 every_operation_is_there(void **state)
 {
-	static const char *const DIRS[] = { GOLDEN_DIR "/github", GOLDEN_DIR "/gitea" };
+	static const char *const DIRS[] = { GOLDEN_DIR "/github", GOLDEN_DIR "/gitea",
+		GOLDEN_DIR "/gitlab" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(DIRS) / sizeof(DIRS[0]); i++) {
@@ -335,6 +343,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(github_conversations),
 		cmocka_unit_test(gitea_conversations),
+		cmocka_unit_test(gitlab_conversations),
 		cmocka_unit_test(every_operation_is_there),
 	};
 

@@ -79,8 +79,10 @@ static int
 verify(struct role_case *c, const char *forge, const char *signature, const char *body)
 {
 	auto_free char *f = mem_str(forge);
-	auto_free char *s = mem_str(signature);
-	struct wire_verify v = { .forge = f, .signature = s };
+	auto_strs struct strs proofs = { 0 };
+
+	strs_add(&proofs, signature ? signature : "");
+	struct wire_verify v = { .forge = f, .proofs = proofs };
 
 	role_case_ask(c,
 		&(struct msg_out){

@@ -246,8 +246,9 @@ static const struct {
 	{ "a wrong item of a list", SMALL "trusted_proxies:\n  - 127.0.0.1\n  - proxy\n",
 		"5:5: trusted_proxies: \"proxy\" is not an address" },
 	{ "another kind of forge", "forges: { gl: { kind: gitlub } }\n",
-		"1:17: forges.gl.kind: \"gitlub\" is none of forgejo, gitea, github; did you mean "
-		"\"github\"?" },
+		"1:17: forges.gl.kind: \"gitlub\" is none of forgejo, gitea, github, gitlab; did "
+		"you "
+		"mean \"github\"?" },
 	{ "a forge without a kind", "forges:\n  gh: { token_file: /t }\n",
 		"2:3: forges.gh.kind is missing" },
 	{ "a forge with a strange name", "forges:\n  \"a/b\": { kind: github }\n",
@@ -262,7 +263,7 @@ static const struct {
 	{ "gitea without url", "forges:\n  t: { kind: gitea, token_file: /t }\n",
 		"2:3: forges.t: url is missing" },
 	{ "gitea with an App", "forges:\n  t: { kind: gitea, url: \"http://h\", app_id: 1 }\n",
-		"2:38: forges.t: there are no Apps on Gitea" },
+		"2:38: forges.t: there are Apps on GitHub only" },
 	{ "an App without its key", "forges:\n  gh: { kind: github, app_id: 1 }\n",
 		"2:23: forges.gh: app_id without" },
 	{ "a key without its App", "forges:\n  gh: { kind: github, app_key_file: /k }\n",

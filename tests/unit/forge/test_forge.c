@@ -17,6 +17,7 @@ static const struct forge_conf CONF[FORGE_KIND_COUNT] = {
 	[FORGE_GITHUB] = { FORGE_GITHUB, "gh", "https://github.com", "https://api.github.com" },
 	[FORGE_GITEA] = { FORGE_GITEA, "home", "http://git:3000", "http://git:3000/api/v1" },
 	[FORGE_FORGEJO] = { FORGE_FORGEJO, "fj", "http://fj:3000", "http://fj:3000/api/v1" },
+	[FORGE_GITLAB] = { FORGE_GITLAB, "gl", "https://gitlab.com", "https://gitlab.com/api/v4" },
 };
 
 static void
@@ -26,7 +27,8 @@ kinds_by_name(void **state)
 	assert_int_equal(forge_kind_parse("github"), FORGE_GITHUB);
 	assert_int_equal(forge_kind_parse("gitea"), FORGE_GITEA);
 	assert_int_equal(forge_kind_parse("forgejo"), FORGE_FORGEJO);
-	assert_int_equal(forge_kind_parse("gitlab"), -1);
+	assert_int_equal(forge_kind_parse("gitlab"), FORGE_GITLAB);
+	assert_int_equal(forge_kind_parse("gitlub"), -1);
 	assert_int_equal(forge_kind_parse(""), -1);
 	assert_int_equal(forge_kind_parse(NULL), -1);
 }
@@ -59,17 +61,46 @@ names_of_repositories(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(GOOD) / sizeof(GOOD[0]); i++)
-		assert_true(forge_repo_ok(GOOD[i]));
+		assert_true(forge_repo_ok(FORGE_GITHUB, GOOD[i]));
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
-		assert_false(forge_repo_ok(BAD[i]));
-	assert_false(forge_repo_ok(NULL));
+		assert_false(forge_repo_ok(FORGE_GITEA, BAD[i]));
+	assert_false(forge_repo_ok(FORGE_GITLAB, NULL));
 	(void)memset(longest, 'a', sizeof(longest));
 	longest[100] = '/';
 	longest[201] = '\0';
-	assert_true(forge_repo_ok(longest));
+	assert_true(forge_repo_ok(FORGE_GITHUB, longest));
 	longest[201] = 'a';
 	longest[202] = '\0';
-	assert_false(forge_repo_ok(longest));
+	assert_false(forge_repo_ok(FORGE_GITHUB, longest));
+}
+
+static void
+groups_in_groups(void **state)
+{
+	static const char *const GOOD[] = { "a/b", "a/b/c", "acme/tools/.github/x",
+		"1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/name" };
+	static const char *const BAD[] = { "", "a", "a/", "/b", "a//b", "a/b/", "a/../b", "a/b/..",
+		"a/./b", "a/b/-/c d", "a/b%2fc",
+		"1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/name" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(GOOD) / sizeof(GOOD[0]); i++)
+		assert_true(forge_repo_ok(FORGE_GITLAB, GOOD[i]));
+	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
+		assert_false(forge_repo_ok(FORGE_GITLAB, BAD[i]));
+}
+
+static void
+references(void **state)
+{
+	auto_buf struct buf b = BUF_INIT(64);
+
+	(void)state;
+	forge_reference(12, &b);
+	forge_reference(-12, &b);
+	assert_string_equal(buf_str(&b), "#12!12");
+	assert_int_equal(forge_number(-12), 12);
+	assert_int_equal(forge_number(12), 12);
 }
 
 static void
@@ -87,6 +118,10 @@ addresses_come_from_the_configuration(void **state)
 			"http://git:3000/acme/widget/issues/3",
 			"http://git:3000/acme/widget/pulls/3",
 			"http://git:3000/acme/widget/src/commit/abc/logs/a%20b.txt" },
+		{ FORGE_GITLAB, "https://gitlab.com/acme/widget.git",
+			"https://gitlab.com/acme/widget/-/issues/3",
+			"https://gitlab.com/acme/widget/-/merge_requests/3",
+			"https://gitlab.com/acme/widget/-/blob/abc/logs/a%20b.txt" },
 	};
 
 	(void)state;
@@ -189,6 +224,8 @@ main(void)
 		cmocka_unit_test(kinds_by_name),
 		cmocka_unit_test(operations_have_names),
 		cmocka_unit_test(names_of_repositories),
+		cmocka_unit_test(groups_in_groups),
+		cmocka_unit_test(references),
 		cmocka_unit_test(addresses_come_from_the_configuration),
 		cmocka_unit_test(a_bad_name_makes_no_address),
 		cmocka_unit_test(what_travels_comes_back),

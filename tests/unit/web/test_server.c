@@ -36,13 +36,17 @@ static uint16_t port;
 static pid_t server_pid;
 
 static void
-verify(void *ctx, struct web_exchange *x, const char *forge, const char *signature,
+verify(void *ctx, struct web_exchange *x, const char *forge, const struct strs *proofs,
 	const struct buf *body)
 {
+	const char *signature = proofs->v[0];
+
 	(void)ctx;
 	(void)forge;
 	/* A form arrives here decoded where the forge signs the JSON. */
-	if (strcmp(signature, "json") == 0)
+	if (strcmp(signature, "stale") == 0)
+		site_verified(site, x, ERR_INVALID);
+	else if (strcmp(signature, "json") == 0)
 		site_verified(site, x, buf_str(body)[0] == '{' ? 0 : ERR_DENIED);
 	else
 		site_verified(site, x, strcmp(signature, "good") == 0 ? 0 : ERR_DENIED);
@@ -92,9 +96,16 @@ is_ready(void *ctx)
 static void
 serve(int fd)
 {
+	static const char *const gh_guids[] = { "X-GitHub-Delivery", NULL };
+	static const char *const gh_proofs[] = { "X-Hub-Signature-256", NULL };
+	static const char *const cb_guids[] = { "X-Gitea-Delivery", NULL };
+	static const char *const cb_proofs[] = { "X-Gitea-Signature", NULL };
+	static const char *const gl_guids[] = { "webhook-id", "Idempotency-Key", NULL };
+	static const char *const gl_proofs[] = { "webhook-signature", "X-Gitlab-Token", NULL };
 	static const struct site_hook hooks[] = {
-		{ "gh", "X-GitHub-Event", NULL, "X-GitHub-Delivery", "X-Hub-Signature-256", false },
-		{ "cb", "X-Gitea-Event", NULL, "X-Gitea-Delivery", "X-Gitea-Signature", true },
+		{ "gh", "X-GitHub-Event", NULL, gh_guids, gh_proofs, false },
+		{ "cb", "X-Gitea-Event", NULL, cb_guids, cb_proofs, true },
+		{ "gl", "X-Gitlab-Event", NULL, gl_guids, gl_proofs, false },
 	};
 	const struct site_backend backend = { verify, store, task, is_ready, NULL };
 	struct web_server_spec spec = { site_handle, NULL, site_body_max, NULL, 100 };
@@ -103,7 +114,7 @@ serve(int fd)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (loop_create(&loop, NULL) < 0)
 		_exit(1);
-	site = site_create(hooks, 2, &backend);
+	site = site_create(hooks, 3, &backend);
 	spec.ctx = site;
 	if (web_server_create(loop, &spec, &server, NULL) < 0 ||
 		web_server_listen(server, fd, NULL) < 0)
@@ -201,7 +212,10 @@ struct row_request {
 };
 
 #define POST_GH "POST /hook/gh HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: issues\r\n"
+#define POST_GL "POST /hook/gl HTTP/1.1\r\nHost: x\r\nX-Gitlab-Event: Issue Hook\r\n"
 #define GOOD    "X-Hub-Signature-256: good\r\n"
+#define X64     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define LONG    X64 X64 X64 X64 X64 X64 X64 X64 "x"
 
 static const struct row_request REQUESTS[] = {
 	{ "health", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 200 },
@@ -229,6 +243,14 @@ static const struct row_request REQUESTS[] = {
 		401 },
 	{ "a wrong signature", POST_GH "X-Hub-Signature-256: bad\r\nContent-Length: 2\r\n\r\n{}",
 		401 },
+	{ "any of the proofs will do",
+		POST_GL "X-Gitlab-Token: x\r\nwebhook-signature: good\r\n"
+			"Content-Length: 2\r\n\r\n{}",
+		202 },
+	{ "signed, but long ago: no 4xx, which would switch the hook off",
+		POST_GL "webhook-signature: stale\r\nContent-Length: 2\r\n\r\n{}", 202 },
+	{ "a proof too long to be one",
+		POST_GL "webhook-signature: " LONG "\r\nContent-Length: 2\r\n\r\n{}", 401 },
 	{ "a form signed over its JSON",
 		"POST /hook/cb HTTP/1.1\r\nHost: x\r\nX-Gitea-Event: issues\r\nX-Gitea-Signature: "
 		"json\r\n"
