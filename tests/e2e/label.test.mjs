@@ -10,6 +10,7 @@ import { inWorld } from './lib/world.mjs';
 const WORLDS = {
   github: { forges: { gh: { dialect: 'github', app: true } } },
   gitea: { forges: { gt: { dialect: 'gitea' } } },
+  gitlab: { forges: { gl: { dialect: 'gitlab' } } },
   'gitea, in boxes that crun makes': {
     forges: { gt: { dialect: 'gitea' } },
     config: { sandbox: { runtime: 'crun' } },
@@ -46,7 +47,7 @@ async function assertWork(forge, { pull, issue, repo, bot }, number) {
   assert.match(pull.pull.head, /^agent\/\d+-add-subtracts/);
   const diff = await (
     await fetch(
-      `${forge.url}/${repo.full_name}/${forge.dialect === 'github' ? 'pull' : 'pulls'}/${pull.number}.diff`,
+      `${forge.pullUrl(repo.full_name, pull.number)}.diff`,
     )
   ).text();
   assert.match(diff, /-echo \$\(\(\$1 - \$2\)\)\n\+echo \$\(\(\$1 \+ \$2\)\)/);
@@ -90,6 +91,9 @@ async function assertLogs(world, forge, { pull, repo }) {
     for (const a of pull.assets) {
       logs[a.name.replace(/^task-\d+|\.log$/g, '')] = `${forge.url}/attachments/${a.uuid}`;
     }
+  } else if (forge.dialect === 'gitlab') {
+    for (const [, name, at] of pull.body.matchAll(/\[task-\d+(\.\w+)\S*\]\((\/uploads\/\S+)\)/g))
+      logs[name] = `${forge.url}/-/project/${repo.id}${at}`;
   } else {
     const ref = Object.keys(repo.refs).find((r) => r.startsWith('refs/agent-logs/'));
     assert.ok(ref, 'the logs are on a ref');

@@ -8,7 +8,11 @@ import { assertDone, labelled, settled, sticky } from './lib/tasks.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { inWorld } from './lib/world.mjs';
 
-const FORGES = { gh: { dialect: 'github', app: true }, gt: { dialect: 'gitea' } };
+const FORGES = {
+  gh: { dialect: 'github', app: true },
+  gl: { dialect: 'gitlab' },
+  gt: { dialect: 'gitea' },
+};
 
 for (const [name, wish] of Object.entries(FORGES)) {
   const { dialect } = wish;

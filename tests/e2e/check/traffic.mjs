@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks a truth log: every API request that was made and every answer that was given.
-// As a program: node check/traffic.mjs github|gitea truth.jsonl
+// As a program: node check/traffic.mjs github|gitea|gitlab truth.jsonl
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
@@ -8,8 +8,8 @@ const cache = new Map();
 
 async function checker(dialect) {
   if (!cache.has(dialect)) {
-    const { GithubCheck, GiteaCheck } = await import(`./${dialect}.mjs`);
-    cache.set(dialect, new (GithubCheck ?? GiteaCheck)());
+    const [Check] = Object.values(await import(`./${dialect}.mjs`));
+    cache.set(dialect, new Check());
   }
   return cache.get(dialect);
 }

@@ -40,9 +40,10 @@ export function controlHandler(sim) {
         cleared: b.cleared,
       });
     },
-    'POST comment': (b) => ({
-      id: state.createComment(issue(b), { body: b.body, actor: actor(b.as) }).id,
-    }),
+    'POST comment': (b) => {
+      const { body, internal, system } = b;
+      return { id: state.createComment(issue(b), { body, internal, system, actor: actor(b.as) }).id };
+    },
     'POST comment/edit': (b) => {
       state.editComment(state.comment(repo(b), b.id), { body: b.body, actor: actor(b.as) });
     },
@@ -79,6 +80,10 @@ export function controlHandler(sim) {
       jwts: sim.auth.jwtsSeen,
     }),
     'POST hook': (b) => hooks.configure(b),
+    'GET hook/health': () => ({ status: hooks.health.status(state.now()), failures: hooks.health.failures }),
+    'POST scopes': (b) => {
+      sim.scopes = b.scopes;
+    },
     'POST hook/mode': (b) => hooks.configure({ mode: b }),
     'POST hook/idle': () => hooks.idle(),
     'GET deliveries': () => hooks.log.map(({ raw, signed, headers, ...d }) => d),
@@ -142,6 +147,7 @@ function view(sim) {
     id: c.id,
     user: who(c.user),
     body: c.body,
+    internal: Boolean(c.internal),
     created: c.created,
     updated: c.updated,
     reactions: c.reactions.map((r) => ({ user: who(r.user), content: r.content })),
@@ -155,6 +161,7 @@ function view(sim) {
     state: i.state,
     user: who(i.user),
     labels: i.labels.map((l) => l.name),
+    assignees: (i.assignees ?? []).map(who),
     comments: state.commentsOf(i).map(comment),
     reactions: i.reactions.map((r) => ({ user: who(r.user), content: r.content })),
     assets: i.assets.map(asset),

@@ -9,7 +9,8 @@ import { HttpError } from './router.mjs';
 import { GIT_ENV } from './repo-git.mjs';
 import { can, fullNameOf } from './state.mjs';
 
-const PATH = /^\/([^/]+)\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/;
+// The owner may be a group in a group.
+const PATH = /^\/(.+?)\/([^/]+?)(?:\.git)?\/(info\/refs|git-upload-pack|git-receive-pack)$/;
 
 export function gitHandler(sim) {
   return {
@@ -28,11 +29,11 @@ export function gitHandler(sim) {
   };
 }
 
-const realmOf = (sim) => (sim.dialect === 'github' ? 'GitHub' : 'Gitea');
+const REALMS = { github: 'GitHub', gitea: 'Gitea', gitlab: 'GitLab' };
 
 // Who may read or push; throws what the forge would say.
 export function gitDoor(sim, ctx, repo, isPush = false) {
-  const realm = realmOf(sim);
+  const realm = REALMS[sim.dialect];
   const challenge = { headers: { 'www-authenticate': `Basic realm="${realm}"` } };
   const { who } = ctx;
   if (who.kind === 'bad') throw new HttpError(401, 'Invalid username or password.', challenge);

@@ -17,10 +17,11 @@ export class Conflict extends Error {
 
 export class Ground {
   // firstId: GitHub's ids do not fit into 32 bits, Gitea's begin at 1 for each kind of thing.
-  constructor({ dir, truth, firstId = 1 }) {
+  constructor({ dir, truth, firstId = 1, pullsApart = false }) {
     this.dir = dir;
     this.truth = truth;
     this.firstId = firstId;
+    this.pullsApart = pullsApart; // counted apart from issues, as GitLab does
     this.counters = new Map();
     this.users = new Map();
     this.repos = new Map();
@@ -118,6 +119,7 @@ export class Ground {
       comments: new Map(),
       statuses: [],
       nextNumber: 1,
+      nextPull: 1,
       created: this.stamp(),
       updated: this.stamp(),
       gitDir: join(this.dir, 'git', owner, `${name}.git`),

@@ -5,6 +5,7 @@
 // The bytes of each delivery are kept: a delivery sent again is the same delivery.
 import { createHmac, randomUUID } from 'node:crypto';
 import http from 'node:http';
+import { Health, signed } from './gitlab-hooks.mjs';
 import { fullNameOf } from './state.mjs';
 
 const TIMEOUT_MS = 10_000;
@@ -31,6 +32,7 @@ export class Hooks {
     this.secret = undefined;
     this.form = false; // Gitea's form encoding, signed over the JSON
     this.mode = {};
+    this.health = new Health(); // GitLab's
     this.log = [];
     this.kept = []; // deliveries held back to be reordered
     this.pending = new Set();
@@ -100,6 +102,8 @@ export class Hooks {
         dropped: true,
       });
     }
+    if (this.#isOff())
+      return this.sim.truth.delivery({ guid: delivery.guid, event: made.event, disabled: true });
     if (mode.reorder) return this.#reorder(delivery, mode.reorder);
     return this.send(delivery, { times: mode.times ?? 1, delayMs: mode.delay_ms ?? 0 });
   }
@@ -133,6 +137,7 @@ export class Hooks {
   signatures(delivery, { forged = false } = {}) {
     const secret = forged ? 'not-the-secret' : (this.secret ?? '');
     const { dialect, flavor } = this.sim;
+    if (dialect === 'gitlab') return signed(delivery, secret, this.sim.state.now());
     const sha256 = secret ? hmac('sha256', secret, delivery.signed) : '';
     const sha1 = secret ? hmac('sha1', secret, delivery.signed) : '';
     const hub = { 'x-hub-signature': `sha1=${sha1}`, 'x-hub-signature-256': `sha256=${sha256}` };
@@ -167,6 +172,11 @@ export class Hooks {
     return this.send(again);
   }
 
+  // GitLab sends nothing to a hook that failed too often.
+  #isOff() {
+    return this.sim.dialect === 'gitlab' && this.health.status(this.sim.state.now()) !== 'executable';
+  }
+
   #post(delivery, { forged }) {
     const began = Date.now();
     const headers = {
@@ -178,6 +188,8 @@ export class Hooks {
       const finish = (code, error) => {
         delivery.code = code;
         delivery.ms = Date.now() - began;
+        if (code >= 200 && code < 300) this.health.worked();
+        else if (!forged) this.health.failed(this.sim.state.now());
         this.sim.truth.delivery({
           guid: delivery.guid,
           event: delivery.event,

@@ -9,8 +9,8 @@ export class Issues extends Ground {
     return found;
   }
 
-  openIssue(repo, { title, body = '', labels = [], actor, request }) {
-    const issue = this.newIssue(repo, { title, body, actor });
+  openIssue(repo, { title, body = '', labels = [], actor, request, confidential, workItem }) {
+    const issue = this.newIssue(repo, { title, body, actor, confidential, workItem });
     issue.labels = labels.map((name) => this.labelMade(repo, name));
     this.changed(
       'issue.opened',
@@ -27,9 +27,11 @@ export class Issues extends Ground {
     return issue;
   }
 
-  newIssue(repo, { title, body, actor }) {
+  // Where pull requests are counted apart (GitLab), theirs is below 0 here: the key of both kinds.
+  newIssue(repo, { title, body, actor, isPull = false, ...more }) {
     const now = this.stamp(),
-      number = repo.nextNumber++;
+      isApart = isPull && this.pullsApart,
+      number = isApart ? -repo.nextPull++ : repo.nextNumber++;
     const issue = {
       id: this.id('issue'),
       repo,
@@ -46,6 +48,7 @@ export class Issues extends Ground {
       events: [],
       assets: [],
       pull: null,
+      ...more,
     };
     repo.issues.set(number, issue);
     return issue;
@@ -127,7 +130,8 @@ export class Issues extends Ground {
     return [...issue.repo.comments.values()].filter((c) => c.issue === issue);
   }
 
-  createComment(issue, { body, actor, request }) {
+  // more: what only some forges know (internal, system, discussion, position).
+  createComment(issue, { body, actor, request, ...more }) {
     const now = this.stamp();
     const comment = {
       id: this.id('comment'),
@@ -138,6 +142,7 @@ export class Issues extends Ground {
       updated: now,
       reactions: [],
       assets: [],
+      ...more,
     };
     issue.repo.comments.set(comment.id, comment);
     issue.updated = now;

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-// forge-sim: a forge in one process, for tests and the demo. Speaks GitHub's or Gitea's REST API,
+// forge-sim: a forge in one process, for tests and the demo. Speaks GitHub's, Gitea's or GitLab's API,
 // serves git over HTTP, sends webhooks, shows pages, keeps a truth log, misbehaves when told to.
 import { createPublicKey } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -11,6 +11,8 @@ import { Faults } from './faults.mjs';
 import { gitHandler } from './git.mjs';
 import * as gitea from './gitea.mjs';
 import * as github from './github.mjs';
+import * as gitlab from './gitlab.mjs';
+import { gitlabDeliveries } from './gitlab-hooks.mjs';
 import { Hooks } from './hooks.mjs';
 import { lfsHandler } from './lfs.mjs';
 import { pagesHandler } from './pages.mjs';
@@ -18,9 +20,10 @@ import { Server } from './server.mjs';
 import { State } from './state.mjs';
 import { Truth } from './truth.mjs';
 
-const USAGE = `usage: main.mjs --dialect github|gitea --state DIR [--listen 127.0.0.1:0]
+const USAGE = `usage: main.mjs --dialect github|gitea|gitlab --state DIR [--listen 127.0.0.1:0]
   [--token T | --app-id N --app-public-key FILE] [--hook URL --secret S] [--log truth.jsonl]
-  [--gitea-version 1.23.5] [--flavor gitea|forgejo] [--page-size N] [--bot LOGIN]`;
+  [--gitea-version 1.23.5] [--flavor gitea|forgejo] [--page-size N] [--bot LOGIN]
+  [--notes-per-minute N] [--scopes api,write_repository]`;
 
 const APP_PERMISSIONS = {
   metadata: 'read',
@@ -32,6 +35,12 @@ const APP_PERMISSIONS = {
   actions: 'read',
 };
 const APP_EVENTS = ['issues', 'issue_comment', 'pull_request', 'push'];
+
+const DIALECTS = {
+  gitea: { ...gitea, handler: gitea.giteaHandler, deliveries: gitea.giteaDeliveries },
+  github: { ...github, handler: github.githubHandler, deliveries: github.githubDeliveries },
+  gitlab: { ...gitlab, handler: gitlab.gitlabHandler, deliveries: gitlabDeliveries },
+};
 
 function options() {
   const text = { type: 'string' };
@@ -52,9 +61,11 @@ function options() {
         'page-size': text,
         bot: { ...text, default: 'nightshift' },
         'bot-permission': { ...text, default: 'write' },
+        'notes-per-minute': { ...text, default: '60' },
+        scopes: { ...text, default: 'api,write_repository' },
       },
     });
-    if (!['github', 'gitea'].includes(values.dialect) || !values.state)
+    if (!DIALECTS[values.dialect] || !values.state)
       throw new Error('--dialect and --state are needed');
     return values;
   } catch (e) {
@@ -76,13 +87,14 @@ function application(o) {
 }
 
 function assemble(o) {
-  const dialect = o.dialect === 'github' ? github : gitea;
+  const dialect = DIALECTS[o.dialect];
   mkdirSync(o.state, { recursive: true });
   const truth = new Truth(o.log);
   const state = new State({
     dir: o.state,
     truth,
     firstId: o.dialect === 'github' ? 3_000_000_001 : 1,
+    pullsApart: o.dialect === 'gitlab',
   });
   const app = application(o);
   const sim = {
@@ -96,6 +108,12 @@ function assemble(o) {
     apiPrefix: dialect.API_PREFIX,
     base: 'http://127.0.0.1',
     faults: new Faults(),
+    notesPerMinute: Number(o['notes-per-minute']),
+    scopes: o.scopes.split(','),
+    credentials: (headers) =>
+      o.dialect === 'gitlab'
+        ? gitlab.credentials(sim, headers)
+        : sim.auth.who(headers.authorization),
     botMember: app ? undefined : o['bot-permission'],
   };
   sim.auth = new Auth({ state, dialect: o.dialect, app });
@@ -111,9 +129,8 @@ function assemble(o) {
 async function main() {
   const o = options(),
     sim = assemble(o);
-  const isGithub = o.dialect === 'github';
-  const api = isGithub ? github.githubHandler(sim) : gitea.giteaHandler(sim);
-  const make = isGithub ? github.githubDeliveries : gitea.giteaDeliveries;
+  const { handler, deliveries: make } = DIALECTS[o.dialect];
+  const api = handler(sim);
   sim.hooks = new Hooks({ sim, deliveries: (name, data) => make(sim, api.shape, name, data) });
   sim.hooks.configure({ url: o.hook, secret: o.secret });
   sim.state.on((name, data) => sim.hooks.happened(name, data));

@@ -22,8 +22,10 @@ const html = (title, body) => ({
 
 export function pagesHandler(sim) {
   const { state } = sim;
+  const pullWord = { github: 'pull', gitea: 'pulls', gitlab: '-/merge_requests' }[sim.dialect];
+  const issueWord = sim.dialect === 'gitlab' ? '-/issues' : 'issues';
   const issuePath = (i) =>
-    `/${fullNameOf(i.repo)}/${i.pull ? (sim.dialect === 'github' ? 'pull' : 'pulls') : 'issues'}/${i.number}`;
+    `/${fullNameOf(i.repo)}/${i.pull ? pullWord : issueWord}/${Math.abs(i.number)}`;
   const when = (t) => escape(t.replace('T', ' ').replace('Z', ''));
   const labels = (i) =>
     i.labels.map((l) => `<span class="label">${escape(l.name)}</span>`).join('');
@@ -135,28 +137,39 @@ export function pagesHandler(sim) {
     };
   }
 
+  // GitLab puts "/-/" between a project, whose groups may be many, and what is in it.
+  function place(path) {
+    const pattern =
+      sim.dialect === 'gitlab'
+        ? /^\/(.+?)\/([^/]+)(?:\/-\/([^/]+)(?:\/(.*))?)?$/
+        : /^\/([^/]+)\/([^/]+)(?:\/([^/]+)(?:\/(.*))?)?$/;
+    const [, owner, name, kind, rest] = pattern.exec(path) ?? [];
+    return { repo: owner && state.findRepo(`${owner}/${name}`), kind, rest };
+  }
+
   async function run(ctx) {
     const path = decodeURIComponent(ctx.pathname);
     if (ctx.method !== 'GET') throw new HttpError(405, 'pages are for reading');
     if (path === '/') return index();
     const file = /^\/attachments\/([0-9a-f-]+)$/.exec(path);
     if (file) return attachment(file[1]);
-    const [, owner, name, kind, rest] =
-      /^\/([^/]+)\/([^/]+)(?:\/([^/]+)(?:\/(.*))?)?$/.exec(path) ?? [];
-    const repo = owner && state.findRepo(`${owner}/${name}`);
+    const upload = /^\/-\/project\/\d+\/uploads\/([0-9a-f]{32})\//.exec(path);
+    if (upload) return attachment(upload[1].replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'));
+    const { repo, kind, rest } = place(path);
     if (!repo) throw new HttpError(404, 'no such page');
     if (!kind) return repoPage(repo);
     const numbered = /^(\d+)(\.diff|\.patch)?$/.exec(rest ?? '');
-    const issue = numbered && repo.issues.get(Number(numbered[1]));
-    if (['issues', 'pull', 'pulls'].includes(kind) && issue) {
+    const sign = kind === 'merge_requests' ? -1 : 1;
+    const issue = numbered && repo.issues.get(sign * Number(numbered[1]));
+    if (['issues', 'pull', 'pulls', 'merge_requests'].includes(kind) && issue) {
       return numbered[2] && issue.pull
         ? pullText(issue, numbered[2] === '.patch')
         : issuePage(issue);
     }
     if (kind === 'commit' && rest) return commitPage(repo, rest);
-    const place =
+    const at =
       rest && /^(blob|raw|src)$/.test(kind) && /^(?:(?:branch|commit)\/)?([^/]+)\/(.+)$/.exec(rest);
-    if (place) return filePage(repo, place[1], place[2]);
+    if (at) return filePage(repo, at[1], at[2]);
     throw new HttpError(404, 'no such page');
   }
 

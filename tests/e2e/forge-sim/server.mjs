@@ -80,7 +80,7 @@ export class Server {
       query: url.searchParams,
     };
     if (url.pathname.startsWith('/_sim/')) return this.#control(ctx);
-    ctx.who = this.sim.auth.who(req.headers.authorization);
+    ctx.who = this.sim.credentials(req.headers);
     ctx.request = this.sim.truth.request({
       method: req.method,
       path: req.url,

@@ -17,7 +17,10 @@ export class State extends Issues {
     return [...repo.issues.values()].filter((i) => i.pull);
   }
 
-  async openPull(repo, { title, body = '', head, base, headRepo = repo, draft = false, ...by }) {
+  async openPull(
+    repo,
+    { title, body = '', head, base, headRepo = repo, draft = false, assignees = [], ...by },
+  ) {
     const open = this.pulls(repo).find(
       (i) =>
         i.state === 'open' &&
@@ -31,7 +34,7 @@ export class State extends Issues {
     if (!headSha) throw new Conflict('head', `no branch ${head}`);
     if (!baseSha) throw new Conflict('base', `no branch ${base}`);
     if (headSha === baseSha) throw new Conflict('empty', `No commits between ${base} and ${head}`);
-    const issue = this.newIssue(repo, { title, body, actor: by.actor });
+    const issue = this.newIssue(repo, { title, body, actor: by.actor, isPull: true, assignees });
     issue.pull = {
       id: this.id('pull'),
       head,
@@ -171,7 +174,7 @@ export class State extends Issues {
   async refsMoved(repo, by) {
     const before = repo.refs;
     repo.refs = await readRefs(repo.gitDir);
-    const moves = refMoves(before, repo.refs).filter((m) => !m.ref.startsWith('refs/pull/'));
+    const moves = refMoves(before, repo.refs).filter((m) => !/^refs\/(pull|merge-requests)\//.test(m.ref));
     for (const move of moves) {
       this.changed('push', { repo: fullNameOf(repo), ...move, ...by }, { repo, move });
       await this.#followPulls(repo, move, by);
@@ -182,7 +185,8 @@ export class State extends Issues {
   // The head of a pull request is a ref of the base repository too, also when it is a fork's.
   async #showPull(issue) {
     const { repo, pull } = issue,
-      ref = `refs/pull/${issue.number}/head`;
+      place = this.pullsApart ? 'merge-requests' : 'pull',
+      ref = `refs/${place}/${Math.abs(issue.number)}/head`;
     await takeRef(repo.gitDir, ref, pull.headRepo.gitDir, pull.headSha);
     repo.refs.set(ref, pull.headSha);
   }

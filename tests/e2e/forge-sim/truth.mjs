@@ -23,6 +23,7 @@ const REPLY_HEADERS_KEPT = [
   'etag',
   'link',
   'location',
+  'ratelimit-remaining',
   'retry-after',
   'x-total-count',
 ];

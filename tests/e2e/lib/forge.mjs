@@ -37,7 +37,7 @@ export class Forge {
       ...forge.args,
     ]);
     [, forge.url] = await forge.program.line(/^listening (http:\S+)/);
-    forge.api = forge.url + (forge.dialect === 'github' ? '/api/v3' : '/api/v1');
+    forge.api = forge.url + { github: '/api/v3', gitea: '/api/v1', gitlab: '/api/v4' }[forge.dialect];
     return forge;
   }
 
@@ -90,6 +90,12 @@ export class Forge {
 
   async issue(fullName, number) {
     return (await this.repo(fullName)).issues.find((i) => i.number === number);
+  }
+
+  // Where people see a pull request; `number` as issue() takes it.
+  pullUrl(fullName, number) {
+    const word = { github: 'pull', gitea: 'pulls', gitlab: '-/merge_requests' }[this.dialect];
+    return `${this.url}/${fullName}/${word}/${Math.abs(number)}`;
   }
 
   async pulls(fullName) {

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+export class GitlabCheck {
+  request() {
+    return [];
+  }
+
+  reply() {
+    return [];
+  }
+}
