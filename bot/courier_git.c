@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/courier_call.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -232,6 +233,35 @@ work_credentials(struct work *w, const struct work_repo *r, work_step *then)
 	w->then = then;
 	w->waits_for_token = true;
 	courier_token(c, &need, on_token, w);
+}
+
+static void
+on_told(void *ctx, int rc, struct forge_answer *a, const struct err *e)
+{
+	struct work *w = ctx;
+
+	w->waits_for_token = false;
+	if (!w->git)
+		work_free(w);
+	else
+		w->told(w, rc, a, e);
+}
+
+void
+work_ask(struct work *w, const struct work_repo *r, work_told *then)
+{
+	auto_free char *repo = mem_str(r->repo);
+	const struct forge_op op = {
+		.kind = OP_REPO,
+		.installation_id = r->installation_id,
+		.repo_id = r->repo_id,
+		.repo = repo,
+	};
+	const struct courier_work what = { .forge = w->forge, .op = &op };
+
+	w->told = then;
+	w->waits_for_token = true;
+	courier_call(w->git->courier, &what, on_told, w);
 }
 
 /* ---- Children ---- */

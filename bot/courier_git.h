@@ -48,6 +48,7 @@ void children_add(struct children *c, struct child_order *take_order, child_cb *
 /* ---- Works (courier_git.c) ---- */
 
 typedef void work_step(struct work *w);
+typedef void work_told(struct work *w, int rc, const struct forge_answer *a, const struct err *e);
 
 struct work {
 	struct courier_git *git;
@@ -60,9 +61,10 @@ struct work {
 
 	char *lane; /* NULL: in none */
 	bool has_lane;
-	int64_t turn;    /* in the lane */
-	work_step *then; /* when the lane is free, or the credentials are there */
-	bool waits_for_token;
+	int64_t turn;         /* in the lane */
+	work_step *then;      /* when the lane is free, or the credentials are there */
+	bool waits_for_token; /* or for what the API says */
+	work_told *told;
 	/* Instead of work_fail, if there is no token; or NULL. */
 	void (*on_no_token)(struct work *w, const struct err *e);
 	child_cb *on_child;
@@ -133,6 +135,9 @@ struct work_repo {
 	const char *repo;
 };
 void work_credentials(struct work *w, const struct work_repo *r, work_step *then);
+
+/* Asks the forge's API about the repository, with the same credentials. */
+void work_ask(struct work *w, const struct work_repo *r, work_told *then);
 
 /* Before credentials for another repository: the token at hand was not refused. */
 void work_drop_token(struct work *w);

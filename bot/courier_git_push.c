@@ -15,6 +15,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define CLOSED_MS 60000 /* "wait for at least one minute", docs.github.com */
+
 static void
 refuse(struct work *w, const struct err *e)
 {
@@ -23,6 +25,62 @@ refuse(struct work *w, const struct err *e)
 
 	(void)snprintf(text, sizeof(text), "%s", e->text);
 	work_answer(w, WIRE_PUSHED, &out, NULL, 0);
+}
+
+/* ---- A door that was closed ---- */
+
+static struct work_repo
+repo_of(const struct work *w)
+{
+	const struct wire_push *p = &w->ask.push;
+
+	return (struct work_repo){ p->forge, p->installation_id, p->repo_id, p->repo };
+}
+
+static void
+come_back(struct work *w, int64_t after_ms, const char *why)
+{
+	auto_free char *text = mem_str(why);
+	struct wire_pushed out = { .code = ERR_BUSY, .text = text, .retry_after_ms = after_ms };
+	const struct log_ctx ctx = { .task = w->task, .repo = w->repo };
+
+	log_warn(&ctx, "git.closed", "ask=%s why=\"%s\"", w->type->name, why);
+	work_answer(w, WIRE_PUSHED, &out, NULL, 0);
+	work_end(w);
+}
+
+/* What git was told as 403 the API tells apart: a limit, or a right that is gone. */
+static void
+on_told(struct work *w, int rc, const struct forge_answer *a, const struct err *why)
+{
+	struct err e = { 0 };
+
+	if (rc == 0 && a->permission >= PERMISSION_WRITE) {
+		come_back(
+			w, CLOSED_MS, "the forge closes its door to git, though the bot may push");
+	} else if (rc == 0 || rc == ERR_DENIED || rc == ERR_MISSING) {
+		(void)err_set(&e, ERR_DENIED, "the forge refused: the bot may not push here%s%s",
+			rc < 0 ? ": " : "", rc < 0 ? why->text : "");
+		work_fail(w, &e);
+	} else {
+		come_back(w, a->retry_after_ms, why->text);
+	}
+}
+
+static void begin(struct work *w);
+
+/* Once more with a fresh token, for the old one may have ended; then the API is asked. */
+static void
+knock(struct work *w)
+{
+	struct work_repo r = repo_of(w);
+
+	if (!w->has_retried) {
+		w->has_retried = true;
+		begin(w);
+	} else {
+		work_ask(w, &r, on_told);
+	}
 }
 
 static void
@@ -35,6 +93,10 @@ on_pushed(void *ctx, struct child_end *end)
 	if (rc == 0 || rc == ERR_SYSTEM)
 		rc = repo_push_read(
 			end->exit_code, buf_str(&end->out), buf_str(&end->text), w->ref, &e);
+	if (rc == ERR_DENIED && repo_command_is_door(buf_str(&end->text))) {
+		knock(w);
+		return;
+	}
 	if (rc < 0) {
 		work_fail(w, &e);
 		return;
@@ -143,12 +205,12 @@ enter_logs(struct work *w)
 }
 
 static void
-credentials(struct work *w, work_step *then)
+begin(struct work *w)
 {
-	const struct wire_push *p = &w->ask.push;
-	struct work_repo r = { p->forge, p->installation_id, p->repo_id, p->repo };
+	struct work_repo r = repo_of(w);
+	bool has_commit = w->type->asks == WIRE_PUSH || w->sha;
 
-	work_credentials(w, &r, then);
+	work_credentials(w, &r, has_commit ? enter_push : enter_logs);
 }
 
 /* Our branches, and the branch of the pull request that the work is for; never the default one. */
@@ -187,7 +249,7 @@ start_push(struct work *w, const struct msg *m)
 	}
 	w->ref = mem_fmt("refs/heads/%s", p->branch);
 	w->sha = mem_str(p->sha);
-	credentials(w, enter_push);
+	begin(w);
 }
 
 static void
@@ -202,7 +264,7 @@ start_logs(struct work *w, const struct msg *m)
 		return;
 	}
 	w->ref = mem_fmt("refs/agent-logs/%" PRId64, w->ask.push.task);
-	credentials(w, enter_logs);
+	begin(w);
 }
 
 const struct work_type WORK_PUSH = {

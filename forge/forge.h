@@ -111,7 +111,7 @@ extern const struct row FORGE_DELIVERY_ROWS[];
 enum forge_op_kind {
 	/* reads */
 	OP_WHOAMI,     /* answer: user, user_id */
-	OP_REPO,       /* answer: default_branch(ref), repo, repo_id */
+	OP_REPO,       /* answer: default_branch(ref), repo, repo_id; permission: our own */
 	OP_PERMISSION, /* of user/user_id: answer.permission */
 	OP_ISSUE, /* number: title, body, labels, is_closed, is_pull, author, author_id, updated_ms
 		   */

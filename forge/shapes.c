@@ -183,6 +183,9 @@ shape_read_pull(const struct dialect_reply *x)
 int
 shape_read_repo(const struct dialect_reply *x)
 {
+	if (json_is_object(x->j, "permissions"))
+		x->a->permission =
+			json_bool(x->j, "permissions.push") ? PERMISSION_WRITE : PERMISSION_READ;
 	return x->a->repo_id > 0 && x->a->ref ? 0 : lacks(x, "id or default branch");
 }
 

@@ -10,6 +10,7 @@
 
 #include "repo/commit.h"
 
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -35,6 +36,20 @@ check(const struct repo_push *p, struct err *e)
 	return 0;
 }
 
+/* git waits for ever for an answer that was cut off: it and its helper wait for each other. So the
+ * deadline is what the bytes need on a slow line. */
+static int64_t
+deadline_ms(const char *quarantine)
+{
+	auto_free char *objects = mem_fmt("%s/objects", quarantine);
+	struct fs_size size = { 0 };
+
+	if (fs_measure(objects, LIMIT_HARVEST_OBJECTS, &size, NULL) < 0)
+		return LIMIT_PUSH_MS;
+	int64_t ms = LIMIT_PUSH_MS_MIN + size.bytes * 1000 / LIMIT_PUSH_BYTES_S;
+	return ms < LIMIT_PUSH_MS ? ms : LIMIT_PUSH_MS;
+}
+
 int
 repo_push(struct repo_command *c, const struct repo_push *p, struct err *e)
 {
@@ -46,7 +61,7 @@ repo_push(struct repo_command *c, const struct repo_push *p, struct err *e)
 		rc = repo_command_init(c, e);
 	if (rc < 0)
 		return rc;
-	c->wall_ms = LIMIT_PUSH_MS;
+	c->wall_ms = deadline_ms(p->quarantine);
 	/* Sent whole: some servers and proxies refuse a chunked request. */
 	repo_command_config(c, "http.postBuffer", "64m");
 	strs_addf(&c->argv, "--git-dir=%s", p->quarantine);

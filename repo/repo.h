@@ -151,6 +151,10 @@ int repo_mirror_repack(struct repo_command *c, const char *mirror, struct err *e
  * ERR_LIMIT, ERR_SYSTEM. Fills e with the line that says it. */
 int repo_command_why(const char *text, struct err *e);
 
+/* True if it was the forge's door that refused, with 401 or 403: a credential that ended or may not
+ * do this, or a limit. git does not tell which. */
+bool repo_command_is_door(const char *text);
+
 /* ---- Frozen checkouts (checkout.c, evict.c): in a child without network ---- */
 
 struct repo_checkout {

@@ -65,6 +65,18 @@ quote(struct err *e, int code, const char *text, const char *at)
 		(int)strcspn(from, "\n") > 300 ? 300 : (int)strcspn(from, "\n"), from);
 }
 
+bool
+repo_command_is_door(const char *text)
+{
+	static const char *const words[] = { "Authentication failed", "could not read Username",
+		"could not read Password", "returned error: 401", "returned error: 403" };
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		found |= strstr(text, words[i]) != NULL;
+	return found;
+}
+
 int
 repo_command_why(const char *text, struct err *e)
 {

@@ -221,8 +221,10 @@ on_move(VTermRect dest, VTermRect src, void *ctx)
 		size_t n = other->len > from ? other->len - from : 0;
 
 		n = n < width ? n : width;
-		reach(l, to + n);
-		memmove(l->cells + to, other->cells + from, n * sizeof(struct cell));
+		if (n > 0) { /* a line that has never been written on has no cells */
+			reach(l, to + n);
+			memmove(l->cells + to, other->cells + from, n * sizeof(struct cell));
+		}
 		for (size_t k = to + n; k < to + width && k < l->len; k++)
 			l->cells[k] = BLANK;
 	}

@@ -139,3 +139,60 @@ test('a Forgejo, by its own headers', () =>
       assert.ok(pull.assets.length >= 2, 'its logs are attached');
     },
   ));
+
+for (const [name, wish] of Object.entries(FORGES)) {
+  // To git a limit, a token that ended and a right that is gone are all one; the API tells them apart.
+  test(`${wish.dialect}: a door closed to git is not a refusal`, () =>
+    inWorld({ name: 'door', forges: { [name]: wish } }, async (w) => {
+      const forge = w.forges[name],
+        repo = await makeRepo(forge);
+      const git = { method: 'POST', path: '/git-receive-pack$' };
+      await forge.fault({ ...git, kind: 'unauthorized' });
+      await forge.fault({ ...git, kind: 'truncate' });
+      const number = await labelled(forge, repo);
+      await assertDone(forge, repo, number, 150_000);
+    }));
+}
+
+test('gitea: a right that is gone is a refusal, and said to be', () =>
+  inWorld({ name: 'gone', forges: { gt: FORGES.gt }, agent: 'patient' }, async (w) => {
+    const forge = w.forges.gt,
+      repo = await makeRepo(forge);
+    const letGo = w.hold('agent');
+    const number = await labelled(forge, repo);
+    await forge.until('it runs', ({ repos }) =>
+      repos[0].issues[0].labels.includes('agent:running'),
+    );
+    const { bot } = await forge.state();
+    await forge.fault({
+      method: 'GET',
+      path: 'service=git-receive-pack$',
+      kind: 'status_before',
+      status: 403,
+      body: 'no',
+      times: 0,
+    });
+    await forge.fault({
+      method: 'GET',
+      path: '/api/v1/repos/acme/add$',
+      kind: 'status_before',
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: {
+        id: 1,
+        full_name: repo,
+        default_branch: 'main',
+        permissions: { admin: false, push: false, pull: true },
+      },
+      times: 0,
+    });
+    letGo();
+    await forge.until('a human is asked', ({ repos }) => {
+      const issue = repos[0].issues.find((i) => i.number === number);
+      return (
+        issue.labels.includes('agent:needs-human') &&
+        /may not push here/.test(sticky(issue, bot)[0]?.body)
+      );
+    });
+    assert.equal((await forge.effects('pull.opened')).length, 0);
+  }));
