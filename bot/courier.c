@@ -213,6 +213,38 @@ on_effect(struct courier *c, struct msg *m)
 	}
 }
 
+/* ---- The lease ---- */
+
+bool
+courier_lease_is_over(const struct courier *c)
+{
+	return c->lease_ends_ms > 0 && clock_boot_ms() >= c->lease_ends_ms;
+}
+
+/* What is under way ends with us, connections and children; the next courier begins anew. */
+static void
+on_lease_end(void *ctx)
+{
+	struct courier *c = ctx;
+
+	c->lease_timer = NULL;
+	if (courier_lease_is_over(c)) {
+		log_error(NULL, "courier.lease_over", "the store was not reached for too long");
+		role_done(c->role);
+		return;
+	}
+	c->lease_timer = loop_timer_add(
+		c->role->loop, c->lease_ends_ms - clock_boot_ms() + 1, on_lease_end, c);
+}
+
+static void
+on_lease(struct courier *c, const struct wire_lease *lease)
+{
+	c->lease_ends_ms = lease->ends_ms;
+	if (!c->lease_timer)
+		on_lease_end(c);
+}
+
 /* ---- The role ---- */
 
 static void
@@ -220,7 +252,9 @@ courier_on_msg(struct role_ctx *r, enum role from, struct msg *m)
 {
 	struct courier *c = r->own;
 
-	if (m->type == WIRE_FACT)
+	if (m->type == WIRE_LEASE)
+		on_lease(c, m->obj);
+	else if (m->type == WIRE_FACT)
 		on_fact(c, m);
 	else if (m->type == WIRE_EFFECT)
 		on_effect(c, m);

@@ -43,11 +43,16 @@ struct courier {
 	struct etags *etags;
 	struct ensure *ensures; /* effects under way, oldest first */
 	size_t calls_open;      /* operations under way */
+	int64_t lease_ends_ms;  /* boot clock; 0: nobody else could act in our place */
+	struct loop_timer *lease_timer;
 	int64_t stop_until_ms;
 };
 
 /* NULL: no such forge is configured. */
 struct courier_forge *courier_forge_find(struct courier *c, const char *name);
+
+/* Nothing may be changed at a forge any more: another node may be doing it. */
+bool courier_lease_is_over(const struct courier *c);
 
 /* ---- Credentials (courier_auth.c) ---- */
 

@@ -335,6 +335,11 @@ build_request(struct call *call)
 		q->auth = buf_steal(&auth);
 	}
 	call->is_write = forge_op_is_write(call->op.kind) && strcmp(q->method, "GET") != 0;
+	if (call->is_write && courier_lease_is_over(call->c)) {
+		(void)err_set(&e, ERR_BUSY, "the lease of this node is over");
+		finish(call, ERR_BUSY, &e);
+		return;
+	}
 	ask_changed(call);
 	send_request(call);
 }

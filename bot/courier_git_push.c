@@ -121,7 +121,12 @@ push_now(struct work *w)
 		.old_sha = p->old_sha,
 		.is_forced = w->type->asks == WIRE_PUSH_LOGS,
 	};
-	int rc = repo_push(&order.command, &what, &e);
+	int rc = 0;
+
+	if (courier_lease_is_over(work_courier(w)))
+		rc = err_set(&e, ERR_BUSY, "the lease of this node is over");
+	if (rc == 0)
+		rc = repo_push(&order.command, &what, &e);
 
 	if (rc == 0)
 		rc = work_auth(w, &order.command, &e);

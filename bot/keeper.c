@@ -257,11 +257,10 @@ prepare(struct role_ctx *r, struct err *e)
 static int
 start(struct role_ctx *r, struct err *e)
 {
-	char *path = role_path(r->config, KEEPER_MARKER_FILE);
-	int rc = keeper_load_marker(r->own, path, e);
+	auto_free char *path = role_path(r->config, KEEPER_MARKER_FILE);
+	struct keeper *k = r->own;
 
-	free(path);
-	return rc;
+	return k->has_marker_key ? 0 : keeper_load_marker(k, path, e);
 }
 
 static void

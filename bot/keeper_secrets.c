@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define SECRET_BYTES_MAX KIB(64)
+#define MARKER_TEXT_MIN  16
 
 _Static_assert(REDACT_SECRET_MIN <= CONFIG_SECRET_BYTES_MIN, "what is read can be sought");
 
@@ -115,6 +116,28 @@ empty_environment(void)
 	(void)clearenv();
 }
 
+/* Any text that nobody can guess. */
+static int
+load_shared_marker(struct keeper *k, const struct config *c, struct err *e)
+{
+	struct buf text = BUF_INIT(0);
+	char hex[65];
+	int rc = read_secret(
+		k, &(struct source){ "config", "marker_key", c->marker_key_file, NULL }, &text, e);
+
+	if (rc == 0 && c->marker_key_file && text.len < MARKER_TEXT_MIN)
+		rc = err_set(e, ERR_INVALID, "%s: fewer than %d characters", c->marker_key_file,
+			MARKER_TEXT_MIN);
+	if (rc == 0 && c->marker_key_file) {
+		crypto_sha256_hex(text.data, text.len, hex);
+		rc = str_unhex(hex, k->marker_key, sizeof(k->marker_key), e);
+		k->has_marker_key = true;
+		mem_wipe(hex, sizeof(hex));
+	}
+	wipe_buf(&text);
+	return rc;
+}
+
 static int
 load_all(struct keeper *k, const struct config *c, struct err *e)
 {
@@ -133,6 +156,8 @@ load_all(struct keeper *k, const struct config *c, struct err *e)
 			&(struct source){ "commit", "sign_key", c->commit_sign_key_file,
 				c->commit_sign_key_env },
 			&k->sign_key, e);
+	if (rc == 0)
+		rc = load_shared_marker(k, c, e);
 	if (rc == 0)
 		rc = redact_maker_end(k->redactions, &k->redactions_table, e);
 	return rc;

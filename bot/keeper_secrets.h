@@ -34,6 +34,7 @@ struct keeper {
 	size_t n_models;
 	struct crypto_key *sign_key; /* NULL: commits are not signed */
 	uint8_t marker_key[32];
+	bool has_marker_key;             /* from the configuration */
 	struct redact_maker *redactions; /* while the secrets are read */
 	struct buf redactions_table;     /* of them all, for who records beside hostile code */
 };

@@ -7,6 +7,8 @@
 
 #include "base/buggify.h"
 #include "base/clock.h"
+#include "base/crypto.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -166,7 +168,9 @@ load_forges(struct queue *q)
 static int
 sweep(struct queue *q, struct err *e)
 {
-	const struct task_filter f = { .states = TASKS_LIVE, .limit = SWEEP_MAX };
+	const struct task_filter f = {
+		.states = TASKS_LIVE, .whose = WHOSE_MINE, .limit = SWEEP_MAX
+	};
 	struct row_list list = { 0 };
 	int rc = q->db->task_list(q->store, &f, &list, e);
 
@@ -249,13 +253,37 @@ queue_prepare(struct role_ctx *r, struct err *e)
 	return store_password(r->config, &q->store_password, e);
 }
 
+/* Who we are among the nodes of one store stays the same when we are started again. */
+static int
+node_name(const char *dir, char out[33], struct err *e)
+{
+	auto_free char *path = mem_fmt("%s/node", dir);
+	auto_buf struct buf text = BUF_INIT(64), hex = BUF_INIT(64);
+	uint8_t random[16];
+	int rc = fs_read(path, &text, e);
+
+	if (rc == ERR_MISSING) {
+		crypto_random(random, sizeof(random));
+		(void)str_hex(&hex, random, sizeof(random));
+		(void)snprintf(out, 33, "%s", buf_str(&hex));
+		return fs_write_atomic(path, hex.data, hex.len, 0600, e);
+	}
+	if (rc == 0)
+		rc = str_unhex(buf_str(&text), random, sizeof(random), e);
+	if (rc < 0)
+		return err_wrap(e, rc, "%s", path);
+	(void)snprintf(out, 33, "%.32s", buf_str(&text));
+	return 0;
+}
+
 static int
 open_store(struct queue *q, struct err *e)
 {
+	char node[33] = "";
 	const struct config *c = q->role->config;
 	auto_free char *dir = role_path(c, "store");
 	auto_free char *backups = role_path(c, "backups");
-	const struct store_conf conf = {
+	struct store_conf conf = {
 		.dir = dir,
 		.url = c->store,
 		.password = q->store_password,
@@ -265,7 +293,11 @@ open_store(struct queue *q, struct err *e)
 	};
 
 	q->db = config_store_is_remote(c) ? &STORE_POSTGRES : &STORE_SQLITE;
-	int rc = q->db->open(&conf, &q->store, e);
+	int rc = q->db->shared ? node_name(dir, node, e) : 0;
+	conf.node = node;
+	conf.lease_ms = c->node_lease_ms;
+	if (rc == 0)
+		rc = q->db->open(&conf, &q->store, e);
 	if (rc == 0 && !conf.is_durable)
 		log_warn(NULL, "store.volatile", "store_synchronous=off: for tests only");
 	return rc;
@@ -284,11 +316,14 @@ queue_start(struct role_ctx *r, struct err *e)
 	if (rc == 0)
 		rc = queue_clock_start(q, e);
 	if (rc == 0)
+		rc = queue_nodes_start(q, e);
+	if (rc == 0)
 		rc = resume(q, e);
 	if (rc < 0)
 		return rc;
 	load_forges(q);
-	rc = queue_poll_start(q, e);
+	if (q->node.leads)
+		rc = queue_poll_start(q, e);
 	if (rc < 0)
 		return rc;
 	q->tick_timer = loop_timer_add(r->loop, TICK_MS, tick, q);
@@ -349,6 +384,8 @@ queue_on_peer(struct role_ctx *r, enum role peer, bool is_up)
 		queue_decode_gone(q);
 	if (peer == ROLE_COURIER && !is_up)
 		queue_outbox_gone(q);
+	if (peer == ROLE_COURIER && is_up)
+		queue_nodes_greet(q);
 	if (peer == ROLE_RUNNER && !is_up)
 		q->free_slots = 0;
 	if (is_up)
@@ -373,6 +410,7 @@ queue_stop(struct role_ctx *r)
 	queue_fact_finish(q);
 	queue_case_finish(q);
 	queue_poll_finish(q);
+	queue_nodes_finish(q);
 	queue_dispatch_finish(q);
 	queue_marker_finish(q);
 	queue_bucket_finish(q);

@@ -15,6 +15,7 @@
  *	queue_plan      what should exist on the forge -> outbox
  *	queue_outbox    outbox -> courier -> answers
  *	queue_push      authority, asked again before the push
+ *	queue_nodes     other queues on the same store
  *	queue_poll      what nobody told us, looked for on a timer; its parts are in queue_poll.h
  *	queue_query     pages
  *	queue_care      backups, checks, old rows
@@ -45,6 +46,7 @@ struct queue_fact;
 struct queue_flight;
 struct queue_listing;
 struct queue_log;
+struct queue_nodes;
 struct queue_poll;
 struct queue;
 
@@ -137,6 +139,9 @@ struct queue {
 	size_t n_buckets;
 	struct queue_marker *markers;
 	size_t n_markers;
+
+	struct store_node node;    /* as of the last beat; alone: leads */
+	struct queue_nodes *nodes; /* NULL: alone */
 
 	struct queue_poll *polls;
 	struct queue_listing *listings;
@@ -234,6 +239,8 @@ void queue_done(struct queue *q, struct msg *m);
 int queue_task_lost(struct queue *q, int64_t task, const char *why, struct err *e);
 int queue_task_stop(
 	struct queue *q, int64_t task, const char *by, const char *reason, struct err *e);
+/* Its node is gone, and with it everything of the task that is not in the store. */
+int queue_task_orphaned(struct queue *q, int64_t task, struct err *e);
 /* Moves t by the event; changed_ms is set. */
 int queue_task_event(struct queue *q, struct task *t, enum task_event ev, struct err *e);
 
@@ -277,6 +284,11 @@ int queue_answered(struct queue *q, int64_t effect, const struct queue_answer *a
 typedef void queue_push_cb(struct queue *q, int64_t effect, int64_t code, const char *text);
 /* The task's text was changed by somebody who may. */
 int queue_push_note_edit(struct queue *q, int64_t task, struct err *e);
+/* The work of t was lost with its node, which may have pushed it or still do. */
+int queue_push_note_late(struct queue *q, const struct task *t, struct err *e);
+/* f, a push, met another commit on its branch. 1: it may be the one of a node that is gone, and f
+ * is to take its place; 0: it is not ours. */
+int queue_push_late(struct queue *q, struct effect *f, struct err *e);
 void queue_push_check(struct queue *q, const struct task *t, int64_t effect, queue_push_cb *cb);
 
 /* ---- queue_bucket.c ---- */
@@ -298,6 +310,12 @@ void queue_query(struct queue *q, struct msg *m);
 /* Once a minute, in the round's transaction. */
 int queue_care_sweep(struct queue *q, struct err *e);
 void queue_care_finish(struct queue *q);
+
+/* ---- queue_nodes.c ---- */
+int queue_nodes_start(struct queue *q, struct err *e);
+/* The courier is new. */
+void queue_nodes_greet(struct queue *q);
+void queue_nodes_finish(struct queue *q);
 
 /* ---- queue_clock ---- */
 

@@ -154,11 +154,25 @@ done(struct queue *q, struct effect *f, const struct queue_answer *a, struct err
 	return rc;
 }
 
+/* The task first: another node that plans its effects has it first, too. */
+static int
+get_with_task(struct queue *q, int64_t effect, struct effect *out, struct err *e)
+{
+	int64_t task = 0;
+	struct task t = { 0 };
+	int rc = q->nodes ? q->db->effect_task(q->store, effect, &task, e) : 0;
+
+	if (rc == 0 && task != 0)
+		rc = q->db->task_get(q->store, task, &t, e);
+	task_finish(&t);
+	return rc < 0 ? rc : q->db->effect_get(q->store, effect, out, e);
+}
+
 int
 queue_answered(struct queue *q, int64_t effect, const struct queue_answer *a, struct err *e)
 {
 	struct effect f = { 0 };
-	int rc = q->db->effect_get(q->store, effect, &f, e);
+	int rc = get_with_task(q, effect, &f, e);
 
 	if (rc < 0)
 		return rc;
@@ -166,6 +180,9 @@ queue_answered(struct queue *q, int64_t effect, const struct queue_answer *a, st
 	mem_set(&f.text, a->text);
 	if (f.state != EFFECT_SENT) {
 		rc = 0; /* stopped meanwhile */
+	} else if (a->code == ERR_CONFLICT && f.what == EFFECT_PUSH &&
+		   (rc = queue_push_late(q, &f, e)) != 0) {
+		rc = rc < 0 ? rc : again(q, &f, a, e);
 	} else if (a->code == 0) {
 		rc = done(q, &f, a, e);
 	} else if (is_again(&f, a->code)) {

@@ -220,7 +220,7 @@ queue_care_sweep(struct queue *q, struct err *e)
 	bool is_due = now_ms >= q->care_at_ms || q->care_at_ms - now_ms > every_ms + AGAIN_MS;
 	if (every_ms > 0 && is_due && !q->care)
 		start(q);
-	return prune(q, e);
+	return q->node.leads ? prune(q, e) : 0;
 }
 
 void

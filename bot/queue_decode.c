@@ -152,7 +152,7 @@ queue_decode_pump(struct queue *q)
 		queue_wake(q, WAKE_DECODE);
 		return;
 	}
-	if (q->decode_call != 0 || q->decode_is_cut || !queue_case_has_room(q) ||
+	if (!q->node.leads || q->decode_call != 0 || q->decode_is_cut || !queue_case_has_room(q) ||
 		!msg_link_is_up(role_link(q->role, ROLE_DECODER)))
 		return;
 	int rc = q->db->delivery_next(q->store, q->decode_after, &d, &e);

@@ -120,7 +120,9 @@ queue_dispatch_finish(struct queue *q)
 int
 queue_dispatch_load(struct queue *q, struct err *e)
 {
-	const struct task_filter f = { .states = TASKS_RUNNER, .limit = LIMIT_BOXES };
+	const struct task_filter f = {
+		.states = TASKS_RUNNER, .whose = WHOSE_MINE, .limit = LIMIT_BOXES
+	};
 	struct row_list list = { 0 };
 	int rc = q->db->task_list(q->store, &f, &list, e);
 

@@ -339,7 +339,9 @@ consider(struct queue *q, int64_t id, int64_t now_ms, struct err *e)
 	int64_t wait = 0;
 	int rc = q->db->effect_get(q->store, id, &row, e);
 
-	if (rc == 0)
+	/* Another node may have been faster. */
+	must_wait = rc == 0 && row.state != EFFECT_PENDING;
+	if (rc == 0 && !must_wait)
 		rc = lacks_marker(q, &row, &must_wait, e);
 	if (rc < 0 || must_wait) {
 		effect_finish(&row);

@@ -11,6 +11,7 @@
 #include "bot/queue.h"
 
 #include "base/buggify.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -42,6 +43,48 @@ queue_push_note_edit(struct queue *q, int64_t task, struct err *e)
 	note_key(task, &key);
 	return q->db->kv_put(q->store, buf_str(&key), "by somebody who may", e);
 }
+
+/* ---- a push of somebody who is gone ---- */
+
+static void
+late_key(int64_t task, struct buf *out)
+{
+	(void)buf_addf(out, "late:%" PRId64, task);
+}
+
+int
+queue_push_note_late(struct queue *q, const struct task *t, struct err *e)
+{
+	auto_buf struct buf key = BUF_INIT(64);
+
+	if (str_is_empty(t->head_sha))
+		return 0;
+	late_key(t->id, &key);
+	return q->db->kv_put(q->store, buf_str(&key), t->head_sha, e);
+}
+
+int
+queue_push_late(struct queue *q, struct effect *f, struct err *e)
+{
+	auto_buf struct buf key = BUF_INIT(64), sha = BUF_INIT(65),
+			    text = BUF_INIT(LIMIT_BLOB_BYTES);
+	struct forge_op op = { 0 };
+
+	late_key(f->task, &key);
+	if (q->db->kv_get(q->store, buf_str(&key), &sha, NULL) < 0)
+		return 0;
+	int rc = queue_op_read(f->op, &op, e);
+	if (rc == 0 && !str_eq(op.base, buf_str(&sha))) {
+		mem_set(&op.base, buf_str(&sha));
+		rc = queue_op_write(&op, &text, e);
+		mem_set(&f->op, buf_str(&text));
+		rc = rc < 0 ? rc : 1;
+	}
+	forge_op_finish(&op);
+	return rc;
+}
+
+/* ---- what was edited ---- */
 
 static bool
 was_edited_rightly(struct queue *q, int64_t task)

@@ -154,6 +154,54 @@ queue_task_lost(struct queue *q, int64_t task, const char *why, struct err *e)
 	return rc;
 }
 
+/* ---- a node that is gone ---- */
+
+/* Work that was not pushed is with whoever did it. It may have been pushed all the same, or be
+ * pushed late: then the branch is ours to move on. See queue_push_late. */
+static int
+begin_anew(struct queue *q, struct task *t, struct effect *push, struct err *e)
+{
+	int rc = queue_push_note_late(q, t, e);
+
+	if (rc == 0)
+		rc = q->db->effect_drop(q->store, push->id, e);
+	if (rc == 0 && t->stop_wanted)
+		return queue_task_stop(q, t->id, t->stop_by, t->reason, e);
+	t->outcome = OUTCOME_NONE;
+	mem_set(&t->reason, NULL);
+	return rc < 0 ? rc : lost(q, t, "its node is gone, and the work with it", HOLD_LOST_MS, e);
+}
+
+static int
+orphan_publishing(struct queue *q, struct task *t, struct err *e)
+{
+	struct effect push = { 0 };
+	int rc = q->db->effect_find(q->store, t->id, "push", &push, e);
+
+	if (rc == ERR_MISSING)
+		rc = 0;
+	else if (rc == 0 && (push.state == EFFECT_PENDING || push.state == EFFECT_SENT))
+		rc = begin_anew(q, t, &push, e);
+	else if (rc == 0)
+		rc = queue_settle(q, t, e);
+	effect_finish(&push);
+	return rc;
+}
+
+int
+queue_task_orphaned(struct queue *q, int64_t task, struct err *e)
+{
+	struct task t = { 0 };
+	int rc = q->db->task_get(q->store, task, &t, e);
+
+	if (rc == 0 && TASK_STATES[t.state].owner == OWNER_RUNNER)
+		rc = lost(q, &t, "its node is gone", HOLD_LOST_MS, e);
+	else if (rc == 0 && t.state == TASK_PUBLISHING)
+		rc = orphan_publishing(q, &t, e);
+	task_finish(&t);
+	return rc;
+}
+
 /* ---- a stop ---- */
 
 /* Effects that nobody has begun and that would publish the work. */

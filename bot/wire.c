@@ -55,6 +55,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_ANSWER, "answer", COURIER, QUEUE, ROWS(ANSWER, answer), 0, 0 },
 	{ WIRE_PUSH, "push", QUEUE, COURIER, ROWS(PUSH, push), 0, 0 },
 	{ WIRE_PUSHED, "pushed", COURIER, QUEUE, ROWS(PUSHED, pushed), 0, 0 },
+	{ WIRE_LEASE, "lease", QUEUE, COURIER, ROWS(LEASE, lease), 0, 0 },
 	{ WIRE_PUSH_LOGS, "push_logs", QUEUE, COURIER, ROWS(PUSH, push), LOGS_BYTES, 0 },
 
 	{ WIRE_PREPARE, "prepare", RUNNER, COURIER, ROWS(PREPARE, prepare), 0, 0 },

@@ -55,6 +55,8 @@ enum wire_type {
 	WIRE_ANSWER,    /* struct wire_answer, to both */
 	WIRE_PUSH,      /* struct wire_push */
 	WIRE_PUSHED,    /* struct wire_pushed */
+	WIRE_LEASE,     /* struct wire_lease: until when this node may act, where there are others;
+			   one way */
 	WIRE_PUSH_LOGS, /* struct wire_push; blob: row-packed struct wire_logs; pushes
 			   refs/agent-logs/<task> */
 
@@ -257,6 +259,9 @@ struct wire_start {
 	struct row_list task; /* one struct task, with the new attempt and fence */
 	char *marker;
 };
+struct wire_lease {
+	int64_t ends_ms; /* boot clock */
+};
 struct wire_stop {
 	int64_t task;
 	int64_t fence;
@@ -370,6 +375,7 @@ extern const struct row WIRE_HARVEST_ROWS[];
 extern const struct row WIRE_HARVESTED_ROWS[];
 extern const struct row WIRE_CLAIM_ROWS[];
 extern const struct row WIRE_START_ROWS[];
+extern const struct row WIRE_LEASE_ROWS[];
 extern const struct row WIRE_STOP_ROWS[];
 extern const struct row WIRE_PROGRESS_ROWS[];
 extern const struct row WIRE_DONE_ROWS[];

@@ -173,6 +173,11 @@ const struct row WIRE_SIGN_ROWS[] = {
 	ROW_DONE,
 };
 
+const struct row WIRE_LEASE_ROWS[] = {
+	ROW_I(struct wire_lease, ends_ms, "ends_ms"),
+	ROW_DONE,
+};
+
 const struct row WIRE_STOP_ROWS[] = {
 	ROW_I(struct wire_stop, task, "task"),
 	ROW_I(struct wire_stop, fence, "fence"),

@@ -120,6 +120,8 @@ struct config {
 	int64_t keep_transcripts_ms;
 	char *store; /* "sqlite", or what libpq connects to: postgres://... */
 	char *store_password_file;
+	char *marker_key_file;
+	int64_t node_lease_ms;
 	char *store_synchronous; /* full, off */
 };
 

@@ -222,6 +222,30 @@ has_password(const char *url)
 }
 
 static int
+check_store(const struct checker *k)
+{
+	const struct config *c = k->c;
+
+	if (!config_store_is_remote(c) && !str_eq(c->store, "sqlite"))
+		return yaml_err(k->tree, place(k, "store", NULL, NULL), k->e,
+			"store: \"%.40s\" is neither sqlite nor postgres://user@host/database",
+			c->store);
+	if (config_store_is_remote(c) && has_password(c->store))
+		return yaml_err(k->tree, place(k, "store", NULL, NULL), k->e,
+			"store: a password does not belong here; put it into a file and name that "
+			"in store_password_file");
+	if (config_store_is_remote(c))
+		return 0;
+	if (c->store_password_file)
+		return yaml_err(k->tree, place(k, "store_password_file", NULL, NULL), k->e,
+			"store_password_file: a file of SQLite has no password");
+	if (c->marker_key_file)
+		return yaml_err(k->tree, place(k, "marker_key_file", NULL, NULL), k->e,
+			"marker_key_file: a file of SQLite has one node, which makes its own");
+	return 0;
+}
+
+static int
 check_server(const struct checker *k)
 {
 	const struct config *c = k->c;
@@ -232,25 +256,14 @@ check_server(const struct checker *k)
 			"in "
 			"https://bot.example.org. Without one, set intake: poll");
 	/* The default is no promise; only what somebody wrote can be broken. */
-	if (c->tasks_per_repo > c->boxes &&
+	if (c->tasks_per_repo > c->boxes && !config_store_is_remote(c) &&
 		yaml_child(k->tree, yaml_root(k->tree), "tasks_per_repo"))
 		return yaml_err(k->tree, place(k, "tasks_per_repo", NULL, NULL), k->e,
 			"tasks_per_repo is more than boxes: a repository never gets so many");
-	if (!str_eq(c->store, "sqlite") && !config_store_is_remote(c))
-		return yaml_err(k->tree, place(k, "store", NULL, NULL), k->e,
-			"store: \"%.40s\" is neither sqlite nor postgres://user@host/database",
-			c->store);
-	if (config_store_is_remote(c) && has_password(c->store))
-		return yaml_err(k->tree, place(k, "store", NULL, NULL), k->e,
-			"store: a password does not belong here; put it into a file and name that "
-			"in store_password_file");
-	if (c->store_password_file && !config_store_is_remote(c))
-		return yaml_err(k->tree, place(k, "store_password_file", NULL, NULL), k->e,
-			"store_password_file: a file of SQLite has no password");
 	if (c->commit_sign_key_file && c->commit_sign_key_env)
 		return yaml_err(k->tree, place(k, "commit", "sign_key_env", NULL), k->e,
 			"commit: both sign_key_file and sign_key_env");
-	return 0;
+	return check_store(k);
 }
 
 int

@@ -113,6 +113,8 @@ const struct row CONFIG_ROWS[] = {
 	ROW_I(struct config, keep_transcripts_ms, "keep.transcripts"),
 	ROW_S(struct config, store, "store", LIMIT_URL_BYTES),
 	ROW_S(struct config, store_password_file, "store_password_file", LIMIT_PATH_BYTES),
+	ROW_S(struct config, marker_key_file, "marker_key_file", LIMIT_PATH_BYTES),
+	ROW_I(struct config, node_lease_ms, "node_lease"),
 	ROW_S(struct config, store_synchronous, "store_synchronous", LIMIT_NAME_BYTES),
 	ROW_DONE,
 };

@@ -63,6 +63,16 @@ visit_one(struct visit *v, const char *place, const char *key, const char *file,
 		v->rc = v->fn(v->arg, &secret);
 }
 
+/* One that is in no group. */
+static void
+visit_file(struct visit *v, const char *name, const char *file)
+{
+	const struct config_secret secret = { name, file, NULL };
+
+	if (file && v->rc == 0)
+		v->rc = v->fn(v->arg, &secret);
+}
+
 int
 config_secrets_each(
 	const struct config *c, int (*fn)(void *arg, const struct config_secret *secret), void *arg)
@@ -86,12 +96,8 @@ config_secrets_each(
 
 		visit_one(&v, place, "key", m[i].key_file, m[i].key_env);
 	}
-	if (c->store_password_file && v.rc == 0) {
-		const struct config_secret secret = { "store_password", c->store_password_file,
-			NULL };
-
-		v.rc = fn(arg, &secret);
-	}
+	visit_file(&v, "store_password", c->store_password_file);
+	visit_file(&v, "marker_key", c->marker_key_file);
 	visit_one(&v, "commit", "sign_key", c->commit_sign_key_file, c->commit_sign_key_env);
 	return v.rc;
 }

@@ -396,6 +396,19 @@ static const struct setting SERVER[] = {
 	{ .path = "store_password_file",
 		.type = SETTING_PATH,
 		.help = "The password for that server." },
+	{ .path = "node_lease",
+		.type = SETTING_DURATION,
+		.min = 3 * SECOND,
+		.max = 600 * SECOND,
+		.def = "30s",
+		.help = "How long a node may be silent, with several on one such server, before "
+			"the others repeat its tasks. It stops writing to forges after half of "
+			"that." },
+	{ .path = "marker_key_file",
+		.type = SETTING_PATH,
+		.help = "What the marks in our comments are made with, for several nodes on one "
+			"such server: a secret that all of them have. One node alone makes one "
+			"for itself." },
 	{ .path = "backup.every",
 		.type = SETTING_DURATION,
 		.min = 0,

@@ -34,13 +34,8 @@ postgres_close(struct store *st)
 	}
 	if (!postgres_is_lost(p) && p->in_transaction)
 		(void)postgres_exec(p, "ROLLBACK", NULL);
-	if (!postgres_is_lost(p) && !p->is_reader) {
-		auto_free char *sql = mem_fmt(
-			"DELETE FROM store_node WHERE node = '%s'; SELECT pg_advisory_unlock_all()",
-			p->node);
-
-		(void)postgres_exec(p, sql, NULL);
-	}
+	if (!postgres_is_lost(p) && !p->is_reader)
+		postgres_node_leave(p);
 	postgres_disconnect(p);
 	pack_destroy(p->sql.pack);
 	if (p->password)
@@ -50,26 +45,16 @@ postgres_close(struct store *st)
 	free(p);
 }
 
-/* Whoever has the lock is alone: the other rows are of queues that were killed. */
-static int
-register_node(struct postgres *p, struct err *e)
-{
-	auto_free char *sql = mem_fmt(
-		"DELETE FROM store_node; INSERT INTO store_node (node, seq) VALUES ('%s', 0)",
-		p->node);
-
-	return postgres_exec(p, sql, e);
-}
-
 static void
-name_node(struct postgres *p)
+name_node(struct postgres *p, const char *name)
 {
 	uint8_t random[16];
 	auto_buf struct buf hex = BUF_INIT(64);
 
 	crypto_random(random, sizeof(random));
 	(void)str_hex(&hex, random, sizeof(random));
-	(void)snprintf(p->node, sizeof(p->node), "%s", buf_str(&hex));
+	(void)snprintf(p->node, sizeof(p->node), "%s", name ? name : buf_str(&hex));
+	(void)snprintf(p->sql.node, sizeof(p->sql.node), "%s", name ? name : "");
 }
 
 static int
@@ -79,7 +64,7 @@ prepare_store(struct postgres *p, const struct store_conf *c, struct err *e)
 
 	if (rc == 0 && !c->is_durable)
 		rc = postgres_exec(p, "SET synchronous_commit = off", e);
-	return rc == 0 ? register_node(p, e) : rc;
+	return rc == 0 ? postgres_node_enter(p, e) : rc;
 }
 
 static int
@@ -93,7 +78,9 @@ postgres_open(const struct store_conf *c, struct store **out, struct err *e)
 	p->url = mem_str(c->url);
 	p->password = mem_str(c->password);
 	p->is_reader = c->is_reader;
-	name_node(p);
+	p->is_alone = !c->node;
+	p->lease_ms = c->lease_ms;
+	name_node(p, c->node);
 	int rc = postgres_connect(p, e);
 	if (rc == 0 && !c->is_reader)
 		rc = prepare_store(p, c, e);
@@ -108,30 +95,42 @@ postgres_open(const struct store_conf *c, struct store **out, struct err *e)
 /* ---- transactions ---- */
 
 static int
-postgres_begin(struct store *st, struct err *e)
+begin(struct postgres *p, struct err *e)
 {
-	struct postgres *p = postgres_of(st);
-	auto_free char *sql =
-		mem_fmt("BEGIN; UPDATE store_node SET seq = %" PRId64 " WHERE node = '%s'",
-			p->seq + 1, p->node);
+	auto_free char *sql = mem_fmt("BEGIN; UPDATE store_node SET seq = %" PRId64
+				      ", beat = beat + 1 WHERE node = '%s' AND turn = %" PRId64,
+		p->seq + 1, p->node, p->process);
+	int64_t n = 0;
 	int rc = postgres_connect(p, e);
 
 	if (rc == 0)
-		rc = postgres_exec(p, sql, e);
+		rc = postgres_change(p, sql, &n, e);
+	return rc == 0 ? postgres_node_check(p, n, e) : rc;
+}
+
+static int
+postgres_begin(struct store *st, struct err *e)
+{
+	struct postgres *p = postgres_of(st);
+	int rc = begin(p, e);
+
 	/* The server was restarted since: nothing has begun, so nothing is lost by a second try. */
-	if (rc < 0 && postgres_is_lost(p)) {
-		rc = postgres_connect(p, e);
-		if (rc == 0)
-			rc = postgres_exec(p, sql, e);
-	}
+	if (rc < 0 && postgres_is_lost(p))
+		rc = begin(p, e);
 	if (rc < 0) {
 		if (!postgres_is_lost(p))
 			(void)postgres_exec(p, "ROLLBACK", NULL);
 		return rc;
 	}
 	p->seq++;
-	p->in_transaction = true;
+	p->in_transaction = p->sql.locks = true;
 	return 0;
+}
+
+static void
+end(struct postgres *p)
+{
+	p->in_transaction = p->sql.locks = false;
 }
 
 static void
@@ -141,15 +140,16 @@ postgres_rollback(struct store *st)
 
 	if (p->in_transaction && !postgres_is_lost(p))
 		(void)postgres_exec(p, "ROLLBACK", NULL);
-	p->in_transaction = false;
+	end(p);
 }
 
 /* 1: it was committed. 0: it was not, and never will be. */
 static int
 look_back(struct postgres *p, struct err *e)
 {
-	auto_free char *sql =
-		mem_fmt("SELECT seq FROM store_node WHERE node = '%s' FOR UPDATE", p->node);
+	auto_free char *sql = mem_fmt(
+		"SELECT seq FROM store_node WHERE node = '%s' AND turn = %" PRId64 " FOR UPDATE",
+		p->node, p->process);
 	int64_t until_ms = clock_boot_ms() + LOOK_MS, seq = 0;
 	int rc;
 
@@ -170,14 +170,14 @@ postgres_commit(struct store *st, struct err *e)
 	struct postgres *p = postgres_of(st);
 
 	if (!p->in_transaction || postgres_is_lost(p)) {
-		p->in_transaction = false;
+		end(p);
 		return err_set(e, ERR_SYSTEM, "commit: the transaction was rolled back before");
 	}
 	/* In a transaction that has failed, COMMIT is a ROLLBACK that says nothing. */
 	bool was_whole = PQtransactionStatus(p->conn) == PQTRANS_INTRANS;
 	int rc = postgres_exec(p, was_whole ? "COMMIT" : "ROLLBACK", e);
 
-	p->in_transaction = false;
+	end(p);
 	if (rc == 0)
 		return was_whole ? 0 : err_set(e, ERR_SYSTEM, "commit: the transaction had failed");
 	if (!postgres_is_lost(p))
@@ -240,6 +240,7 @@ postgres_may_sweep(struct store *st, bool *out, struct err *e)
 
 const struct store_driver STORE_POSTGRES = {
 	.name = "postgres",
+	.shared = &POSTGRES_SHARED,
 	.open = postgres_open,
 	.close = postgres_close,
 	.begin = postgres_begin,

@@ -18,7 +18,8 @@
  * On a new connection the old backend is ended and that row is read with a lock, which waits for
  * whatever the old one still holds; if the number is there, the transaction was committed.
  *
- * One queue has the store: a lock of the session that belongs to the database says so.
+ * Nodes share a lock of the session that belongs to the database; who wants the store for himself
+ * asks for it alone. Another such lock is the leader's (postgres_node.c).
  */
 #ifndef STORE_POSTGRES_H
 #define STORE_POSTGRES_H
@@ -27,8 +28,10 @@
 
 #include <libpq-fe.h>
 
-#define POSTGRES_WAIT_MS  10000 /* for one answer */
-#define POSTGRES_AGAIN_MS 1000  /* between two attempts to connect */
+#define POSTGRES_WAIT_MS    10000 /* for one answer */
+#define POSTGRES_AGAIN_MS   1000  /* between two attempts to connect */
+#define POSTGRES_CONNECT_MS 4000
+#define POSTGRES_NODES_MAX  64
 
 struct pg_param {
 	bool is_set;
@@ -52,6 +55,13 @@ struct pg_stmt {
 	bool has_run;
 };
 
+/* Another node, as it was seen last. */
+struct pg_peer {
+	char node[33];
+	int64_t turn, beat, lease_ms;
+	int64_t seen_ms; /* since when it is like that, boot clock */
+};
+
 struct postgres {
 	struct sql sql; /* first: a struct store * of ours points here */
 	PGconn *conn;
@@ -62,9 +72,17 @@ struct postgres {
 	int last_pid;     /* of the backend of the last connection */
 	bool in_transaction;
 	bool is_reader;    /* takes no lock */
+	bool is_alone;     /* takes it for itself */
 	bool is_streaming; /* results come row by row: for whole tables */
-	int64_t seq;
-	char node[33];
+	int64_t seq;       /* of our transactions */
+	char node[33];     /* our row of store_node */
+	int64_t lease_ms;
+	int64_t process; /* store_node.turn: which of those that were this node we are */
+	bool is_given_up;
+	bool leads;
+	bool has_heard;
+	struct pg_peer peers[POSTGRES_NODES_MAX];
+	size_t n_peers;
 	struct pg_stmt *stmts[SQL_STMTS_MAX];
 	size_t n_stmts;
 };
@@ -95,6 +113,20 @@ int postgres_number(struct postgres *p, const char *sql, int64_t *out, struct er
 
 /* What a result complains of, in our words; frees it. */
 int postgres_err(struct postgres *p, PGresult *take_result, struct err *e);
+
+/* The same for a statement that changes rows; *n says how many. */
+int postgres_change(struct postgres *p, const char *sql, int64_t *n, struct err *e);
+
+/* ---- postgres_node.c ---- */
+extern const struct store_shared POSTGRES_SHARED;
+
+/* We are the node, from now on: who was it before us is it no more. */
+int postgres_node_enter(struct postgres *p, struct err *e);
+void postgres_node_leave(struct postgres *p);
+/* On a new connection: the locks that were the old one's. */
+int postgres_node_locks(struct postgres *p, struct err *e);
+/* ERR_DENIED, if no row of ours was changed: somebody gave us up. */
+int postgres_node_check(struct postgres *p, int64_t n_changed, struct err *e);
 
 /* ---- postgres_migrate.c ---- */
 int postgres_migrate(struct postgres *p, struct err *e);

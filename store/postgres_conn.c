@@ -10,18 +10,13 @@
 #include <errno.h>
 #include <poll.h>
 
-/* "nshf", as in the file of SQLite: whoever has this lock has the store. */
-#define LOCK_ID        "1853057126"
-#define LOCK_GAP_MS    100
-#define LOCK_TRIES     50 /* for our own: a backend that lost its client may take a moment to end */
-#define LOCK_TRIES_NEW 10 /* likewise, for that of a queue that was killed before us */
-
 /* Every statement that somebody waits for looks up a few rows by an index; a planner that knows no
  * numbers of a new table yet would rather read all of it into a hash. */
 static const char OPTIONS[] =
 	"-c enable_hashjoin=off -c enable_mergejoin=off -c statement_timeout=9000 -c "
 	"lock_timeout=9000"
-	" -c idle_in_transaction_session_timeout=60000"
+	" -c idle_in_transaction_session_timeout=20000"
+	" -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
 	" -c synchronous_commit=on -c default_transaction_isolation=read\\ committed";
 
 bool
@@ -185,6 +180,20 @@ postgres_exec(struct postgres *p, const char *sql, struct err *e)
 }
 
 int
+postgres_change(struct postgres *p, const char *sql, int64_t *n, struct err *e)
+{
+	PGresult *r = NULL;
+
+	if (!PQsendQuery(p->conn, sql))
+		return postgres_err(p, NULL, e);
+	int rc = postgres_answer(p, &r, e);
+	if (rc == 0)
+		rc = str_i64(PQcmdTuples(r), 0, INT64_MAX, n, e);
+	PQclear(r);
+	return rc;
+}
+
+int
 postgres_number(struct postgres *p, const char *sql, int64_t *out, struct err *e)
 {
 	PGresult *r = NULL;
@@ -216,42 +225,43 @@ no_notice(void *ctx, const PGresult *r)
 	(void)r;
 }
 
+/* No longer than POSTGRES_CONNECT_MS altogether, names and passwords included. */
+static int
+finish_connecting(struct postgres *p, struct err *e)
+{
+	int64_t until_ms = clock_boot_ms() + POSTGRES_CONNECT_MS;
+	PostgresPollingStatusType s = PGRES_POLLING_WRITING;
+	int rc = 0;
+
+	while (rc == 0 && PQstatus(p->conn) != CONNECTION_BAD && s != PGRES_POLLING_OK &&
+		s != PGRES_POLLING_FAILED) {
+		rc = wait_for(p, s == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms, e);
+		if (rc == 0)
+			s = PQconnectPoll(p->conn);
+	}
+	return rc;
+}
+
 static int
 open_conn(struct postgres *p, struct err *e)
 {
 	/* The address first: what follows wins over it. NULL is not there. */
 	const char *const keys[] = { "dbname", "password", "application_name", "client_encoding",
-		"connect_timeout", "tcp_user_timeout", "keepalives_idle", "options", NULL };
-	const char *const values[] = { p->url, p->password, "nightshift", "UTF8", "5", "10000",
-		"10", OPTIONS, NULL };
-	char line[256];
+		"tcp_user_timeout", "keepalives_idle", "options", NULL };
+	const char *const values[] = { p->url, p->password, "nightshift", "UTF8", "10000", "10",
+		OPTIONS, NULL };
+	char line[256] = "no answer";
 
-	p->conn = PQconnectdbParams(keys, values, 1);
+	p->conn = PQconnectStartParams(keys, values, 1);
 	p->turn++;
-	if (PQstatus(p->conn) == CONNECTION_OK) {
+	if (finish_connecting(p, NULL) == 0 && PQstatus(p->conn) == CONNECTION_OK) {
 		(void)PQsetNoticeReceiver(p->conn, no_notice, NULL);
 		return PQsetnonblocking(p->conn, 1) == 0 ? 0 : postgres_err(p, NULL, e);
 	}
-	first_line(PQerrorMessage(p->conn), line, sizeof(line));
+	if (PQstatus(p->conn) == CONNECTION_BAD)
+		first_line(PQerrorMessage(p->conn), line, sizeof(line));
 	postgres_disconnect(p);
 	return err_set(e, ERR_BUSY, "postgres: %s", line);
-}
-
-/* By those who have it for good it is never given back; one who is gone may not know yet. */
-static int
-take_lock(struct postgres *p, bool was_ours, struct err *e)
-{
-	int64_t got = 0;
-	int rc = 0;
-
-	for (int i = 0; i < (was_ours ? LOCK_TRIES : LOCK_TRIES_NEW); i++) {
-		if (i > 0)
-			(void)poll(NULL, 0, LOCK_GAP_MS);
-		rc = postgres_number(p, "SELECT pg_try_advisory_lock(" LOCK_ID ")::int", &got, e);
-		if (rc < 0 || got)
-			return rc;
-	}
-	return err_set(e, ERR_BUSY, "postgres: another nightshift has this store open");
 }
 
 int
@@ -277,7 +287,7 @@ postgres_connect(struct postgres *p, struct err *e)
 	if (rc == 0 && p->is_reader)
 		rc = postgres_exec(p, "SET default_transaction_read_only = on", e);
 	if (rc == 0 && !p->is_reader)
-		rc = take_lock(p, old_pid > 0, e);
+		rc = postgres_node_locks(p, e);
 	if (rc < 0) {
 		postgres_disconnect(p);
 		p->tried_ms = clock_boot_ms();

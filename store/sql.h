@@ -30,6 +30,9 @@ enum sql_type { SQL_NULL, SQL_I64, SQL_TEXT, SQL_BLOB };
 
 struct sql_driver {
 	const char *claim_lock; /* what the end of sql_claim.c's query is to be, or "" */
+	/* Makes sure that no other node claims from the same lane as task ?1 before our
+	 * transaction ends: 1, or 0 if one does. NULL: there is no other. */
+	const char *lane_lock;
 
 	/* From a cache; texts are few and fixed. */
 	int (*prepare)(struct sql *s, const char *text, void **st, struct err *e);
@@ -62,6 +65,11 @@ struct sql {
 	struct store base; /* first: a struct store * of ours points here */
 	const struct sql_driver *sql;
 	struct pack *pack;
+	bool locks;    /* rows that are read are to stay as they are */
+	char node[33]; /* "": the only one */
+	/* Conditions on a task's node, with AND in front; "": any. */
+	char own[64];
+	char mine[160];
 };
 
 static inline struct sql *
@@ -171,10 +179,12 @@ int sql_transcript_get(
 
 int sql_effect_add(struct store *st, struct effect *f, struct err *e);
 int sql_effect_get(struct store *st, int64_t id, struct effect *out, struct err *e);
+int sql_effect_task(struct store *st, int64_t id, int64_t *task, struct err *e);
 int sql_effect_find(
 	struct store *st, int64_t task, const char *purpose, struct effect *out, struct err *e);
 int sql_effect_save(struct store *st, const struct effect *f, struct err *e);
 int sql_effect_list(struct store *st, int64_t task, struct row_list *out, struct err *e);
+int sql_effect_drop(struct store *st, int64_t id, struct err *e);
 int sql_effect_due(
 	struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e);
 int sql_effect_next_ms(struct store *st, int64_t *at_ms, struct err *e);
@@ -202,8 +212,9 @@ int sql_kv_put(struct store *st, const char *key, const char *value, struct err 
 	.attempt_list = sql_attempt_list, .step_put = sql_step_put, .step_list = sql_step_list,    \
 	.transcript_put = sql_transcript_put, .transcript_get = sql_transcript_get,                \
 	.effect_add = sql_effect_add, .effect_get = sql_effect_get,                                \
-	.effect_find = sql_effect_find, .effect_save = sql_effect_save,                            \
-	.effect_list = sql_effect_list, .effect_due = sql_effect_due,                              \
+	.effect_task = sql_effect_task, .effect_find = sql_effect_find,                            \
+	.effect_save = sql_effect_save, .effect_list = sql_effect_list,                            \
+	.effect_drop = sql_effect_drop, .effect_due = sql_effect_due,                              \
 	.effect_next_ms = sql_effect_next_ms, .effect_resume = sql_effect_resume,                  \
 	.waits_move = sql_waits_move, .tally = sql_tally, .prune = sql_prune,                      \
 	.kv_get = sql_kv_get, .kv_put = sql_kv_put

@@ -32,27 +32,55 @@
 	"SELECT t.id FROM first JOIN task AS t ON t.id = first.id"                                 \
 	" WHERE t.state = 0 AND first.running < ?2 ORDER BY first.running, first.id LIMIT 1"
 
-int
-sql_task_claim(struct store *st, const struct task_claim *c, struct task *out, struct err *e)
+/* Whoever counted the lane while another was claiming from it did not see that one: so its claims
+ * come one after the other, and are counted again. */
+static int
+lane_is_free(struct sql *s, int64_t id, int64_t lane_max, struct err *e)
 {
-	struct sql *s = sql_of(st);
-	int64_t id, running;
-	int rc = sql_int(
-		s, e, &running, "SELECT count(*) FROM task WHERE state BETWEEN 1 AND 3", "");
+	int64_t is_ours, running;
+	int rc = sql_int(s, e, &is_ours, s->sql->lane_lock, "i", id);
+
+	if (rc == 0)
+		rc = sql_int(s, e, &running,
+			"SELECT count(*) FROM task AS r JOIN task AS t ON r.forge = t.forge"
+			" AND r.repo_id = t.repo_id WHERE r.state BETWEEN 1 AND 3 AND t.id = ?",
+			"i", id);
+	if (rc < 0)
+		return rc;
+	return is_ours && running < lane_max ? 0 : err_set(e, ERR_MISSING, "another node claims");
+}
+
+static int
+next_id(struct sql *s, const struct task_claim *c, int64_t *id, struct err *e)
+{
+	auto_free char *count =
+		mem_fmt("SELECT count(*) FROM task WHERE state BETWEEN 1 AND 3%s", s->own);
+	auto_free char *next = mem_fmt("%s%s", NEXT, s->sql->claim_lock);
+	int64_t running;
+	int rc = sql_int(s, e, &running, count, "");
 
 	if (rc < 0)
 		return rc;
 	if (running >= c->running_max)
 		return err_set(e, ERR_MISSING, "no free box");
-	auto_free char *next = mem_fmt("%s%s", NEXT, s->sql->claim_lock);
-	rc = sql_int(s, e, &id, next, "ii", c->now_ms, c->lane_max);
+	rc = sql_int(s, e, id, next, "ii", c->now_ms, c->lane_max);
+	return rc == 0 && s->sql->lane_lock ? lane_is_free(s, *id, c->lane_max, e) : rc;
+}
+
+int
+sql_task_claim(struct store *st, const struct task_claim *c, struct task *out, struct err *e)
+{
+	struct sql *s = sql_of(st);
+	int64_t id;
+	int rc = next_id(s, c, &id, e);
+
 	if (rc < 0)
 		return rc;
 	rc = sql_run(s, e,
 		"UPDATE task SET state = 1, changed_ms = ?, attempt = attempt + 1, fence = fence + "
 		"1,"
-		" lease_ms = ? WHERE id = ? AND state = 0",
-		"iii", c->now_ms, c->lease_ms, id);
+		" lease_ms = ?, node = ? WHERE id = ? AND state = 0",
+		"iisi", c->now_ms, c->lease_ms, s->node, id);
 	if (rc < 0)
 		return rc;
 	rc = sql_run(s, e,

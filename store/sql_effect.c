@@ -4,6 +4,8 @@
  */
 #include "store/sql.h"
 
+#include "base/mem.h"
+
 static const char *const NOT_ADDED[] = { "id", NULL };
 static const char *const NOT_CHANGED[] = { "id", "task", "purpose", "created_ms", NULL };
 static const char *const KEYS[] = { "id", NULL };
@@ -23,11 +25,20 @@ sql_effect_get(struct store *st, int64_t id, struct effect *out, struct err *e)
 {
 	struct sql *s = sql_of(st);
 	auto_sql struct sql_stmt q = { 0 };
-	int rc = sql_query(s, &q, e, "SELECT * FROM effect WHERE id = ?", "i", id);
+	int rc = sql_query(s, &q, e,
+		s->locks ? "SELECT * FROM effect WHERE id = ? FOR UPDATE"
+			 : "SELECT * FROM effect WHERE id = ?",
+		"i", id);
 
 	if (rc < 0)
 		return rc;
 	return sql_row_one(&q, EFFECT_ROWS, out, "such effect", e);
+}
+
+int
+sql_effect_task(struct store *st, int64_t id, int64_t *task, struct err *e)
+{
+	return sql_int(sql_of(st), e, task, "SELECT task FROM effect WHERE id = ?", "i", id);
 }
 
 int
@@ -36,18 +47,32 @@ sql_effect_find(
 {
 	struct sql *s = sql_of(st);
 	auto_sql struct sql_stmt q = { 0 };
-	int rc = sql_query(s, &q, e, "SELECT * FROM effect WHERE task = ? AND purpose = ?", "is",
-		task, purpose);
+	int rc = sql_query(s, &q, e,
+		s->locks ? "SELECT * FROM effect WHERE task = ? AND purpose = ? FOR UPDATE"
+			 : "SELECT * FROM effect WHERE task = ? AND purpose = ?",
+		"is", task, purpose);
 
 	if (rc < 0)
 		return rc;
 	return sql_row_one(&q, EFFECT_ROWS, out, "such effect", e);
 }
 
+/* Whose it is to say what became of it. */
+static int
+take(struct sql *s, int64_t id, struct err *e)
+{
+	return sql_run(
+		s, e, "UPDATE effect SET node = ? WHERE id = ? AND state = 0", "si", s->node, id);
+}
+
 int
 sql_effect_save(struct store *st, const struct effect *f, struct err *e)
 {
-	int rc = sql_row_save(sql_of(st), &EFFECTS, f, KEYS, e);
+	struct sql *s = sql_of(st);
+	int rc = *s->node && f->state == EFFECT_SENT ? take(s, f->id, e) : 0;
+
+	if (rc >= 0)
+		rc = sql_row_save(s, &EFFECTS, f, KEYS, e);
 
 	if (rc == 0)
 		return err_set(e, ERR_MISSING, "no such effect");
@@ -59,33 +84,60 @@ sql_effect_list(struct store *st, int64_t task, struct row_list *out, struct err
 {
 	struct sql *s = sql_of(st);
 	auto_sql struct sql_stmt q = { 0 };
-	int rc = sql_query(s, &q, e, "SELECT * FROM effect WHERE task = ? ORDER BY id", "i", task);
+	int rc = sql_query(s, &q, e,
+		s->locks ? "SELECT * FROM effect WHERE task = ? ORDER BY id FOR UPDATE"
+			 : "SELECT * FROM effect WHERE task = ? ORDER BY id",
+		"i", task);
 
 	if (rc < 0)
 		return rc;
 	return sql_row_all(&q, EFFECT_ROWS, sizeof(struct effect), out, e);
 }
 
+int
+sql_effect_drop(struct store *st, int64_t id, struct err *e)
+{
+	int rc = sql_run(sql_of(st), e, "DELETE FROM effect WHERE id = ?", "i", id);
+
+	if (rc == 0)
+		return err_set(e, ERR_MISSING, "no such effect");
+	return rc < 0 ? rc : 0;
+}
+
 /* One of each task and none beside one under way, so the forge sees a task's effects in their order
  * as long as it answers. One that has to be repeated lets the others pass, but for those of its
  * lane. Effects of no task know no order. */
-static const char DUE[] =
-	"SELECT id FROM (SELECT id, is_urgent, row_number() OVER ("
-	"  PARTITION BY CASE task WHEN 0 THEN -id ELSE task END ORDER BY is_urgent DESC, id) AS "
-	"place"
-	" FROM effect AS f WHERE state = 0 AND not_before_ms <= ?1 AND (task = 0 OR ("
-	"  task NOT IN (SELECT task FROM effect WHERE state = 1)"
-	"  AND NOT EXISTS (SELECT 1 FROM effect AS o WHERE o.task = f.task AND o.lane = f.lane"
-	"   AND o.state = 0 AND o.id < f.id)))) AS first"
-	" WHERE place = 1 ORDER BY is_urgent DESC, id LIMIT ?2";
+#define DUE                                                                                        \
+	"SELECT id FROM (SELECT id, is_urgent, row_number() OVER ("                                \
+	"  PARTITION BY CASE task WHEN 0 THEN -id ELSE task END ORDER BY is_urgent DESC, id)"      \
+	" AS place"                                                                                \
+	" FROM effect AS f WHERE state = 0 AND not_before_ms <= ?1 AND (task = 0 OR ("             \
+	"  task NOT IN (SELECT task FROM effect WHERE state = 1)"                                  \
+	"  AND NOT EXISTS (SELECT 1 FROM effect AS o WHERE o.task = f.task AND o.lane = f.lane"    \
+	"   AND o.state = 0 AND o.id < f.id)))%s) AS first"                                        \
+	" WHERE place = 1 ORDER BY is_urgent DESC, id LIMIT ?2"
+
+/* Effects of no task are the leader's. */
+static void
+mine_sql(const struct sql *s, struct buf *out)
+{
+	if (*s->mine)
+		(void)buf_addf(out,
+			" AND EXISTS (SELECT 1 FROM (SELECT coalesce((SELECT t.node FROM task AS t"
+			" WHERE t.id = f.task), '') AS node) AS whose WHERE true%s)",
+			s->mine);
+}
 
 int
 sql_effect_due(struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e)
 {
 	struct sql *s = sql_of(st);
+	auto_buf struct buf mine = BUF_INIT(512);
 	auto_sql struct sql_stmt q = { 0 };
-	int rc = sql_query(s, &q, e, DUE, "ii", now_ms, (int64_t)max);
 
+	mine_sql(s, &mine);
+	auto_free char *due = mem_fmt(DUE, buf_str(&mine));
+	int rc = sql_query(s, &q, e, due, "ii", now_ms, (int64_t)max);
 	if (rc < 0)
 		return rc;
 	*n = 0;
@@ -97,8 +149,12 @@ sql_effect_due(struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_
 int
 sql_effect_next_ms(struct store *st, int64_t *at_ms, struct err *e)
 {
-	return sql_int(
-		sql_of(st), e, at_ms, "SELECT min(not_before_ms) FROM effect WHERE state = 0", "");
+	struct sql *s = sql_of(st);
+	auto_buf struct buf sql = BUF_INIT(1024);
+
+	(void)buf_adds(&sql, "SELECT min(not_before_ms) FROM effect AS f WHERE state = 0");
+	mine_sql(s, &sql);
+	return sql_int(s, e, at_ms, buf_str(&sql), "");
 }
 
 int
@@ -106,8 +162,8 @@ sql_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e)
 {
 	int rc = sql_run(sql_of(st), e,
 		"UPDATE effect SET state = 0, was_unknown = 1,"
-		" unknown_ms = ?1 WHERE state = 1",
-		"i", now_ms);
+		" unknown_ms = ?1 WHERE state = 1 AND node = ?2",
+		"is", now_ms, sql_of(st)->node);
 
 	if (rc < 0)
 		return rc;

@@ -54,7 +54,9 @@ sql_task_get(struct store *st, int64_t id, struct task *out, struct err *e)
 {
 	struct sql *s = sql_of(st);
 	auto_sql struct sql_stmt q = { 0 };
-	int rc = sql_query(s, &q, e, SELECT_FULL "task.id = ?", "i", id);
+	int rc = sql_query(s, &q, e,
+		s->locks ? SELECT_FULL "task.id = ? FOR UPDATE OF task" : SELECT_FULL "task.id = ?",
+		"i", id);
 
 	if (rc < 0)
 		return rc;
@@ -98,6 +100,8 @@ sql_task_list(struct store *st, const struct task_filter *f, struct row_list *ou
 
 	(void)buf_adds(&sql, "SELECT * FROM task WHERE ");
 	states_sql(f->states, &sql);
+	if (f->whose != WHOSE_ANY)
+		(void)buf_adds(&sql, f->whose == WHOSE_OWN ? s->own : s->mine);
 	if (f->forge)
 		(void)buf_adds(&sql, " AND forge = ?3 AND repo_id = ?4 AND number = ?5");
 	(void)buf_adds(&sql, f->newest_first ? " AND (?1 = 0 OR id < ?1) ORDER BY id DESC LIMIT ?2"
@@ -111,15 +115,27 @@ sql_task_list(struct store *st, const struct task_filter *f, struct row_list *ou
 	return sql_row_all(&q, TASK_ROWS, sizeof(struct task), out, e);
 }
 
+/* What is queued is no node's; and what is no node's is the leader's. */
+static int
+let_go(struct sql *s, int64_t id, struct err *e)
+{
+	int rc = sql_run(s, e, "UPDATE task SET node = '' WHERE id = ? AND node <> ''", "i", id);
+
+	return rc < 0 ? rc : 0;
+}
+
 int
 sql_task_save(struct store *st, const struct task *t, struct err *e)
 {
-	int rc = sql_row_save(sql_of(st), &TASKS, t, KEYS, e);
+	struct sql *s = sql_of(st);
+	int rc = sql_row_save(s, &TASKS, t, KEYS, e);
 
 	if (rc == 0)
 		return err_set(e, ERR_CONFLICT, "task %lld was claimed by somebody else",
 			(long long)t->id);
-	return rc < 0 ? rc : 0;
+	if (rc < 0)
+		return rc;
+	return *s->node && t->state == TASK_QUEUED ? let_go(s, t->id, e) : 0;
 }
 
 int

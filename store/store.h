@@ -36,6 +36,10 @@ struct store_conf {
 	 * NULL. */
 	const char *url;
 	const char *password;
+	/* PostgreSQL: who we are among the nodes that may have it open, 32 hex digits; NULL: nobody
+	 * else may. And how long we may be silent before the others think that we are gone. */
+	const char *node;
+	int64_t lease_ms;
 	bool is_durable; /* false: no fsync. For tests that show what the fsync is for */
 	/* Where store/upkeep.h keeps backups, or NULL: a damaged store is then refused, not
 	 * healed. */
@@ -135,9 +139,14 @@ struct transcript {
 	char *text;
 };
 
+/* A task is a node's from its claim until it is queued again or the node is gone; one that is no
+ * node's is the leader's. Where there is one node only, everything is its. */
+enum store_whose { WHOSE_ANY, WHOSE_OWN, WHOSE_MINE /* the leader's, too, if we lead */ };
+
 /* Which tasks: state bits (1 << state), newest first or oldest first, at most limit. */
 struct task_filter {
 	uint32_t states;
+	enum store_whose whose;
 	const char *forge; /* NULL = any; else the issue below */
 	int64_t repo_id;
 	int64_t number;
@@ -158,12 +167,44 @@ struct task_filter {
 struct task_claim {
 	int64_t now_ms;
 	int64_t lease_ms;    /* end of the lease, boot clock */
-	int64_t running_max; /* of all */
+	int64_t running_max; /* of all of this node */
 	int64_t lane_max;    /* of one repository */
+};
+
+/* How we stand with the others. */
+struct store_node {
+	bool leads;      /* one does: it does what is nobody's, as long as its connection lasts */
+	bool has_silent; /* somebody is gone, and it is time for bury */
+	int64_t n_nodes; /* that live, ourselves included */
+	int64_t lease_ends_ms; /* until then nobody can think that we are gone; boot clock */
+};
+
+/* What a store does besides that several nodes have open at once. Everything that a node writes it
+ * writes in a transaction that holds the node's own row; it is given up by taking this row out. So
+ * what was begun by one who was given up is never committed, by whichever way he comes back.
+ *
+ * No clock of one machine is compared with that of another: who is gone is who did not change his
+ * row for its lease, by the looker's own clock, and a lease counts from before it was asked
+ * for. */
+struct store_shared {
+	/* Outside of a transaction, every few seconds: shows that we live, and looks at the others.
+	 * ERR_DENIED: we were given up; what this process knows is not true any more. */
+	int (*beat)(struct store *s, struct store_node *out, struct err *e);
+	/* In a transaction: the next node that is gone is taken out, and what it was sending is to
+	 * be sent again, with an unknown outcome. *name: its, owned. *tasks: struct task without
+	 * prompt of all that it had at work; they are no node's now. ERR_MISSING: nobody is gone,
+	 * or somebody else was faster. */
+	int (*bury)(struct store *s, char **name, struct row_list *tasks, struct err *e);
+	/* True once after others have committed something that we may be waiting for. Asked as
+	 * often as one likes; fd is readable when it is time. */
+	bool (*heard)(struct store *s);
+	/* Of the connection; -1: there is none. Another turn is another connection. */
+	int (*fd)(struct store *s, uint64_t *turn);
 };
 
 struct store_driver {
 	const char *name;
+	const struct store_shared *shared; /* NULL: one node only */
 
 	/* Opens or creates, migrates to the newest schema, checks what was not closed properly.
 	 * ERR_BUSY: another process has it open. ERR_INVALID: not ours, written by a program that
@@ -229,6 +270,8 @@ struct store_driver {
 	 * the issue has a live task that excludes this one (verb fix). */
 	int (*task_add)(struct store *s, const char *trigger, int64_t delivery, struct task *t,
 		bool *was_seen, struct err *e);
+	/* In a transaction nobody else changes what this, effect_get, effect_find and effect_list
+	 * gave until its end. Whoever wants a task and its effects asks for the task first. */
 	int (*task_get)(struct store *s, int64_t id, struct task *out, struct err *e);
 	int (*task_get_page)(struct store *s, const char *page, struct task *out, struct err *e);
 	/* struct task each, without prompt. */
@@ -271,18 +314,22 @@ struct store_driver {
 	/* Sets f->id. ERR_CONFLICT: the purpose is taken. */
 	int (*effect_add)(struct store *s, struct effect *f, struct err *e);
 	int (*effect_get)(struct store *s, int64_t id, struct effect *out, struct err *e);
+	/* Of which task it is, and nothing else. */
+	int (*effect_task)(struct store *s, int64_t id, int64_t *task, struct err *e);
 	int (*effect_find)(struct store *s, int64_t task, const char *purpose, struct effect *out,
 		struct err *e);
 	int (*effect_save)(struct store *s, const struct effect *f, struct err *e);
 	int (*effect_list)(struct store *s, int64_t task, struct row_list *out, struct err *e);
-	/* Ids of effects that are due and first in their lane, urgent ones first, then the oldest;
-	 * none of a task that has one under way, and one of each task. At most max; *n says how
-	 * many. */
+	/* It was never there; its purpose is free. */
+	int (*effect_drop)(struct store *s, int64_t id, struct err *e);
+	/* Of what is mine: ids of effects that are due and first in their lane, urgent ones first,
+	 * then the oldest; none of a task that has one under way, and one of each task. At most
+	 * max; *n says how many. */
 	int (*effect_due)(struct store *s, int64_t now_ms, int64_t *ids, size_t max, size_t *n,
 		struct err *e);
-	/* When the next pending one is due; ERR_MISSING if none is pending. */
+	/* When the next pending one of mine is due; ERR_MISSING if none is pending. */
 	int (*effect_next_ms)(struct store *s, int64_t *at_ms, struct err *e);
-	/* After a start: whatever was under way is pending again with an unknown outcome. */
+	/* After a start: whatever we had under way is pending again with an unknown outcome. */
 	int (*effect_resume)(struct store *s, int64_t now_ms, int64_t *n, struct err *e);
 
 	/* The clock was set: every time at which something may go on, or is late, moves along. */

@@ -46,7 +46,7 @@ const struct task_state_row TASK_STATES[TASK_STATE_COUNT] = {
 	[TASK_GATING] = { "gating", OWNER_RUNNER, HOURS(5), false,
 		{ NO,   NO,   GATE, PUBL, NO,   NO,   NO,   GATE, QUEU, NO,   QUAR } },
 	[TASK_PUBLISHING] = { "publishing", OWNER_QUEUE, HOURS(48), false,
-		{ NO,   NO,   NO,   NO,   GOOD, FAIL, WAIT, STOP, NO,   NO,   QUAR } },
+		{ NO,   NO,   NO,   NO,   GOOD, FAIL, WAIT, STOP, QUEU, NO,   QUAR } },
 	[TASK_WAITING] = { "waiting", OWNER_HUMAN, 0, false,
 		{ NO,   NO,   NO,   PUBL, NO,   NO,   NO,   STOP, NO,   QUEU, NO   } },
 	[TASK_SUCCEEDED] = { "succeeded", OWNER_NOBODY, 0, true,

@@ -39,7 +39,8 @@ enum task_event {
 	TASK_EV_PUBLISHED_FAILED,
 	TASK_EV_NEEDS_HUMAN,
 	TASK_EV_STOP,
-	TASK_EV_LOST,   /* lease over, runner or host gone */
+	TASK_EV_LOST,   /* lease over, runner or host gone; of a publication: its node, and with it
+			   the work */
 	TASK_EV_RETRY,  /* a person asks again */
 	TASK_EV_POISON, /* attempts used up by infrastructure */
 	TASK_EV_COUNT,

@@ -20,7 +20,7 @@ export const secret = (name) => `${name}-${randomBytes(18).toString('hex')}`;
 // The kernel's choice, given back at once: the address must be in public_url before the bot starts,
 // and the same after each restart. Each world has a loopback address of its own, so that while the
 // bot is down no other world and no outgoing connection can take the port.
-function ownAddress() {
+export function ownAddress() {
   const host = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
   return new Promise((done, fail) => {
     const server = net.createServer();

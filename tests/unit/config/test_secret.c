@@ -100,10 +100,12 @@ names_every_secret(void **state)
 		"models: { openai: { key_file: /k }, local: { url: \"http://h\" } }\n"
 		"store: postgres://n@db/n\n"
 		"store_password_file: /p\n"
+		"marker_key_file: /m\n"
 		"commit: { sign_key_file: /s }\n";
 	static const char *const want[] = { "forges.gh.app_key=/a", "forges.gh.webhook_secret=/w",
 		"forges.gh.webhook_secret_old=O", "forges.t.token=T", "forges.t.webhook_secret=W",
-		"models.openai.key=/k", "store_password=/p", "commit.sign_key=/s" };
+		"models.openai.key=/k", "store_password=/p", "marker_key=/m",
+		"commit.sign_key=/s" };
 	auto_config struct config c = { 0 };
 	auto_strs struct strs got = { 0 };
 	struct err e = { 0 };
@@ -134,7 +136,7 @@ no_row_of_a_secret_is_forgotten(void **state)
 			s && s->type != ROW_END; s++)
 			n += str_ends(s->name, "_file");
 	}
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 8);
 }
 
 int

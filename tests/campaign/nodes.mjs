@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Three nodes on one PostgreSQL, one cut off and one switched off in the middle of sixty tasks: all
+// end once, by the third. --count is in tasks; a round has sixty. A short form is tests/e2e/nodes.test.mjs.
+import { threeNodes } from '../e2e/lib/three-nodes.mjs';
+import { campaign, options } from './lib/campaign.mjs';
+
+const TASKS = 60;
+const settings = options({ count: TASKS, jobs: 1 });
+
+await campaign('nodes', settings, TASKS, async (dice, n) => {
+  await threeNodes({ tasks: n, lease: '15s', boxes: 4, ms: 1_200_000 });
+  return `${n} tasks, ${n} pull requests`;
+});

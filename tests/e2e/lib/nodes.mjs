@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several bots on one PostgreSQL, each on a wire of its own to the store and to the forge, so that
+// each can be cut off alone.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Bot } from './bot.mjs';
+import { Relay } from './relay.mjs';
+import { ownAddress } from './world.mjs';
+import { yaml } from './yaml.mjs';
+
+export class Node {
+  constructor(name) {
+    this.name = name;
+  }
+
+  // see: of what this node says to the forge (Relay).
+  async start(world, pg, { see, config = {} } = {}) {
+    const node = this;
+    node.dir = join(world.dir, node.name);
+    mkdirSync(node.dir);
+    const [[forgeName, forge]] = Object.entries(world.forges);
+    const { hostname, port } = new URL(forge.url);
+    node.store = await Relay.start(
+      { path: join(node.dir, '.s.PGSQL.5432') },
+      { path: join(pg.dir, '.s.PGSQL.5432') },
+    );
+    node.forge = await Relay.start({ host: '127.0.0.1', port: 0 }, { host: hostname, port }, see);
+    const base = world.config();
+    const url = `http://127.0.0.1:${node.forge.address.port}`;
+    const listen = await ownAddress();
+    const own = base.forges[forgeName];
+    const file = join(node.dir, 'nightshift.yaml');
+    const whole = {
+      ...base,
+      ...config,
+      listen,
+      public_url: `http://${listen}`,
+      state_dir: join(node.dir, 'bot'),
+      store: `postgres://test@/postgres?host=${encodeURIComponent(node.dir)}`,
+      forges: {
+        [forgeName]: { ...own, url, api_url: own.api_url.replace(forge.url, url) },
+      },
+    };
+    writeFileSync(file, yaml(whole), { mode: 0o644 });
+    node.bot = new Bot({ config: file, dir: node.dir });
+    await node.bot.start();
+  }
+
+  cut() {
+    this.store.cut();
+    this.forge.cut();
+  }
+
+  heal() {
+    this.store.heal();
+    this.forge.heal();
+  }
+
+  async stop() {
+    try {
+      if (this.bot?.program?.running && this.bot.master) await this.bot.stop();
+    } finally {
+      await this.bot?.sweep();
+      await this.store?.stop();
+      await this.forge?.stop();
+    }
+  }
+}
