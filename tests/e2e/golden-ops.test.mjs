@@ -6,11 +6,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { GiteaCheck } from './check/gitea.mjs';
 import { GithubCheck } from './check/github.mjs';
+import { GitlabCheck } from './check/gitlab.mjs';
 
 const GOLDEN = new URL('../golden/', import.meta.url);
 const DIALECTS = {
   github: { check: new GithubCheck(), prefix: '/api/v3' },
   gitea: { check: new GiteaCheck(), prefix: '/api/v1' },
+  gitlab: { check: new GitlabCheck(), prefix: '/api/v4' },
 };
 
 // An address out of GitHub's own Link header, which its description does not know.

@@ -105,11 +105,16 @@ export function threadRoutes(sim, shape) {
       want = ctx.input;
     const isOwn = thread.user === ctx.who.user;
     if (!isOwn && !sim.mayReadAll(ctx)) throw new HttpError(403, '403 Forbidden');
+    const without = (names) => thread.labels.filter((l) => !names.includes(l.name));
     const named = (list) => words(list).map((n) => state.labelMade(ctx.repo, n, ctx.by));
     if (want.add_labels !== undefined) state.addLabels(thread, named(want.add_labels), ctx.by);
     if (want.remove_labels !== undefined) {
       const gone = words(want.remove_labels);
       state.removeLabels(thread, thread.labels.filter((l) => gone.includes(l.name)), ctx.by);
+    }
+    if (want.labels !== undefined) {
+      state.removeLabels(thread, without(words(want.labels)), ctx.by);
+      state.addLabels(thread, named(want.labels), ctx.by);
     }
     const to = { close: 'closed', reopen: 'open' }[want.state_event];
     quickActions(sim, thread, want.description, ctx.by);

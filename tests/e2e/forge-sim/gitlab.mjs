@@ -8,6 +8,8 @@ import { can } from './state.mjs';
 
 export const API_PREFIX = '/api/v4';
 
+// Without a charset; there are clients to which anything more is something else.
+const JSON_TYPE = { 'content-type': 'application/json' };
 const MINUTE_MS = 60_000;
 const REQUESTS_MAX = 2000;
 
@@ -33,12 +35,12 @@ export function gitlabHandler(sim) {
   sim.limits = { requests: new Window(REQUESTS_MAX), notes: new Window(sim.notesPerMinute ?? 60) };
   const router = new Router([
     ...metaRoutes(sim, shape),
-    ...threadRoutes(sim, shape),
     ...codeRoutes(sim, shape),
+    ...threadRoutes(sim, shape),
   ]);
   const failure = (ctx, status, message, headers = {}, body = { message }) => ({
     status,
-    headers: { ...ctx.limits, ...headers },
+    headers: { ...JSON_TYPE, ...ctx.limits, ...headers },
     body,
   });
   const STATUS = { missing: 404, exists: 409, head: 400, base: 400, empty: 400 };
@@ -47,7 +49,7 @@ export function gitlabHandler(sim) {
     test: (path) => path.startsWith(`${API_PREFIX}/`),
     run: async (ctx) => {
       const reply = await serve(sim, router, ctx);
-      return { ...reply, headers: { ...ctx.limits, ...reply.headers } };
+      return { ...reply, headers: { ...JSON_TYPE, ...ctx.limits, ...reply.headers } };
     },
     error: (ctx, e) => failure(ctx, e.status, e.message, e.headers, e.body),
     conflict: (ctx, e) =>
