@@ -112,7 +112,6 @@ runner_forget(struct attempt *a)
 	struct runner *r = a->r;
 	struct attempt **at = &r->attempts;
 	struct log_ctx log = runner_log(a);
-	struct err e = { 0 };
 
 	while (*at != a)
 		at = &(*at)->next;
@@ -122,8 +121,8 @@ runner_forget(struct attempt *a)
 		log_info(&log, "slot.returned", "slot=%" PRId64, a->slot);
 	if (!a->shim_cleaned)
 		sweep_dir(r, steal_ptr(&a->dir), a->slot);
-	else if (fs_remove_tree(a->dir, &e) < 0)
-		log_err(LOG_LEVEL_WARN, &log, "attempt.not_removed", &e);
+	else
+		sweep_rest(r, steal_ptr(&a->dir));
 	attempt_free(a);
 	runner_claim_soon(r);
 }

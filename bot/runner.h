@@ -354,6 +354,8 @@ void attempt_shim_gone(struct attempt *a);
 
 /* Takes path, which lies in run/ or is a gone.<n>. slot >= 0 stays taken until it is over. */
 void sweep_dir(struct runner *r, char *take_path, int64_t slot);
+/* The same when only files are left: at once, or as soon as it can be. */
+void sweep_rest(struct runner *r, char *take_path);
 void sweep_all(struct runner *r); /* what an earlier life left, but for attempts */
 
 #endif

@@ -23,10 +23,12 @@ struct sweep {
 	int64_t slot;
 	struct loop_child *child;
 	int tries;
+	bool is_told; /* that it could not be removed */
 };
 
 #define TRIES_MAX 3
 #define GROUPS_MS 500
+#define AGAIN_MS  1000
 
 static void on_groups(void *ctx);
 
@@ -49,25 +51,40 @@ on_groups(void *ctx)
 	sweep_groups(r);
 }
 
+/* What is left is little: the transcript of an attempt that nobody will ask for. A machine without
+ * room for another descriptor has it again later. */
 static void
-sweep_end(struct sweep *w)
+remove_rest(void *ctx)
 {
+	struct sweep *w = ctx;
 	struct sweep **at = &w->r->sweeps;
 	struct err e = { 0 };
 
+	if (fs_remove_tree(w->path, &e) < 0) {
+		if (!w->is_told)
+			log_err(LOG_LEVEL_WARN, NULL, "sweep.failed", &e);
+		w->is_told = true;
+		loop_timer_add(w->r->role->loop, AGAIN_MS, remove_rest, w);
+		return;
+	}
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
-	/* What is left is the transcript of an attempt that nobody will ask for. */
-	if (fs_remove_tree(w->path, &e) < 0)
-		log_err(LOG_LEVEL_WARN, NULL, "sweep.failed", &e);
-	if (w->slot >= 0) {
-		w->r->slots[w->slot] = false;
-		runner_claim_soon(w->r);
-	}
-	sweep_groups(w->r);
 	free(w->path);
 	free(w);
+}
+
+static void
+sweep_end(struct sweep *w)
+{
+	struct runner *r = w->r;
+
+	if (w->slot >= 0) {
+		r->slots[w->slot] = false;
+		runner_claim_soon(r);
+	}
+	remove_rest(w);
+	sweep_groups(r);
 }
 
 static void on_swept(void *ctx, pid_t pid, struct loop_exit how);
@@ -108,23 +125,37 @@ on_swept(void *ctx, pid_t pid, struct loop_exit how)
 		sweep_end(w);
 }
 
-void
-sweep_dir(struct runner *r, char *take_path, int64_t slot)
+static struct sweep *
+sweep_add(struct runner *r, char *take_path, int64_t slot)
 {
 	struct sweep *w = mem_zero(sizeof(*w));
-	struct err e = { 0 };
 
 	w->r = r;
 	w->path = take_path;
 	w->slot = slot;
 	w->next = r->sweeps;
 	r->sweeps = w;
+	return w;
+}
+
+void
+sweep_dir(struct runner *r, char *take_path, int64_t slot)
+{
+	struct sweep *w = sweep_add(r, take_path, slot);
+	struct err e = { 0 };
+
 	if (slot >= 0)
 		r->slots[slot] = true;
 	if (sweep_spawn(w, &e) < 0) {
 		log_err(LOG_LEVEL_WARN, NULL, "sweep.unstarted", &e);
 		sweep_end(w);
 	}
+}
+
+void
+sweep_rest(struct runner *r, char *take_path)
+{
+	remove_rest(sweep_add(r, take_path, -1));
 }
 
 void
