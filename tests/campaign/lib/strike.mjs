@@ -133,9 +133,11 @@ function countOf(world, repo, target, asked, calls) {
 }
 
 async function strikeOnce(world, dice, { repos, asked, calls, choose, judge }) {
-  const target = dice.pick(TARGETS);
-  const count = await countOf(world, repos.gt, target, asked.gt, calls);
-  if (count === 0) return `${target.name} makes none`;
+  let target, count;
+  do {
+    target = dice.pick(TARGETS);
+    count = await countOf(world, repos.gt, target, asked.gt, calls);
+  } while (!count); // in a quiet task a keeper asks for nothing that may fail
   const how = choose(dice, count);
   const what = `${target.name} at ${how.at} of ${count}${how.ever ? ' for ever' : ''}`;
   const forgeName = dice.pick(Object.keys(repos));
