@@ -63,6 +63,11 @@ place_wipe(void)
 		free(PLACE.pulls[i].title);
 		free(PLACE.pulls[i].body);
 	}
+	for (size_t i = 0; i < PLACE.n_failures; i++) {
+		free(PLACE.failures[i].guid);
+		free(PLACE.failures[i].event);
+		free(PLACE.failures[i].body);
+	}
 	PLACE = (struct place){ .last_id = 1000 };
 	memcpy(PEOPLE, AS_BORN, sizeof(PEOPLE));
 }

@@ -20,6 +20,7 @@
 #define PLACE_REFS     128
 #define PLACE_CHECKS   64
 #define PLACE_TOKENS   128
+#define PLACE_FAILURES 1000
 #define BOT_ID         900
 #define BOT_LOGIN      "nightshift[bot]"
 #define INSTALLATION   9
@@ -85,6 +86,15 @@ struct place_check {
 	int64_t at_ms;
 };
 
+/* A webhook that was not taken; kept in a log for three days. */
+struct place_failure {
+	int64_t id;
+	char *guid;
+	char *event;
+	char *body;
+	int64_t at_ms;
+};
+
 struct place {
 	struct place_issue issues[PLACE_ISSUES];
 	size_t n_issues;
@@ -98,6 +108,8 @@ struct place {
 	size_t n_refs;
 	struct place_check checks[PLACE_CHECKS];
 	size_t n_checks;
+	struct place_failure failures[PLACE_FAILURES];
+	size_t n_failures;
 	struct {
 		char text[48];
 		int64_t ends_ms;
@@ -153,5 +165,9 @@ void show_time(struct buf *out, int64_t ms);
 /* forge_hook.c: tells the bot, sooner or later, once or more often, or not at all. */
 void hook_issue(size_t issue, const char *action, const char *label, int64_t user_id);
 void hook_comment(size_t comment, const char *action, int64_t user_id);
+
+/* forge_log.c: what was not taken, as GitHub tells it to an App. */
+void log_list(struct buf *out);
+bool log_show(struct buf *out, int64_t id);
 
 #endif

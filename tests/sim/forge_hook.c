@@ -48,6 +48,7 @@ tell(const char *event, const struct buf *body)
 
 	if (fault_of(250)) {
 		sim_note("  hook %s %s is lost", event, guid);
+		web_refuses(guid, event, body);
 		return;
 	}
 	if (fault_of(150))

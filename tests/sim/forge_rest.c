@@ -432,14 +432,29 @@ is_known_token(const char *auth)
 }
 
 static void
+on_app(struct visit *v)
+{
+	bool is_hook = v->n > 2 && str_eq(v->parts[1], "hook");
+
+	if (v->n == 1)
+		(void)buf_adds(&v->r->body, "{\"slug\":\"nightshift\"}");
+	else if (is_hook && v->n == 3)
+		log_list(&v->r->body);
+	else if (is_hook && !log_show(&v->r->body, number_of(v->parts[3])))
+		say(v, 404, "Not Found");
+	else if (!is_hook && v->n == 4)
+		make_token(v);
+	else if (!is_hook)
+		say(v, 404, "Not Found");
+}
+
+static void
 route(struct visit *v)
 {
 	const char *first = v->n > 0 ? v->parts[0] : "";
 
-	if (str_eq(first, "app") && v->n == 1) {
-		(void)buf_adds(&v->r->body, "{\"slug\":\"nightshift\"}");
-	} else if (str_eq(first, "app") && v->n == 4) {
-		make_token(v);
+	if (str_eq(first, "app")) {
+		on_app(v);
 	} else if (str_eq(first, "users")) {
 		(void)buf_addf(&v->r->body, "{\"id\":%d}", BOT_ID);
 	} else if (str_eq(first, "repos") && v->n >= 3) {
@@ -463,7 +478,7 @@ void
 place_serve(const struct place_request *q, struct place_reply *r)
 {
 	const char *path = strstr(q->url, "://");
-	struct visit v = { .q = q, .r = r, .stale_ms = fault_of(300) ? chance_in(0, STALE_MS) : 0 };
+	struct visit v = { .q = q, .r = r, .stale_ms = fault_of(700) ? chance_in(0, STALE_MS) : 0 };
 	char *save;
 
 	path = path ? strchr(path + 3, '/') : NULL;

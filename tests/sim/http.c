@@ -11,6 +11,8 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FAULT_MILLE 300 /* of requests meet one, while there are any */
@@ -38,6 +40,7 @@ struct journey {
 	uint64_t id;         /* of the call */
 	int64_t given_up_ms; /* 0: not yet */
 	struct place_request q;
+	char *has; /* the ETag of the answer that the asker has, or NULL */
 	enum fate {
 		FATE_FINE,
 		FATE_ERROR_BEFORE, /* 5xx, and it was not done */
@@ -206,6 +209,7 @@ journey_free(struct journey *j)
 	free(j->q.url);
 	free(j->q.auth);
 	free(j->q.body);
+	free(j->has);
 	free(j);
 }
 
@@ -258,6 +262,25 @@ serve(const struct journey *j, struct http_reply *out)
 	out->body = r.body;
 }
 
+/* What has not changed is not sent again. */
+static void
+tag(const struct journey *j, struct http_reply *out)
+{
+	uint64_t h = 14695981039346656037U;
+	char text[32];
+
+	if (!str_eq(j->q.method, "GET") || out->status != 200)
+		return;
+	for (size_t i = 0; i < out->body.len; i++)
+		h = (h ^ (uint8_t)out->body.data[i]) * 1099511628211U;
+	(void)snprintf(text, sizeof(text), "\"%016" PRIx64 "\"", h);
+	strs_addf(&out->headers, "etag: %s", text);
+	if (!str_eq(j->has, text))
+		return;
+	out->status = 304;
+	buf_reset(&out->body);
+}
+
 static void
 on_served(void *ctx)
 {
@@ -269,6 +292,8 @@ on_served(void *ctx)
 		return;
 	}
 	serve(j, &reply);
+	if (j->fate == FATE_FINE)
+		tag(j, &reply);
 	struct http_call *c = call_of(j->id);
 	if (c && j->fate != FATE_NO_ANSWER && j->fate != FATE_LOST) {
 		c->reply = reply;
@@ -281,11 +306,16 @@ on_served(void *ctx)
 
 /* ---- on the way ---- */
 
+/* A write that is done and nobody knows is what everything here is about. */
 static enum fate
-choose_fate(void)
+choose_fate(bool is_write)
 {
+	static const enum fate UNKNOWN[] = { FATE_ERROR_AFTER, FATE_NO_ANSWER, FATE_TRUNCATED };
+
 	if (!fault_of(FAULT_MILLE))
 		return FATE_FINE;
+	if (is_write && chance_of(500))
+		return UNKNOWN[chance_in(0, 2)];
 	if (chance_of(150))
 		return FATE_REFUSED;
 	if (chance_of(50))
@@ -306,11 +336,15 @@ http_send(struct http *h, struct http_request *take_r, http_cb *cb, void *ctx)
 	j->next = journeys;
 	journeys = j;
 	j->id = c->id;
-	j->fate = choose_fate();
+	j->fate = choose_fate(!str_eq(take_r->method, "GET"));
 	j->q.method = mem_str(take_r->method);
 	j->q.url = mem_str(take_r->url);
 	j->q.auth = mem_str(take_r->auth);
 	j->q.body = take_r->body.len ? mem_str(buf_str(&take_r->body)) : NULL;
+	for (size_t i = 0; i < take_r->headers.n; i++) {
+		if (str_starts(take_r->headers.v[i], "If-None-Match: "))
+			j->has = mem_str(strchr(take_r->headers.v[i], ' ') + 1);
+	}
 	http_request_finish(take_r);
 	if (j->fate == FATE_REFUSED) {
 		c->arrival = loop_timer_add(h->l, chance_delay(10, 5000), on_arrival, c);

@@ -18,7 +18,7 @@
 #define PEACE_MS     (1 * MINUTE)
 #define FAULTS_LEAST (3 * MINUTE)
 #define FAULTS_MOST  (24 * MINUTE)
-#define SWEEPS_MS    (11 * MINUTE) /* two looks at what nobody told us */
+#define SWEEPS_MS    (5 * MINUTE) /* two looks at what nobody told us */
 #define LOOK_MS      (30 * SECOND)
 #define BOUND_MS     (4 * HOUR) /* by then everything is done */
 
@@ -35,6 +35,7 @@ static const char CONFIG[] = "listen: 127.0.0.1:0\n"
 			     "    app_key_file: /nowhere/key\n"
 			     "    webhook_secret_file: /nowhere/hook\n"
 			     "    repos: [acme/one, acme/two]\n"
+			     "reconcile_every: 2m\n"
 			     "boxes: 4\n";
 
 static void

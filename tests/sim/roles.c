@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/courier_call.h"
+#include "bot/courier_etag.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -185,6 +186,7 @@ sweep_courier(struct actor *a)
 
 	courier_auth_destroy(c);
 	courier_budgets_destroy(c);
+	etags_destroy(c->etags);
 	free(c);
 }
 

@@ -10,7 +10,8 @@
 #define STORE_MS_MAX 8000
 
 struct hook {
-	char *guid;
+	char *guid, *event;
+	struct buf body;
 };
 
 static const char **acked;
@@ -44,8 +45,12 @@ on_stored(void *ctx, struct msg *m, const struct err *e)
 	if (s && s->ok) {
 		acked = mem_grow(acked, n_acked + 1, sizeof(*acked));
 		acked[n_acked++] = mem_str(h->guid);
+	} else {
+		web_refuses(h->guid, h->event, &h->body);
 	}
 	free(h->guid);
+	free(h->event);
+	buf_finish(&h->body);
 	free(h);
 }
 
@@ -57,6 +62,7 @@ web_receive(const char *guid, const char *event, const struct buf *body)
 
 	if (!a->is_up || a->must_die) {
 		sim_note("  hook %s: nobody is there", guid);
+		web_refuses(guid, event, body);
 		return;
 	}
 	auto_free char *own_guid = mem_str(guid);
@@ -75,6 +81,9 @@ web_receive(const char *guid, const char *event, const struct buf *body)
 
 	h = mem_zero(sizeof(*h));
 	h->guid = mem_str(guid);
+	h->event = mem_str(event);
+	buf_init(&h->body, body->len + 1);
+	(void)buf_add(&h->body, body->data, body->len);
 	(void)msg_call(role_link(&a->ctx, ROLE_QUEUE), &out, STORE_MS_MAX, on_stored, h);
 }
 
