@@ -42,8 +42,15 @@ struct courier {
 	struct courier_git *git; /* courier_git.c's own */
 	struct etags *etags;
 	struct ensure *ensures; /* effects under way, oldest first */
-	size_t calls_open;      /* operations under way */
-	int64_t lease_ends_ms;  /* boot clock; 0: nobody else could act in our place */
+	/* Effects that ended lately, for a queue that did not hear of it: more than there may be
+	 * writes in the time for which a list can be behind. */
+	struct {
+		int64_t id;
+		int64_t ended_ms; /* wall clock */
+	} ended[32];
+	size_t n_ended;
+	size_t calls_open;     /* operations under way */
+	int64_t lease_ends_ms; /* boot clock; 0: nobody else could act in our place */
 	struct loop_timer *lease_timer;
 	int64_t stop_until_ms;
 };

@@ -99,6 +99,33 @@ start_free(struct courier *c)
 	}
 }
 
+/* ---- What ended just now ---- */
+
+#define ENDED_MAX                                                                                  \
+	(sizeof(((struct courier *)NULL)->ended) / sizeof(((struct courier *)NULL)->ended[0]))
+
+static void
+note_end(struct courier *c, int64_t id)
+{
+	size_t at = c->n_ended++ % ENDED_MAX;
+
+	c->ended[at].id = id;
+	c->ended[at].ended_ms = clock_wall_ms();
+}
+
+/* A queue that was started again, or did not wait, asks for what has been done a moment ago. It
+ * will be looked for, in a list that may not show it yet. */
+static void
+remember_end(struct ensure *n)
+{
+	const struct courier *c = n->c;
+
+	for (size_t i = 0; n->id && i < ENDED_MAX; i++) {
+		if (c->ended[i].id == n->id && c->ended[i].ended_ms > n->unknown_ms)
+			n->unknown_ms = c->ended[i].ended_ms;
+	}
+}
+
 static void
 finish(struct ensure *n, int rc, struct forge_answer *a, const struct err *e)
 {
@@ -108,11 +135,7 @@ finish(struct ensure *n, int rc, struct forge_answer *a, const struct err *e)
 	while (*at != n)
 		at = &(*at)->next;
 	*at = n->next;
-	/* Who asked for the same once more will look for what was done just now. */
-	for (struct ensure *o = c->ensures; o; o = o->next) {
-		if (o->id && o->id == n->id)
-			o->unknown_ms = clock_wall_ms();
-	}
+	note_end(c, n->id);
 	n->cb(n->ctx, rc, a, e);
 	forge_answer_finish(&n->found);
 	forge_op_finish(&n->op);
@@ -260,6 +283,7 @@ create_later(void *ctx)
 static void
 start(struct ensure *n)
 {
+	remember_end(n);
 	int64_t settled = n->unknown_ms + SETTLE_MS - clock_wall_ms();
 
 	if (n->recipe && n->recipe->find != NO_OP)
