@@ -136,7 +136,13 @@ if(NOT NS_FUZZ)
 	target_compile_options(sim PRIVATE $<$<CONFIG:Debug>:-O1>)
 	target_link_options(sim PRIVATE -Wl,--wrap=crypto_random)
 	target_link_libraries(sim PRIVATE bot)
-	ns_test(sim unit 600 script/sim BIN=$<TARGET_FILE:sim> N=200)
+	# Of a role that is killed not all memory is found again; sanitizers have the unit tests.
+	if(NOT NS_SANITIZE)
+		ns_test(sim unit 900 script/sim BIN=$<TARGET_FILE:sim> N=200)
+		ns_test(sim_finds_mutants unit 900 tests/sim/mutants ${CMAKE_BINARY_DIR} 150
+			"a trigger is believed twice" "an effect is repeated blindly"
+			"a delivery is acknowledged before the commit")
+	endif()
 endif()
 
 # For boxes: they bring no libraries along.

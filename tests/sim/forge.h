@@ -166,7 +166,9 @@ void show_time(struct buf *out, int64_t ms);
 void hook_issue(size_t issue, const char *action, const char *label, int64_t user_id);
 void hook_comment(size_t comment, const char *action, int64_t user_id);
 
-/* forge_log.c: what was not taken, as GitHub tells it to an App. */
+/* forge_app.c: tokens, and what was not taken, as GitHub tells it to an App. */
+void token_make(struct buf *out);
+bool token_is_known(const char *auth);
 void log_list(struct buf *out);
 bool log_show(struct buf *out, int64_t id);
 

@@ -12,9 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STALE_MS      9000
-#define TOKEN_LIFE_MS HOUR
-#define PARTS_MAX     10
+#define STALE_MS  9000
+#define PARTS_MAX 10
 
 /* A request on its way through the routes. */
 struct visit {
@@ -267,20 +266,6 @@ make_check(struct visit *v)
 	(void)buf_addf(&v->r->body, "{\"id\":%" PRId64 "}", c->id);
 }
 
-static void
-make_token(struct visit *v)
-{
-	size_t at = PLACE.n_tokens < PLACE_TOKENS ? PLACE.n_tokens++ : 0;
-
-	(void)snprintf(PLACE.tokens[at].text, sizeof(PLACE.tokens[at].text), "ghs_%" PRId64,
-		++PLACE.last_id);
-	PLACE.tokens[at].ends_ms = place_now_ms() + TOKEN_LIFE_MS;
-	v->r->status = 201;
-	(void)buf_addf(&v->r->body, "{\"token\":\"%s\",\"expires_at\":", PLACE.tokens[at].text);
-	show_time(&v->r->body, PLACE.tokens[at].ends_ms);
-	(void)buf_addc(&v->r->body, '}');
-}
-
 /* ---- routes below /repos/OWNER/NAME ---- */
 
 static void
@@ -420,17 +405,6 @@ on_repo(struct visit *v)
 
 /* ---- the door ---- */
 
-static bool
-is_known_token(const char *auth)
-{
-	for (size_t i = 0; auth && i < PLACE.n_tokens; i++) {
-		if (str_ends(auth, PLACE.tokens[i].text) &&
-			PLACE.tokens[i].ends_ms > place_now_ms())
-			return true;
-	}
-	return false;
-}
-
 static void
 on_app(struct visit *v)
 {
@@ -443,7 +417,7 @@ on_app(struct visit *v)
 	else if (is_hook && !log_show(&v->r->body, number_of(v->parts[3])))
 		say(v, 404, "Not Found");
 	else if (!is_hook && v->n == 4)
-		make_token(v);
+		token_make(&v->r->body);
 	else if (!is_hook)
 		say(v, 404, "Not Found");
 }
@@ -465,7 +439,7 @@ route(struct visit *v)
 			v->repo++;
 		if (v->repo == PLACE_REPOS)
 			say(v, 404, "Not Found");
-		else if (!is_apps && !is_known_token(v->q->auth))
+		else if (!is_apps && !token_is_known(v->q->auth))
 			say(v, 401, "Bad credentials");
 		else
 			on_repo(v);

@@ -130,7 +130,7 @@ void http_wipe(const struct loop *l); /* calls of a role that died */
 
 /* A webhook arrives. body is copied. */
 void web_receive(const char *guid, const char *event, const struct buf *body);
-/* It was not taken (forge_log.c). */
+/* It was not taken (forge_app.c). */
 void web_refuses(const char *guid, const char *event, const struct buf *body);
 size_t web_acked(const char *const **guids);
 void web_wipe(void);

@@ -1,13 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * forge_log - GitHub's log of deliveries: it repeats none by itself, but tells an App which failed.
+ * forge_app - what GitHub has for Apps: tokens of an hour, and a log of deliveries. It repeats none
+ * by itself, but tells which failed.
  */
 #include "tests/sim/forge.h"
 
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#define TOKEN_LIFE_MS HOUR
+
+/* ---- tokens ---- */
+
+void
+token_make(struct buf *out)
+{
+	size_t at = PLACE.n_tokens < PLACE_TOKENS ? PLACE.n_tokens++ : 0;
+
+	(void)snprintf(PLACE.tokens[at].text, sizeof(PLACE.tokens[at].text), "ghs_%" PRId64,
+		++PLACE.last_id);
+	PLACE.tokens[at].ends_ms = place_now_ms() + TOKEN_LIFE_MS;
+	(void)buf_addf(out, "{\"token\":\"%s\",\"expires_at\":", PLACE.tokens[at].text);
+	show_time(out, PLACE.tokens[at].ends_ms);
+	(void)buf_addc(out, '}');
+}
+
+bool
+token_is_known(const char *auth)
+{
+	for (size_t i = 0; auth && i < PLACE.n_tokens; i++) {
+		if (str_ends(auth, PLACE.tokens[i].text) &&
+			PLACE.tokens[i].ends_ms > place_now_ms())
+			return true;
+	}
+	return false;
+}
+
+/* ---- the log ---- */
 
 void
 web_refuses(const char *guid, const char *event, const struct buf *body)
