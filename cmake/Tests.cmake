@@ -57,7 +57,8 @@ endfunction()
 # Seconds on two cores without a cache, of the tests that take more than twenty.
 set(NS_LONG lint_tidy=330 docker_smoke=250 e2e_many=240 e2e_kill_writes_gitea=160
 	e2e_kill_writes_github=120 e2e_hostile=120 e2e_hostile_canaries=60 e2e_trouble=90
-	e2e_kill_states=80 e2e_bad_day=40 e2e_poll=30 e2e_agents=25 e2e_nodes=60 e2e_limits=100 lint_cppcheck=20)
+	e2e_kill_states=80 e2e_bad_day=40 e2e_poll=30 e2e_agents=25 e2e_nodes=60
+	e2e_limits=100 lint_cppcheck=20)
 
 function(ns_test name label timeout)
 	add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

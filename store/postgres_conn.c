@@ -272,6 +272,8 @@ postgres_connect(struct postgres *p, struct err *e)
 
 	if (!postgres_is_lost(p))
 		return 0;
+	if (p->is_given_up)
+		return postgres_node_check(p, 0, e);
 	if (p->tried_ms > 0 && now_ms - p->tried_ms < POSTGRES_AGAIN_MS)
 		return err_set(e, ERR_BUSY, "postgres: the server is away");
 	postgres_disconnect(p);

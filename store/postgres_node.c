@@ -104,7 +104,9 @@ postgres_node_check(struct postgres *p, int64_t n_changed, struct err *e)
 {
 	if (n_changed > 0 && !p->is_given_up)
 		return 0;
+	/* With the connection go the locks of its session. */
 	p->is_given_up = true;
+	postgres_disconnect(p);
 	return err_set(e, ERR_DENIED, "postgres: the other nodes have given this one up");
 }
 
@@ -250,8 +252,9 @@ inherit(struct postgres *p, const char *node, struct row_list *tasks, struct err
 	struct sql *s = &p->sql;
 	auto_sql struct sql_stmt q = { 0 };
 	int rc = sql_run(s, e,
-		"UPDATE effect SET state = 0, was_unknown = 1 WHERE state = 1 AND node = ?", "s",
-		node);
+		"UPDATE effect SET state = 0, was_unknown = 1, unknown_ms = ?"
+		" WHERE state = 1 AND node = ?",
+		"is", clock_wall_ms(), node);
 
 	if (rc >= 0)
 		rc = sql_query(s, &q, e,

@@ -291,9 +291,6 @@ ids_follow(struct sql *s, const char *table, struct err *e)
 
 const struct sql_driver POSTGRES_SQL = {
 	.claim_lock = " FOR UPDATE OF t SKIP LOCKED",
-	.lane_lock =
-		"SELECT pg_try_advisory_xact_lock(hashtextextended(forge || '/' || repo_id, 7))"
-		"::int FROM task WHERE id = ?",
 	.prepare = prepare,
 	.done = done,
 	.bind_i64 = bind_i64,

@@ -30,9 +30,6 @@ enum sql_type { SQL_NULL, SQL_I64, SQL_TEXT, SQL_BLOB };
 
 struct sql_driver {
 	const char *claim_lock; /* what the end of sql_claim.c's query is to be, or "" */
-	/* Makes sure that no other node claims from the same lane as task ?1 before our
-	 * transaction ends: 1, or 0 if one does. NULL: there is no other. */
-	const char *lane_lock;
 
 	/* From a cache; texts are few and fixed. */
 	int (*prepare)(struct sql *s, const char *text, void **st, struct err *e);
