@@ -166,14 +166,25 @@ reach(struct line *l, size_t len)
 		l->cells[l->len++] = BLANK;
 }
 
+/* libvterm can be talked into places that its screen does not have: left of the first column, for
+ * one. Whoever wrote that sees nothing of it. */
+static bool
+has(const struct vt *t, VTermRect r)
+{
+	return r.start_row >= 0 && r.start_row <= r.end_row && (size_t)r.end_row <= t->rows &&
+	       r.start_col >= 0 && r.start_col <= r.end_col && r.end_col <= VT_COLUMNS_MAX;
+}
+
 static int
 on_glyph(VTermGlyphInfo *info, VTermPos at, void *ctx)
 {
 	struct vt *t = ctx;
-	struct line *l = &t->lines[at.row];
 	size_t column = (size_t)at.col, width = info->width == 2 ? 2 : 1;
 	struct cell cell = { { 0 } };
 
+	if (!has(t, (VTermRect){ at.row, at.row + 1, at.col, at.col + 1 }))
+		return 1;
+	struct line *l = &t->lines[at.row];
 	for (size_t i = 0; i < CELL_CHARS && info->chars[i]; i++)
 		cell.chars[i] = info->chars[i];
 	reach(l, column + width);
@@ -190,6 +201,8 @@ on_erase(VTermRect r, int selective, void *ctx)
 	size_t from = (size_t)r.start_col, to = (size_t)r.end_col;
 
 	(void)selective;
+	if (!has(t, r))
+		return 1;
 	/* Programs clear the screen to look tidy; in a log what was on it is worth keeping. */
 	if (r.start_row == 0 && (size_t)r.end_row == t->rows && from == 0 && to == VT_COLUMNS_MAX)
 		emit_all(t);
@@ -213,6 +226,8 @@ on_move(VTermRect dest, VTermRect src, void *ctx)
 	size_t to = (size_t)dest.start_col, from = (size_t)src.start_col;
 	size_t width = (size_t)(src.end_col - src.start_col);
 
+	if (!has(t, dest) || !has(t, src) || dest.start_row + rows > dest.end_row)
+		return 1;
 	for (int i = 0; i < rows; i++) {
 		int step = is_up ? i : rows - 1 - i;
 		struct line *l = &t->lines[dest.start_row + step];
@@ -258,6 +273,8 @@ on_scroll(VTermRect r, int downward, int rightward, void *ctx)
 	size_t from = (size_t)r.start_row, to = (size_t)r.end_row;
 	size_t n = (size_t)(downward < 0 ? -downward : downward);
 
+	if (!has(t, r))
+		return 1;
 	if (rightward != 0 || r.start_col != 0 || r.end_col != VT_COLUMNS_MAX) {
 		vterm_scroll_rect(r, downward, rightward, on_move, on_erase, t);
 		return 1;

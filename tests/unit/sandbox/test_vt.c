@@ -72,6 +72,8 @@ static const struct {
 	{ "progress of two lines", "a 1\r\nb 1\r\n\033[2Aa 2\r\nb 2\r\n", "a 2\nb 2\n" },
 	{ "absolute place", "\033[2;3Hx\033[1;1Hy\r\n", "y\n  x\n" },
 	{ "delete and insert where nothing is", "\033[2P\033[1@x\r\n", "x\n" },
+	{ "left of the first column", "\302\036\036\036\233\377\377\r\nok\r\n",
+		"\xef\xbf\xbd\nok\n" },
 	{ "delete and insert", "abcdef\r\033[2P\033[1@X\r\n", "Xcdef\n" },
 	{ "insert moves", "abc\r\033[2@\r\n", "  abc\n" },
 	{ "clear screen keeps what was said", "one\r\n\033[2J\033[Htwo\r\n", "one\ntwo\n" },
