@@ -27,8 +27,9 @@ struct courier_forge {
 	const struct forge_driver *driver;
 	int64_t app_id; /* GitHub App; 0: a personal token */
 	bool is_configured;
-	int64_t skew_ms; /* its clock is that much ahead of ours, as a refusal told us */
-	char *bot_user;  /* who we are there, once known */
+	bool has_clock;          /* a refusal told us the time there */
+	int64_t clock_offset_ms; /* its clock minus our boot clock, for ours may be set meanwhile */
+	char *bot_user;          /* who we are there, once known */
 	int64_t bot_user_id;
 	struct courier_forge *next;
 };

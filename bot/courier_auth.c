@@ -187,12 +187,19 @@ on_secret(void *ctx, struct msg *m, const struct err *e)
 	}
 }
 
+/* How much its clock is ahead of ours now. */
+static int64_t
+skew_ms(const struct courier_forge *f)
+{
+	return f->has_clock ? clock_boot_ms() + f->clock_offset_ms - clock_wall_ms() : 0;
+}
+
 static void
 ask_keeper(struct entry *t)
 {
 	auto_free char *name = mem_str(t->forge->conf.name);
 	const struct wire_name who = { .name = name };
-	const struct wire_sign sign = { .forge = name, .skew_ms = t->forge->skew_ms };
+	const struct wire_sign sign = { .forge = name, .skew_ms = skew_ms(t->forge) };
 	bool is_jwt = t->kind == FORGE_AUTH_JWT;
 	const struct msg_out out = {
 		.type = is_jwt ? WIRE_SIGN_JWT : WIRE_TOKEN,
@@ -235,7 +242,7 @@ on_made(void *ctx, int rc, struct forge_answer *a, const struct err *e)
 	struct entry *t = ctx;
 
 	if (rc == 0) {
-		int64_t there_ms = clock_wall_ms() + t->forge->skew_ms;
+		int64_t there_ms = clock_wall_ms() + skew_ms(t->forge);
 
 		take(t, a->token, strlen(a->token), a->token_expires_ms - there_ms);
 		return;
@@ -310,10 +317,11 @@ courier_token_refused(struct courier *c, const struct courier_need *need, const 
 void
 courier_clock_refused(struct courier_forge *f, int64_t there_ms)
 {
-	f->skew_ms = there_ms - clock_wall_ms();
+	f->has_clock = true;
+	f->clock_offset_ms = there_ms - clock_boot_ms();
 	log_warn(NULL, "courier.clock_differs",
 		"forge=%s skew_s=%lld hint=\"set this machine's clock (NTP)\"", f->conf.name,
-		(long long)f->skew_ms / 1000);
+		(long long)skew_ms(f) / 1000);
 }
 
 void

@@ -2,6 +2,7 @@
 /*
  * Tokens, refusals, repetitions and limits of a single operation.
  */
+#include "queue_rig.h"
 #include "tests/unit/bot/forge_case.h"
 
 #include "base/clock.h"
@@ -145,6 +146,32 @@ a_wrong_clock_is_mended_by_the_forges(void **state)
 	forge_case_run(&f, 2);
 	assert_int_equal(f.rc, 0);
 	assert_int_equal(f.script.requests.n, 4);
+	forge_case_finish(&f);
+}
+
+/* What the forge said holds when somebody sets our clock right, or wrong again. */
+static void
+a_clock_that_is_set_is_not_mended_twice(void **state)
+{
+	const struct forge_line script[] = {
+		{ TOKEN_OF("5"),
+			"201 {\"token\":\"ghs_1\",\"expires_at\":\"2020-11-22T10:19:17Z\"}", 1 },
+		{ GET_ISSUE, ISSUE, 0 },
+		{ 0 },
+	};
+	const int64_t there_ms = 1606036757000;
+	const struct forge_op op = issue_op();
+	struct forge_case f;
+
+	(void)state;
+	rig_clock_start();
+	forge_case_init(&f, true, script);
+	courier_clock_refused(f.forge, there_ms);
+	rig_clock_set(there_ms - clock_wall_ms());
+	ask(&f, &op);
+	forge_case_run(&f, 1);
+	assert_int_equal(f.rc, 0);
+	assert_in_range(f.signed_skew_ms, 0, 60000);
 	forge_case_finish(&f);
 }
 
@@ -432,6 +459,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_operation),
 		cmocka_unit_test(a_wrong_clock_is_mended_by_the_forges),
+		cmocka_unit_test(a_clock_that_is_set_is_not_mended_twice),
 		cmocka_unit_test(one_token_for_twenty_askers),
 		cmocka_unit_test(a_token_is_renewed_before_it_ends),
 		cmocka_unit_test(another_repository_gets_another_token),
