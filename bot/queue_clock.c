@@ -15,10 +15,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define KEY     "clock"
 #define STEP_MS 2000 /* less is nobody's harm */
@@ -41,10 +43,20 @@ static bool
 note_read(struct queue *q, struct note *n)
 {
 	auto_buf struct buf text = BUF_INIT(STORE_KV_BYTES_MAX);
+	int64_t *const numbers[] = { &n->offset_ms, &n->wall_ms, &n->keep_until_ms };
+	char *rest, *word;
 
-	return q->db->kv_get(q->store, KEY, &text, NULL) == 0 &&
-	       sscanf(buf_str(&text), "%36s %" SCNd64 " %" SCNd64 " %" SCNd64, n->boot,
-		       &n->offset_ms, &n->wall_ms, &n->keep_until_ms) == 4;
+	if (q->db->kv_get(q->store, KEY, &text, NULL) < 0)
+		return false;
+	rest = text.data;
+	word = strsep(&rest, " ");
+	(void)snprintf(n->boot, sizeof(n->boot), "%s", word ? word : "");
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		word = strsep(&rest, " ");
+		if (!word || str_i64(word, INT64_MIN, INT64_MAX, numbers[i], NULL) < 0)
+			return false;
+	}
+	return true;
 }
 
 int

@@ -60,7 +60,7 @@ struct runner {
 	struct loop_timer *claim;
 	struct loop_timer *turn; /* somebody waits with the end of an attempt */
 	struct sweep *sweeps;
-	struct loop_timer *groups; /* of boxes that ended late, to be removed */
+	struct loop_timer *groups;      /* of boxes that ended late, to be removed */
 	struct pool *pools[POOL_COUNT]; /* NULL: there is none */
 	bool is_asking;                 /* the keeper, for the redactions */
 	int64_t serial;                 /* for gone.<n> */

@@ -123,7 +123,9 @@ target_link_libraries(fault_power PRIVATE store)
 file(GLOB sources CONFIGURE_DEPENDS tests/fault/strike*.c)
 ns_program(fault_strike ${sources})
 target_link_libraries(fault_strike PRIVATE PkgConfig::libseccomp)
-add_custom_target(campaign DEPENDS fault_power fault_strike tool_cron)
+add_library(fault_clock MODULE tests/fault/clock.c)
+ns_test_flags(fault_clock)
+add_custom_target(campaign DEPENDS fault_clock fault_power fault_strike tool_cron)
 
 # The simulation: the core's sources with their fault points on, and in the place of whatever meets
 # the world (loop, clock, log, HTTP, git, roles) its own, which the linker finds first.
@@ -225,8 +227,9 @@ endforeach()
 # The short forms of script/campaign.
 ns_test(campaign_kill e2e 900 ${NODE} tests/campaign/kill.mjs --count 20 --seed 7)
 ns_test(campaign_syscall e2e 900 ${NODE} tests/campaign/syscall.mjs --count 4 --seed 7 --jobs 1)
+ns_test(campaign_clock e2e 300 ${NODE} tests/campaign/clock.mjs --count 5 --seed 3)
 ns_test(campaign_errno e2e 900 ${NODE} tests/campaign/errno.mjs --count 4 --seed 7 --jobs 1)
-set_tests_properties(campaign_errno campaign_kill campaign_syscall PROPERTIES
+set_tests_properties(campaign_clock campaign_errno campaign_kill campaign_syscall PROPERTIES
 	RESOURCE_LOCK campaign)
 ns_test(campaign_cron e2e 300 ${NODE} tests/campaign/cron.mjs --count 200 --seed 7)
 if(NOT NS_FUZZ)

@@ -161,8 +161,9 @@ export class World {
   // Writes the configuration and starts the bot; a test that adds to it says `bot: false` first.
   async boot() {
     writeFileSync(this.configFile(), yaml(this.config()), { mode: 0o644 });
-    if (this.wish.bot?.uid) this.#giveTo(this.wish.bot.uid);
-    this.bot = new Bot({ config: this.configFile(), dir: this.dir, ...this.wish.bot });
+    const wish = typeof this.wish.bot === 'function' ? this.wish.bot(this) : this.wish.bot;
+    if (wish?.uid) this.#giveTo(wish.uid);
+    this.bot = new Bot({ config: this.configFile(), dir: this.dir, ...wish });
     await this.bot.start();
     for (const [name, forge] of Object.entries(this.forges)) {
       await forge.do('hook', { url: `${this.bot.url}/hook/${name}` });
