@@ -12,13 +12,16 @@
 #include "bot/roles.h"
 #include "web/site.h"
 
-#define CONNECTIONS_MAX 4096
-#define FILES_MAX       (2 * CONNECTIONS_MAX)
+#define CONNECTIONS_MAX 12288
+#define REQUESTS_MAX    2048
+#define BODIES_MAX      (2 * LIMIT_DELIVERY_BYTES) /* bytes */
+#define FILES_MAX       (CONNECTIONS_MAX + REQUESTS_MAX + 1024)
 #define VERIFY_MS_MAX   5000
 #define STORE_MS_MAX    8000
 #define QUERY_MS_MAX    5000
 #define DRAIN_MS_MAX    5000
 #define DRAIN_LOOK_MS   20
+#define RETRY_S         5
 
 struct web {
 	struct role_ctx *role;
@@ -146,8 +149,8 @@ on_page(void *ctx, struct msg *m, const struct err *e)
 
 	if (!p) {
 		log_err(LOG_LEVEL_WARN, NULL, "page.unanswered", e);
-		web_reply_text(
-			q->exchange, 503, "the task cannot be looked up now; please try again");
+		web_reply_wait(q->exchange, 503,
+			"the task cannot be looked up now; please try again", RETRY_S);
 		return;
 	}
 	if (q->what == SITE_METRICS) {
@@ -241,6 +244,14 @@ body_max(void *ctx, const char *method, const char *path)
 	return site_body_max(w->site, method, path);
 }
 
+static int
+wait_s(void *ctx, struct web_exchange *x)
+{
+	struct web *w = ctx;
+
+	return site_wait_s(w->site, x);
+}
+
 /* Also after a reload. Requests under way meet the new site with their answers: it knows them by
  * their path. */
 static void
@@ -262,8 +273,11 @@ web_start(struct role_ctx *r, struct err *e)
 		.handler = handle,
 		.ctx = w,
 		.body_max = body_max,
+		.wait_s = wait_s,
 		.trusted_proxies = &w->trusted,
 		.connections_max = CONNECTIONS_MAX,
+		.requests_max = REQUESTS_MAX,
+		.bodies_bytes_max = BODIES_MAX,
 	};
 
 	r->own = w;

@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #define LISTENERS_MAX     4
 #define HEAD_MS_MAX       10000
@@ -36,7 +37,7 @@ struct listener {
 /* A connection whose head is not complete. */
 struct visitor {
 	struct door *door;
-	struct visitor *prev, *next;
+	struct visitor *newer, *older;
 	int fd;
 	struct loop_io *io;
 	struct loop_timer *timer;
@@ -53,7 +54,8 @@ struct door {
 	struct listener listeners[LISTENERS_MAX];
 	size_t n_listeners;
 	struct loop_timer *pause;
-	struct visitor *visitors;
+	struct visitor *newest, *oldest;
+	int spare_fd; /* for the time when there is no other */
 	char head[LIMIT_HEAD_BYTES];
 };
 
@@ -64,12 +66,8 @@ visitor_forget(struct visitor *v)
 
 	loop_io_remove(v->io);
 	loop_timer_remove(v->timer);
-	if (v->prev)
-		v->prev->next = v->next;
-	else
-		d->visitors = v->next;
-	if (v->next)
-		v->next->prev = v->prev;
+	*(v->newer ? &v->newer->older : &d->newest) = v->older;
+	*(v->older ? &v->older->newer : &d->oldest) = v->newer;
 	d->n_waiting--;
 	free(v);
 }
@@ -80,8 +78,8 @@ refuse(int fd, int status, const char *reason)
 	char text[256];
 	int len = snprintf(text, sizeof(text),
 		"HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nConnection: "
-		"close\r\n\r\n",
-		status, reason);
+		"close\r\n%s\r\n",
+		status, reason, status == 503 ? "Retry-After: 5\r\n" : "");
 
 	/* The answer is a courtesy; a client that does not take it loses nothing. */
 	(void)send(fd, text, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -161,24 +159,33 @@ on_late(void *ctx)
 	visitor_forget(v);
 }
 
+/* Who has been silent longest. False: nobody waits. */
+static bool
+send_away_oldest(struct door *d)
+{
+	struct visitor *v = d->oldest;
+
+	if (!v)
+		return false;
+	refuse(v->fd, 503, "Service Unavailable");
+	visitor_forget(v);
+	return true;
+}
+
 static void
 wait_for_head(struct door *d, int fd, const struct sockaddr_storage *peer, socklen_t peer_len)
 {
-	struct visitor *v;
+	struct visitor *v = mem_zero(sizeof(*v));
 
-	if (d->n_waiting >= d->waiting_max) {
-		refuse(fd, 503, "Service Unavailable");
-		return;
-	}
-	v = mem_zero(sizeof(*v));
+	if (d->n_waiting >= d->waiting_max)
+		send_away_oldest(d);
 	v->door = d;
 	v->fd = fd;
 	v->peer = *peer;
 	v->peer_len = peer_len;
-	v->next = d->visitors;
-	if (v->next)
-		v->next->prev = v;
-	d->visitors = v;
+	v->older = d->newest;
+	*(v->older ? &v->older->newer : &d->oldest) = v;
+	d->newest = v;
 	d->n_waiting++;
 	v->io = loop_io_add(d->loop, fd, EPOLLIN | EPOLLET, on_visitor, v);
 	v->timer = loop_timer_add(d->loop, HEAD_MS_MAX, on_late, v);
@@ -194,8 +201,8 @@ on_resume(void *ctx)
 		loop_io_set(d->listeners[i].io, EPOLLIN);
 }
 
-/* Out of descriptors: the connection stays in the kernel's queue; looking again at once would only
- * burn time. */
+/* Nothing can be accepted, and nobody be told so: the connection stays in the kernel's queue;
+ * looking again at once would only burn time. */
 static void
 pause_accepting(struct door *d)
 {
@@ -205,6 +212,23 @@ pause_accepting(struct door *d)
 	for (size_t i = 0; i < d->n_listeners; i++)
 		loop_io_set(d->listeners[i].io, 0);
 	d->pause = loop_timer_add(d->loop, ACCEPT_PAUSE_MS, on_resume, d);
+}
+
+/* Out of descriptors. Who waits for nothing makes room; else whoever comes is told to come again.
+ * False: not even that. */
+static bool
+find_room(struct door *d, int listener)
+{
+	int c;
+
+	if (send_away_oldest(d))
+		return true;
+	clean_fd(&d->spare_fd);
+	c = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (c >= 0)
+		refuse(c, 503, "Service Unavailable");
+	d->spare_fd = eventfd(0, EFD_CLOEXEC);
+	return c >= 0;
 }
 
 static void
@@ -220,8 +244,11 @@ on_listener(void *ctx, int fd, uint32_t events)
 			fd, (struct sockaddr *)&peer, &peer_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (c < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-				errno == ENOBUFS)
+			bool is_full = errno == EMFILE || errno == ENFILE;
+
+			if (is_full && find_room(d, fd))
+				continue;
+			if (is_full || errno == ENOMEM || errno == ENOBUFS)
 				pause_accepting(d);
 			return;
 		}
@@ -247,6 +274,7 @@ door_create(struct loop *l, door_cb *cb, void *ctx, size_t waiting_max)
 	d->cb = cb;
 	d->ctx = ctx;
 	d->waiting_max = waiting_max;
+	d->spare_fd = eventfd(0, EFD_CLOEXEC);
 	return d;
 }
 
@@ -268,10 +296,11 @@ door_destroy(struct door *d)
 	if (!d)
 		return;
 	door_close(d);
-	while (d->visitors) {
-		(void)close(d->visitors->fd);
-		visitor_forget(d->visitors);
+	while (d->newest) {
+		(void)close(d->newest->fd);
+		visitor_forget(d->newest);
 	}
+	clean_fd(&d->spare_fd);
 	free(d);
 }
 

@@ -3,13 +3,16 @@
  * hooks - POST /hook/<name>: a delivery comes in.
  *
  * The answer is 401 for what is not signed, 202 for what is signed, wanted or not: GitLab and
- * others switch a hook off that answers 4xx. 503 asks the forge to send it again.
+ * others switch a hook off that answers 4xx. 503 asks the forge to send it again, 429 an address
+ * that was refused too often to stay away (penalty.h).
  */
 #include "web/hooks.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "web/penalty.h"
 
 #include <string.h>
 #include <strings.h>
@@ -20,6 +23,7 @@ struct hooks {
 	struct site_hook *v;
 	size_t n;
 	struct site_backend backend;
+	struct penalty *refused;
 };
 
 struct hooks *
@@ -32,6 +36,7 @@ hooks_create(const struct site_hook *v, size_t n, const struct site_backend *bac
 		memcpy(h->v, v, n * sizeof(*v));
 	h->n = n;
 	h->backend = *backend;
+	h->refused = penalty_create();
 	return h;
 }
 
@@ -40,6 +45,7 @@ hooks_destroy(struct hooks *h)
 {
 	if (!h)
 		return;
+	penalty_destroy(h->refused);
 	free(h->v);
 	free(h);
 }
@@ -84,10 +90,20 @@ form_payload(const struct buf *form, struct buf *out, struct err *e)
 	return err_set(e, ERR_INVALID, "the form has no field \"payload\"");
 }
 
+/* Said once of each in a flood. */
 static void
-refuse(struct web_exchange *x, const char *name, const char *why)
+refuse(struct hooks *h, struct web_exchange *x, const char *name, const char *why)
 {
+	int64_t now_ms = clock_boot_ms();
+	int wait_s = penalty_wait_s(h->refused, web_client(x), now_ms);
+
+	if (wait_s > 0) {
+		web_reply_wait(x, 429, "too many requests were refused", wait_s);
+		return;
+	}
 	log_warn(NULL, "hook.refused", "hook=%s client=%s why=\"%s\"", name, web_client(x), why);
+	if (penalty_note(h->refused, web_client(x), now_ms))
+		log_warn(NULL, "hook.flood", "client=%s", web_client(x));
 	web_reply_text(x, 401, "the signature is missing or wrong");
 }
 
@@ -125,6 +141,18 @@ guid_of(const struct site_hook *hook, struct web_exchange *x)
 	return guid;
 }
 
+/* Who has a signature is always heard, for others may share the address. */
+int
+hooks_wait_s(struct hooks *h, struct web_exchange *x, const char *name)
+{
+	const struct site_hook *hook = hooks_get(h, name);
+	auto_strs struct strs proofs = { 0 };
+
+	if (hook && read_proofs(hook, x, &proofs))
+		return 0;
+	return penalty_wait_s(h->refused, web_client(x), clock_boot_ms());
+}
+
 void
 hooks_handle(struct hooks *h, struct web_exchange *x, const char *name)
 {
@@ -139,12 +167,12 @@ hooks_handle(struct hooks *h, struct web_exchange *x, const char *name)
 		return;
 	}
 	if (!read_proofs(hook, x, &proofs)) {
-		refuse(x, name, "no signature");
+		refuse(h, x, name, "no signature");
 		return;
 	}
 	if (hook->form_signs_json && is_form(x)) {
 		if (form_payload(web_body(x), &json, &e) < 0) {
-			refuse(x, name, e.text);
+			refuse(h, x, name, e.text);
 			return;
 		}
 		signed_bytes = &json;
@@ -180,7 +208,7 @@ hooks_verified(struct hooks *h, struct web_exchange *x, const char *name, int co
 	struct err e = { 0 };
 
 	if (code == ERR_DENIED || !hook) {
-		refuse(x, name, "wrong signature");
+		refuse(h, x, name, "wrong signature");
 		return;
 	}
 	if (code == ERR_INVALID) {

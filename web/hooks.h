@@ -18,6 +18,8 @@ void hooks_destroy(struct hooks *h);
 
 const struct site_hook *hooks_get(const struct hooks *h, const char *name);
 
+/* At the head: seconds that it is to stay away, or 0. */
+int hooks_wait_s(struct hooks *h, struct web_exchange *x, const char *name);
 void hooks_handle(struct hooks *h, struct web_exchange *x, const char *name);
 void hooks_verified(struct hooks *h, struct web_exchange *x, const char *name, int code);
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "web/client.h"
 #include "web/door.h"
@@ -17,11 +18,15 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* More than 32 KiB would be a mmap and a munmap for each connection. */
 #define CONNECTION_MEMORY_BYTES KIB(32)
 #define IDLE_S_MAX              15
 #define REQUEST_MS_MAX          60000
+#define RETRY_S                 5
+#define ROOM_BYTES_MIN          (size_t) KIB(256) /* of a body that makes room */
+#define CUTS_MAX                256               /* that the library has not looked at yet */
 
 struct web_server {
 	struct loop *loop;
@@ -31,10 +36,13 @@ struct web_server {
 	struct loop_timer *timer;
 	struct door *door;
 	size_t n_open;
+	size_t held_bytes;                 /* of all bodies */
+	struct web_exchange *first, *last; /* the oldest first */
 };
 
 struct web_exchange {
 	struct web_server *server;
+	struct web_exchange *prev, *next;
 	struct MHD_Connection
 		*connection; /* NULL: the client is gone, the handler still owes the answer */
 	char *method;
@@ -42,8 +50,11 @@ struct web_exchange {
 	char client[CLIENT_BYTES];
 	struct buf body;
 	int64_t started_ms;
-	int64_t over_ms;   /* when the body passed its cap; 0: it did not */
+	size_t held_bytes; /* of the body, as the server counts */
+	int64_t over_ms;   /* since when the body is not kept; 0: it is */
 	size_t over_bytes; /* drained since */
+	int over_status;   /* what is answered then */
+	bool is_cut;       /* the library will find that out */
 	bool is_handled;   /* the handler was called */
 	bool is_suspended;
 	struct MHD_Response *response;
@@ -84,11 +95,30 @@ on_epoll(void *ctx, int fd, uint32_t events)
 }
 
 static void
+hold(struct web_exchange *x)
+{
+	x->server->held_bytes += x->body.len - x->held_bytes;
+	x->held_bytes = x->body.len;
+}
+
+static void
+let_go(struct web_exchange *x)
+{
+	buf_finish(&x->body);
+	x->server->held_bytes -= x->held_bytes;
+	x->held_bytes = 0;
+}
+
+static void
 exchange_free(struct web_exchange *x)
 {
+	struct web_server *s = x->server;
+
+	*(x->prev ? &x->prev->next : &s->first) = x->next;
+	*(x->next ? &x->next->prev : &s->last) = x->prev;
+	let_go(x);
 	if (x->response)
 		MHD_destroy_response(x->response);
-	buf_finish(&x->body);
 	free(x->method);
 	free(x->path);
 	free(x);
@@ -103,6 +133,9 @@ exchange_begin(struct web_server *s, struct MHD_Connection *c, const char *metho
 	struct web_exchange *x = mem_zero(sizeof(*x));
 
 	x->server = s;
+	x->prev = s->last;
+	*(s->last ? &s->last->next : &s->first) = x;
+	s->last = x;
 	x->connection = c;
 	x->method = mem_str(method);
 	x->path = mem_str(path);
@@ -169,7 +202,15 @@ web_reply(struct web_exchange *x, struct web_reply *take_r)
 void
 web_reply_text(struct web_exchange *x, int status, const char *text)
 {
-	struct web_reply r = { .status = status, .body = BUF_INIT(LIMIT_SUMMARY_BYTES) };
+	web_reply_wait(x, status, text, 0);
+}
+
+void
+web_reply_wait(struct web_exchange *x, int status, const char *text, int retry_after_s)
+{
+	struct web_reply r = { .status = status,
+		.body = BUF_INIT(LIMIT_SUMMARY_BYTES),
+		.retry_after_s = retry_after_s };
 
 	(void)buf_addf(&r.body, "%s\n", text);
 	web_reply(x, &r);
@@ -200,6 +241,7 @@ on_head(struct web_server *s, struct MHD_Connection *c, const char *method, cons
 {
 	int64_t max = s->spec.body_max(s->spec.ctx, method, path);
 	struct web_exchange *x = exchange_begin(s, c, method, path, max);
+	int wait_s = max >= 0 && s->spec.wait_s ? s->spec.wait_s(s->spec.ctx, x) : 0;
 
 	*state = x;
 	if (max == -1)
@@ -208,11 +250,47 @@ on_head(struct web_server *s, struct MHD_Connection *c, const char *method, cons
 		web_reply_text(x, 405, "not with this method");
 	else if (content_length(c) > max)
 		web_reply_text(x, 413, "the body is too large");
+	else if (wait_s > 0)
+		web_reply_wait(x, 429, "too many requests were refused", wait_s);
 	return x->response ? send_response(x) : MHD_YES;
 }
 
-/* A body that turned out too large is no longer kept, and followed for a little so that an honest
- * client reads our answer. */
+/* From now on the body is not kept, and followed for a little so that an honest client reads our
+ * answer. */
+static void
+stop_keeping(struct web_exchange *x, int status)
+{
+	x->over_ms = clock_boot_ms();
+	x->over_status = status;
+	let_go(x);
+	/* Time passes without bytes, too. */
+	(void)MHD_set_connection_option(
+		x->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)(LIMIT_DRAIN_MS / 1000));
+}
+
+/* Of those whose body is still coming, the one that has taken longest. */
+static struct web_exchange *
+slowest(const struct web_server *s, size_t bytes_min)
+{
+	for (struct web_exchange *x = s->first; x; x = x->next) {
+		if (!x->is_handled && !x->response && !x->is_cut && x->held_bytes >= bytes_min)
+			return x;
+	}
+	return NULL;
+}
+
+static void
+make_room(struct web_server *s)
+{
+	struct web_exchange *x;
+
+	while (s->held_bytes > s->spec.bodies_bytes_max && (x = slowest(s, ROOM_BYTES_MIN))) {
+		log_warn(NULL, "web.body_dropped", "client=%s bytes=%lu", x->client,
+			(unsigned long)x->held_bytes);
+		stop_keeping(x, 503);
+	}
+}
+
 static enum MHD_Result
 on_body(struct web_exchange *x, const char *data, size_t *len)
 {
@@ -220,13 +298,10 @@ on_body(struct web_exchange *x, const char *data, size_t *len)
 
 	if (now_ms - x->started_ms > REQUEST_MS_MAX)
 		return MHD_NO;
-	if (x->over_ms == 0 && buf_add(&x->body, data, *len) < 0) {
-		x->over_ms = now_ms;
-		buf_finish(&x->body);
-		/* Time passes without bytes, too. */
-		(void)MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT,
-			(unsigned)(LIMIT_DRAIN_MS / 1000));
-	}
+	if (x->over_ms == 0 && buf_add(&x->body, data, *len) < 0)
+		stop_keeping(x, 413);
+	hold(x);
+	make_room(x->server);
 	if (x->over_ms > 0) {
 		x->over_bytes += *len;
 		if (x->over_bytes > LIMIT_DRAIN_BYTES || now_ms - x->over_ms > LIMIT_DRAIN_MS)
@@ -241,7 +316,9 @@ on_end(struct web_exchange *x)
 {
 	if (!x->is_handled) {
 		x->is_handled = true;
-		if (x->over_ms > 0)
+		if (x->over_status == 503)
+			web_reply_wait(x, 503, "too much is being sent at once", RETRY_S);
+		else if (x->over_ms > 0)
 			web_reply_text(x, 413, "the body is too large");
 		else
 			x->server->spec.handler(x->server->spec.ctx, x);
@@ -301,13 +378,27 @@ on_connection(
 		s->n_open--;
 }
 
+/* The library closes a connection when it finds its end, and has no other word for it. */
+static void
+cut(struct web_exchange *x)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	x->is_cut = true;
+	(void)shutdown(info->connect_fd, SHUT_RDWR);
+}
+
 /* The door let it in: from here the socket is the library's, which closes it also when it refuses.
  */
 static void
 on_admitted(void *ctx, int take_fd, const struct sockaddr *peer, socklen_t peer_len)
 {
 	struct web_server *s = ctx;
+	struct web_exchange *x = s->n_open >= s->spec.requests_max ? slowest(s, 0) : NULL;
 
+	if (x)
+		cut(x);
 	if (MHD_add_connection(s->daemon, take_fd, peer, peer_len) == MHD_YES)
 		run_soon(s, 0);
 }
@@ -318,7 +409,7 @@ daemon_start(struct web_server *s)
 	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
 		0, NULL, NULL, on_request, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)s->spec.connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)(s->spec.requests_max + CUTS_MAX), MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)IDLE_S_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }

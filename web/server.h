@@ -5,6 +5,9 @@
  * We accept and look at the raw head first (MSG_PEEK): what web/guard refuses never reaches the
  * library. One request a connection, always "Connection: close", so no reader behind or before us
  * can disagree about where a second request begins. A handler answers at once or later.
+ *
+ * Everything has a number. When there are as many as may be, who has taken longest makes room for
+ * whoever comes: a sender who is quick is served beside ten thousand who are not.
  */
 #ifndef WEB_SERVER_H
 #define WEB_SERVER_H
@@ -32,7 +35,12 @@ struct web_server_spec {
 	 * (405). Called at the head. */
 	int64_t (*body_max)(void *ctx, const char *method, const char *path);
 	const struct strs *trusted_proxies; /* CIDR; borrowed */
-	size_t connections_max;
+	size_t connections_max;             /* whose head is not complete */
+	size_t requests_max;                /* whose body is not, or that wait for an answer */
+	size_t bodies_bytes_max;            /* in memory, of all requests together */
+	/* Called at the head of what has a resource; may be NULL. > 0: it is told to come again
+	 * after so many seconds (429), and its body is not read. */
+	int (*wait_s)(void *ctx, struct web_exchange *x);
 };
 
 int web_server_create(
@@ -63,7 +71,8 @@ struct web_reply {
 };
 void web_reply(struct web_exchange *x, struct web_reply *take_r);
 
-/* A short answer of one line. */
+/* A short answer of one line; and one that says when to come again. */
 void web_reply_text(struct web_exchange *x, int status, const char *text);
+void web_reply_wait(struct web_exchange *x, int status, const char *text, int retry_after_s);
 
 #endif

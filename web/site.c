@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define RETRY_S        5
+#define HOOKS          "/hook/"
 #define PAGE_BYTES_MAX (8 * LIMIT_TRANSCRIPT_BYTES)
 
 struct route {
@@ -43,7 +44,8 @@ handle_ready(struct site *s, struct web_exchange *x, const char *rest)
 	if (s->backend.is_ready(s->backend.ctx))
 		web_reply_text(x, 200, "ready");
 	else
-		web_reply_text(x, 503, "not ready: the keeper or the queue is not there yet");
+		web_reply_wait(
+			x, 503, "not ready: the keeper or the queue is not there yet", RETRY_S);
 }
 
 /* Nobody's secret, but nobody's business either: for who asks on this machine and not through a
@@ -101,7 +103,7 @@ handle_static(struct site *s, struct web_exchange *x, const char *rest)
 
 static const struct route ROUTES[] = {
 	{ "GET", "/healthz", 0, handle_health },
-	{ "POST", "/hook/", LIMIT_DELIVERY_BYTES, handle_hook },
+	{ "POST", HOOKS, LIMIT_DELIVERY_BYTES, handle_hook },
 	{ "GET", "/metrics", 0, handle_metrics },
 	{ "GET", "/readyz", 0, handle_ready },
 	{ "GET", "/static/", 0, handle_static },
@@ -163,6 +165,15 @@ site_body_max(void *ctx, const char *method, const char *path)
 	return path_known ? -2 : -1;
 }
 
+int
+site_wait_s(void *ctx, struct web_exchange *x)
+{
+	struct site *s = ctx;
+	const char *path = web_path(x);
+
+	return str_starts(path, HOOKS) ? hooks_wait_s(s->hooks, x, path + strlen(HOOKS)) : 0;
+}
+
 void
 site_handle(void *ctx, struct web_exchange *x)
 {
@@ -176,7 +187,7 @@ site_handle(void *ctx, struct web_exchange *x)
 void
 site_verified(struct site *s, struct web_exchange *x, int code)
 {
-	hooks_verified(s->hooks, x, web_path(x) + strlen("/hook/"), code);
+	hooks_verified(s->hooks, x, web_path(x) + strlen(HOOKS), code);
 }
 
 void

@@ -56,6 +56,7 @@ void site_destroy(struct site *s);
 
 /* For struct web_server_spec; ctx is the site. */
 void site_handle(void *ctx, struct web_exchange *x);
+int site_wait_s(void *ctx, struct web_exchange *x);
 int64_t site_body_max(void *ctx, const char *method, const char *path);
 
 /* code: 0; ERR_DENIED for a wrong signature; ERR_INVALID for a right one that is too old to be
