@@ -128,8 +128,9 @@ sign_jwt(const struct keeper *k, const struct wire_sign *w, struct buf *jwt, str
 
 	if (!f || !f->app_key || !f->driver->app_claims)
 		return err_set(e, ERR_MISSING, "forge \"%s\" has no App key", name);
+	/* That says nothing about anybody's rights: it is over when the clock is right. */
 	if (w->skew_ms > SKEW_AHEAD_MS_MAX || w->skew_ms < -SKEW_BACK_MS_MAX)
-		return err_set(e, ERR_DENIED,
+		return err_set(e, ERR_BUSY,
 			"the clock of forge \"%s\" is %" PRId64
 			" s ahead of ours: too much to sign for; set this machine's clock",
 			name, w->skew_ms / 1000);
