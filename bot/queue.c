@@ -250,6 +250,7 @@ queue_prepare(struct role_ctx *r, struct err *e)
 	struct queue *q = mem_zero(sizeof(*q));
 
 	r->own = q;
+	clock_boot_id(q->boot);
 	return store_password(r->config, &q->store_password, e);
 }
 
@@ -310,6 +311,8 @@ queue_start(struct role_ctx *r, struct err *e)
 
 	if (!q) /* in tests, where nothing had to be prepared */
 		q = r->own = mem_zero(sizeof(*q));
+	if (!*q->boot)
+		clock_boot_id(q->boot);
 	q->role = r;
 	q->speed = 1;
 	int rc = open_store(q, e);

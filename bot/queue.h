@@ -24,6 +24,7 @@
 #ifndef BOT_QUEUE_H
 #define BOT_QUEUE_H
 
+#include "base/clock.h"
 #include "bot/courier_budget.h"
 #include "bot/roles.h"
 #include "handlers/handlers.h"
@@ -149,14 +150,15 @@ struct queue {
 	struct loop_timer *tick_timer;
 	int64_t ticks;
 
-	struct queue_care *care;  /* under way, or NULL */
-	int64_t care_at_ms;       /* the next one, wall clock; 0: not known yet */
-	int64_t checked_ms;       /* when every page was last looked at */
-	int64_t clock_offset_ms;  /* wall minus boot clock, as all that waits knows it */
-	int64_t keep_until_ms;    /* wall clock; until then nothing is old */
-	bool clock_is_theirs;     /* the times in the store are not ours to move */
-	struct store_tally tally; /* as of tally_ms */
-	int64_t tally_ms;         /* 0: not yet */
+	struct queue_care *care;        /* under way, or NULL */
+	int64_t care_at_ms;             /* the next one, wall clock; 0: not known yet */
+	int64_t checked_ms;             /* when every page was last looked at */
+	int64_t clock_offset_ms;        /* wall minus boot clock, as all that waits knows it */
+	int64_t keep_until_ms;          /* wall clock; until then nothing is old */
+	char boot[CLOCK_BOOT_ID_BYTES]; /* "": not known */
+	bool clock_is_theirs;           /* the times in the store are not ours to move */
+	struct store_tally tally;       /* as of tally_ms */
+	int64_t tally_ms;               /* 0: not yet */
 };
 
 /* ---- queue.c ---- */

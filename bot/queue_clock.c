@@ -62,13 +62,10 @@ note_read(struct queue *q, struct note *n)
 int
 queue_clock_note(struct queue *q, struct err *e)
 {
-	char boot[CLOCK_BOOT_ID_BYTES];
-
 	if (q->clock_is_theirs)
 		return 0;
-	clock_boot_id(boot);
-	auto_free char *text = mem_fmt("%s %" PRId64 " %" PRId64 " %" PRId64, *boot ? boot : "-",
-		q->clock_offset_ms, clock_wall_ms(), q->keep_until_ms);
+	auto_free char *text = mem_fmt("%s %" PRId64 " %" PRId64 " %" PRId64,
+		*q->boot ? q->boot : "-", q->clock_offset_ms, clock_wall_ms(), q->keep_until_ms);
 	return q->db->kv_put(q->store, KEY, text, e);
 }
 
@@ -101,7 +98,6 @@ step_ms(const struct queue *q)
 int
 queue_clock_start(struct queue *q, struct err *e)
 {
-	char boot[CLOCK_BOOT_ID_BYTES];
 	struct note n = { 0 };
 	int64_t now_ms = clock_wall_ms();
 
@@ -110,8 +106,7 @@ queue_clock_start(struct queue *q, struct err *e)
 	if (q->clock_is_theirs || !note_read(q, &n))
 		return queue_clock_note(q, e);
 	q->keep_until_ms = n.keep_until_ms;
-	clock_boot_id(boot);
-	if (str_eq(boot, n.boot))
+	if (*q->boot && str_eq(q->boot, n.boot))
 		q->clock_offset_ms = n.offset_ms;
 	else if (now_ms < n.wall_ms) /* time passed, and the clock went back */
 		q->clock_offset_ms += n.wall_ms - now_ms;

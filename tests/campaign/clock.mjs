@@ -15,6 +15,7 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 const YEAR = 365 * DAY;
 const NOTICED = 3; // and what is less is nobody's harm
+const EPOCH = 3 * HOUR; // so that what was done before a step was done after 1970, too
 const now = () => Date.now() / 1000;
 
 // Seconds by which the clock is wrong from then on.
@@ -24,7 +25,7 @@ const KINDS = {
   hour: (dice, was) => was + dice.pick([-1, 1]) * HOUR,
   days: (dice, was) => was + dice.pick([-1, 1]) * dice.between(1, 60) * DAY,
   years: (dice) => dice.pick([-10, 10]) * YEAR,
-  1970: () => 60 - now(),
+  1970: () => EPOCH - now(),
   // The bot and what it is made of count seconds in 64 bits; a forge's JSON, too.
   2038: (dice) => 2 ** 31 - now() + dice.between(-5, 5),
   'summer time': () => Date.UTC(2027, 2, 28, 0, 59, 55) / 1000 - now(),
@@ -68,7 +69,8 @@ async function storm(world, dice, steps) {
     const kind = dice.pick(Object.keys(KINDS));
     const from = bot.lines.length;
     const before = clock.wrong;
-    clock.set(KINDS[kind](dice, before));
+    // No kernel can be told a time before 1970.
+    clock.set(Math.max(KINDS[kind](dice, before), EPOCH - now()));
     const isNoticedLater = dice.below(4) === 0;
     if (isNoticedLater) await bot.restart();
     if (Math.abs(clock.wrong - before) > NOTICED) await bot.log(/clock\.stepped/, { from });
