@@ -229,8 +229,8 @@ no_device_nodes(void)
 	return move_mount(null, "", AT_FDCWD, "/dev/null", MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-/* A setting of a pid namespace, for all programs that were never files. It is root's to write; for
- * others what it does is done. */
+/* A setting of a pid namespace, for all programs that were never files. It is root's to write, and
+ * Linux before 6.3 has none: for others, and there, what it does is done. */
 static int
 no_memfd_exec(void)
 {
@@ -238,7 +238,7 @@ no_memfd_exec(void)
 		0x13 /* MFD_CLOEXEC, _ALLOW_SEALING, _EXEC */ } };
 	int status = 0;
 
-	if (geteuid() != 0) {
+	if (geteuid() != 0 || access("/proc/sys/vm/memfd_noexec", F_OK) < 0) {
 		if (own_world(0) < 0 || mount("tmpfs", "/proc/sys/vm", "tmpfs", 0, NULL) < 0 ||
 			put("/proc/sys/vm/memfd_noexec", "2\n") < 0)
 			return -1;
