@@ -157,7 +157,7 @@ look_at_peers(struct postgres *p, struct err *e)
 		mem_fmt("SELECT node, turn, beat, lease_ms FROM store_node WHERE node <> '%s'"
 			" ORDER BY node LIMIT %d",
 			p->node, POSTGRES_NODES_MAX);
-	struct pg_peer found[POSTGRES_NODES_MAX];
+	struct pg_peer found[POSTGRES_NODES_MAX] = { 0 };
 	PGresult *r = NULL;
 	int rc = PQsendQuery(p->conn, sql) ? postgres_answer(p, &r, e) : postgres_err(p, NULL, e);
 

@@ -13,8 +13,8 @@ export class Node {
     this.name = name;
   }
 
-  // see: of what this node says to the forge (Relay).
-  async start(world, pg, { see, config = {} } = {}) {
+  // see, seeStore: of what this node says to the forge and to the store (Relay).
+  async start(world, pg, { see, seeStore, config = {} } = {}) {
     const node = this;
     node.dir = join(world.dir, node.name);
     mkdirSync(node.dir);
@@ -23,6 +23,7 @@ export class Node {
     node.store = await Relay.start(
       { path: join(node.dir, '.s.PGSQL.5432') },
       { path: join(pg.dir, '.s.PGSQL.5432') },
+      seeStore,
     );
     node.forge = await Relay.start({ host: '127.0.0.1', port: 0 }, { host: hostname, port }, see);
     const base = world.config();

@@ -101,7 +101,7 @@ export async function threeNodes({ tasks, lease, boxes, ms }) {
     bot: false,
     config: (w) => ({
       boxes,
-      tasks_per_repo: 3 * boxes,
+      tasks_per_repo: 4 * boxes,
       node_lease: lease,
       store_password_file: w.keep('store', pg.password),
       marker_key_file: w.keep('marker', 'a secret of all the nodes together'),
@@ -116,7 +116,10 @@ export async function threeNodes({ tasks, lease, boxes, ms }) {
     await inWorld(wish, async (w) => {
       pg = await Postgres.start(w.dir, secret('store'));
       try {
-        for (const node of nodes) await node.start(w, pg, { see: node === nodes[0] && keepPush });
+        const [first, second, third] = nodes;
+        await first.start(w, pg, { see: keepPush });
+        await second.start(w, pg);
+        await third.start(w, pg, { config: { boxes: 2 * boxes } }); // the others' work is its in the end
         await story(w, pg, nodes, { tasks, ms }, late);
       } catch (e) {
         for (const node of nodes) console.error(node.bot?.program?.tail(150));
