@@ -34,7 +34,8 @@ struct asker {
 	struct http *http;
 	struct buf secret; /* a token or a private key */
 	struct crypto_key *key;
-	char *name; /* "forges.gh" */
+	char *name;     /* "forges.gh" */
+	char *hook_url; /* where its deliveries go; NULL: none are wanted */
 	/* of the last reply */
 	struct http_reply reply;
 	struct err why;
@@ -186,6 +187,34 @@ check_rights(const struct asker *a, bool wants_events)
 			"the App is not told of %s", buf_str(&events));
 }
 
+/* Of a forge that tells: whether deliveries of the repository can come. Only who administers it may
+ * look, and a group's hook is not in the list. */
+static void
+check_repo_hook(struct asker *a, const char *repo)
+{
+	auto_free char *name = mem_fmt("%s.hook", a->name);
+	struct forge_answer out = { 0 };
+	struct forge_op op = { .kind = OP_HOOK };
+	struct err e = { 0 };
+	int rc;
+
+	if (!a->driver->caps.has_hook_state || !a->hook_url)
+		return;
+	op.repo = mem_str(repo);
+	op.url = mem_str(a->hook_url);
+	rc = ask(a, &op, &out, NULL, &e);
+	if (rc == 0 && !out.title)
+		check_ok(a->report, name, "%s: it leads here", repo);
+	else if (rc == 0)
+		check_warn(a->report, name, "mend it on its page, then let it send a test",
+			"%s: %s", repo, out.title);
+	else if (rc == ERR_MISSING)
+		check_warn(a->report, name, "add one, unless the group has it",
+			"%s: none leads to %s", repo, a->hook_url);
+	forge_op_finish(&op);
+	forge_answer_finish(&out);
+}
+
 static void
 check_repo(struct asker *a, const char *repo, const struct forge_answer *me)
 {
@@ -211,6 +240,8 @@ check_repo(struct asker *a, const char *repo, const struct forge_answer *me)
 			"%s: %s may not push", repo, me->user);
 	else
 		check_ok(a->report, name, "%s", repo);
+	if (rc == 0)
+		check_repo_hook(a, repo);
 	forge_op_finish(&op);
 	forge_answer_finish(&out);
 }
@@ -306,6 +337,7 @@ close_asker(struct asker *a)
 	http_reply_finish(&a->reply);
 	forge_lacks_finish(&a->lacks);
 	free(a->name);
+	free(a->hook_url);
 }
 
 void
@@ -318,6 +350,8 @@ check_forges(struct check_report *r, const struct config *c)
 		struct err e = { 0 };
 
 		a.name = mem_fmt("forges.%s", f[i].name);
+		if (str_eq(c->intake, "webhook") && c->public_url)
+			a.hook_url = mem_fmt("%s/hook/%s", c->public_url, f[i].name);
 		if (open_asker(&a, &e) < 0)
 			check_warn(r, a.name, NULL, "not asked: %s",
 				e.text); /* a bad secret is a failure of its own */

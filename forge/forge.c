@@ -164,6 +164,7 @@ static const struct {
 	[OP_REPOS] = { "repos", false },
 	[OP_DELIVERIES] = { "deliveries", false },
 	[OP_DELIVERY] = { "delivery", false },
+	[OP_HOOK] = { "hook", false },
 };
 
 bool

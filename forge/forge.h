@@ -157,6 +157,8 @@ enum forge_op_kind {
 			  ERR_MISSING: the forge has no such list, or no hook of ours to see */
 	OP_DELIVERY,   /* id, and for a hook's: repo, number (the hook), base: title (guid), user
 			  (event), body (the payload) */
+	OP_HOOK, /* repo, url: of the hook that delivers there: id; title NULL, or what is wrong with
+		    it. ERR_MISSING: there is none; ERR_DENIED: it is not ours to see */
 	OP_KIND_COUNT,
 };
 
@@ -256,6 +258,7 @@ struct forge_caps {
 	bool has_drafts;          /* drafts of its own; else only the title says "WIP: " */
 	bool has_attachments;     /* files on a pull request */
 	bool has_label_events;    /* who set a label, with an id */
+	bool has_hook_state;      /* OP_HOOK: whether a hook is switched off */
 	bool has_delivery_log;    /* what was delivered, and failed, can be read */
 	bool pulls_apart;         /* pull requests are counted apart from issues (GitLab) */
 	bool opened_tells_labels; /* labels at creation come only with "opened" (Gitea) */

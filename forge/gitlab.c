@@ -81,6 +81,7 @@ static const struct dialect_op OPS[] = {
 		"/projects?membership=true&archived=false&order_by=last_activity_at&per_page=100"
 		"[&page={ref}]",
 		NULL, gitlab_read_projects, NULL),
+	GET(OP_HOOK, 0, PROJECT "/hooks?" PAGE, NULL, gitlab_read_hooks, NULL),
 	GET(OP_ATTACH, GITLAB_ATTACH_LOOK, THREAD, NULL, gitlab_read_description, NULL),
 	{ OP_ATTACH, GITLAB_ATTACH_UPLOAD, "POST", PROJECT "/uploads", NULL, gitlab_make_upload,
 		NULL, gitlab_read_upload, gitlab_refused_upload },
@@ -202,6 +203,7 @@ const struct forge_driver GITLAB_DRIVER = {
 		.has_drafts = true,
 		.has_attachments = true,
 		.has_label_events = true,
+		.has_hook_state = true,
 		.pulls_apart = true,
 		.opened_tells_labels = true,
 		.comment_bytes_max = LIMIT_COMMENT_BYTES,

@@ -56,6 +56,7 @@ extern const struct row GITLAB_THREAD_ROWS[];
 extern const struct row GITLAB_USER_ROWS[];
 
 dialect_read gitlab_read_description;
+dialect_read gitlab_read_hooks;
 dialect_read gitlab_read_issues;
 dialect_read gitlab_read_label_events;
 dialect_read gitlab_read_linked;

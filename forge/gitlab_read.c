@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
 /* Levels of access, by docs.gitlab.com/api/members: between two of them counts as the lower. */
 #define LEVEL_GUEST      10
 #define LEVEL_REPORTER   20 /* may label issues */
@@ -169,6 +171,50 @@ int
 gitlab_read_project(const struct dialect_reply *x)
 {
 	return x->a->repo_id > 0 && x->a->ref ? 0 : lacks(x, "id or default branch");
+}
+
+/* ---- Hooks ---- */
+
+static const struct {
+	const char *member;
+	const char *wrong;
+} HOOK_FLAGS[] = {
+	{ "enable_ssl_verification", "it does not verify our certificate" }, /* not of http:// */
+	{ "issues_events", "it does not tell of issues" },
+	{ "merge_requests_events", "it does not tell of merge requests" },
+	{ "note_events", "it does not tell of comments" },
+};
+
+static const char *
+hook_trouble(const struct dialect_reply *x, const struct json *hook)
+{
+	const char *status = json_str(hook, "alert_status");
+
+	if (status && !str_eq(status, "executable"))
+		return "GitLab has switched it off, since deliveries failed";
+	for (size_t i = str_starts(x->op->url, "http://"); i < COUNT(HOOK_FLAGS); i++) {
+		if (!json_bool(hook, HOOK_FLAGS[i].member))
+			return HOOK_FLAGS[i].wrong;
+	}
+	return NULL;
+}
+
+int
+gitlab_read_hooks(const struct dialect_reply *x)
+{
+	int rc;
+
+	for (size_t i = 0; i < json_len(x->j, NULL); i++) {
+		const struct json *hook = json_at(x->j, NULL, i);
+
+		if (!str_eq(json_str(hook, "url"), x->op->url))
+			continue;
+		x->a->id = json_i64(hook, "id");
+		mem_set(&x->a->title, hook_trouble(x, hook));
+		return 0;
+	}
+	rc = dialect_next_number(x);
+	return rc == 0 ? err_set(x->e, ERR_MISSING, "no such hook") : rc;
 }
 
 /* A page, and the number of the next one. */

@@ -97,7 +97,8 @@ builds_requests(const struct forge_driver *d, const struct forge_conf *f)
 			assert_int_equal(rc, ERR_MISSING);
 			assert_null(q.url);
 			assert_true(k == OP_ATTACH || k == OP_STATUS_FIND || k == OP_TOKEN ||
-				    k == OP_INSTALLATION || k == OP_DELIVERIES || k == OP_DELIVERY);
+				    k == OP_INSTALLATION || k == OP_DELIVERIES ||
+				    k == OP_DELIVERY || k == OP_HOOK);
 		} else {
 			assert_true(str_starts(q.url, f->api_url));
 			assert_int_equal(q.url[strlen(f->api_url)], '/');

@@ -17,7 +17,8 @@ issue = project.issues.create({"title": "Crash", "description": "b", "labels": "
 issue.labels.append("agent")
 issue.save()
 out["labels"] = sorted(project.issues.get(issue.iid).labels)
-out["listed"] = [i.iid for i in project.issues.list(labels=["agent"], state="opened", iterator=True)]
+wish = {"labels": ["agent"], "state": "opened"}
+out["listed"] = [i.iid for i in project.issues.list(iterator=True, **wish)]
 out["events"] = [[e.action, e.label["name"]] for e in issue.resourcelabelevents.list(get_all=True)]
 
 note = issue.notes.create({"body": "first"})

@@ -127,6 +127,98 @@ a_good_token_is_known_by_name(void **state)
 	check_report_finish(&r);
 }
 
+#define GITLAB                                                                                     \
+	"public_url: http://127.0.0.1\nforges: { gl: { kind: gitlab, url: \"#\", api_url: \"#\", " \
+	"token_file: t, webhook_secret_file: t, repos: [acme/tools/widget] } }\n"
+#define GITLAB_ME                                                                                  \
+	{                                                                                          \
+		"GET /user", OK "\n{\"username\":\"project_6_bot_0a1b\",\"id\":7,\"bot\":true}"    \
+	}
+#define GITLAB_MEMBER(level)                                                                       \
+	{                                                                                          \
+		"GET /projects/acme%2Ftools%2Fwidget/members/all/7",                               \
+			OK "\n{\"id\":7,\"username\":\"project_6_bot_0a1b\",\"state\":\"active\"," \
+			   "\"access_level\":" level "}"                                           \
+	}
+#define HOOK_ASKED "GET /projects/acme%2Ftools%2Fwidget/hooks?page=1&per_page=100"
+#define HOOK(more)                                                                                 \
+	"\n[{\"id\":1,\"url\":\"http://127.0.0.1/hook/gl\",\"issues_events\":true,"                \
+	"\"merge_requests_events\":true," more "}]"
+
+static void
+a_gitlab_token_and_its_hook(void **state)
+{
+	static const struct line rows[] = {
+		GITLAB_ME,
+		{ "GET /personal_access_tokens/self", OK "\n{\"scopes\":[\"api\"]}" },
+		GITLAB_MEMBER("40"),
+		{ "GET /users/7", OK "\n{\"id\":7,\"bot\":true}" },
+		{ HOOK_ASKED, OK HOOK("\"note_events\":true,\"alert_status\":\"executable\"") },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+
+	(void)state;
+	ask(rows, GITLAB, &r);
+	check_case_has(&r, "forges.gl", "ok", "project_6_bot_0a1b");
+	check_case_has(&r, "forges.gl.permissions", "ok", "the token may do what the bot does");
+	check_case_has(&r, "forges.gl.repos", "ok", "acme/tools/widget");
+	check_case_has(&r, "forges.gl.hook", "ok", "it leads here");
+	assert_int_equal(r.exit_code, EX_OK);
+	check_report_finish(&r);
+}
+
+static void
+a_gitlab_hook_in_trouble(void **state)
+{
+	static const struct {
+		const char *reply, *want;
+	} ROWS[] = {
+		{ OK HOOK("\"note_events\":true,\"alert_status\":\"disabled\""),
+			"GitLab has switched it off" },
+		{ OK HOOK("\"note_events\":false"), "does not tell of comments" },
+		{ OK "\n[]", "none leads to http://127.0.0.1/hook/gl" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		const struct line rows[] = {
+			GITLAB_ME,
+			{ "GET /personal_access_tokens/self", OK "\n{\"scopes\":[\"api\"]}" },
+			GITLAB_MEMBER("40"),
+			{ "GET /users/7", OK "\n{\"id\":7}" },
+			{ HOOK_ASKED, ROWS[i].reply },
+			{ NULL, NULL },
+		};
+		struct check_report r = { 0 };
+
+		ask(rows, GITLAB, &r);
+		check_case_has(&r, "forges.gl.hook", "warning", ROWS[i].want);
+		assert_int_equal(r.exit_code, EX_OK);
+		check_report_finish(&r);
+	}
+}
+
+static void
+a_weak_gitlab_token_is_told(void **state)
+{
+	static const struct line rows[] = {
+		GITLAB_ME,
+		{ "GET /personal_access_tokens/self", OK "\n{\"scopes\":[\"read_api\"]}" },
+		GITLAB_MEMBER("20"),
+		{ HOOK_ASKED, "HTTP/1.1 403 Forbidden\r\n\n{\"message\":\"403 Forbidden\"}" },
+		{ NULL, NULL },
+	};
+	struct check_report r = { 0 };
+
+	(void)state;
+	ask(rows, GITLAB, &r);
+	check_case_has(&r, "forges.gl.permissions", "failure", "lacks the scope api");
+	check_case_has(&r, "forges.gl.repos", "failure", "may not push");
+	assert_int_equal(r.exit_code, EX_NOPERM);
+	check_report_finish(&r);
+}
+
 static void
 a_weak_token_is_told(void **state)
 {
@@ -328,6 +420,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(a_good_token_is_known_by_name),
+		SCRATCH_TEST(a_gitlab_token_and_its_hook),
+		SCRATCH_TEST(a_gitlab_hook_in_trouble),
+		SCRATCH_TEST(a_weak_gitlab_token_is_told),
 		SCRATCH_TEST(a_weak_token_is_told),
 		SCRATCH_TEST(a_refused_token_is_told),
 		SCRATCH_TEST(another_program_is_no_forge),
