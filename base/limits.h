@@ -61,7 +61,7 @@
 #define LIMIT_CHECKOUT_HISTORY     50 /* commits of recent history */
 #define LIMIT_HARVEST_MS           120000
 #define LIMIT_PUSH_MS              300000
-#define LIMIT_PUSH_MS_MIN          45000 /* of the smallest: an answer may take 30 s (http.lowSpeedTime) */
+#define LIMIT_PUSH_MS_MIN          45000 /* git waits 30 s for an answer */
 #define LIMIT_PUSH_BYTES_S         KIB(64)
 #define LIMIT_QUARANTINE_MS        (7 * 24 * 3600 * 1000L) /* since the last harvest or log */
 #define LIMIT_GIT_CHILDREN         4

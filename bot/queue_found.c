@@ -20,6 +20,7 @@ struct found {
 	struct forge_event ev;
 	size_t n_missing;
 	bool has_failed;
+	bool is_gone;      /* or not for everybody to read, which is the same to us */
 	bool nobody_knows; /* who set the label: the forge keeps no record of it */
 };
 
@@ -73,7 +74,7 @@ one_less(struct found *f)
 	}
 	if (f->has_failed) {
 		p->has_failed = true;
-	} else {
+	} else if (!f->is_gone) {
 		auto_free char *guid = guid_of(&f->ev);
 
 		queue_found_store(p, &f->ev, guid);
@@ -104,12 +105,17 @@ on_issue(struct queue *q, void *ctx, struct fact *fact)
 		give_up(f);
 		return;
 	}
-	f->has_failed = f->has_failed || (fact->code != 0 && fact->code != ERR_MISSING);
+	f->is_gone = fact->code == ERR_MISSING;
+	if (fact->code != 0) {
+		f->has_failed = f->has_failed || !f->is_gone;
+		one_less(f);
+		return;
+	}
 	mem_set(&f->ev.title, a->title);
 	mem_set(&f->ev.body, a->body);
 	mem_set(&f->ev.author, a->author);
 	f->ev.author_id = a->author_id;
-	f->ev.is_closed = a->is_closed || fact->code != 0;
+	f->ev.is_closed = a->is_closed;
 	f->ev.is_pull = a->is_pull;
 	strs_copy(&f->ev.labels, &a->labels);
 	f->ev.labels_known = f->ev.kind == EVENT_LABELS;

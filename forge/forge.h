@@ -157,8 +157,8 @@ enum forge_op_kind {
 			  ERR_MISSING: the forge has no such list, or no hook of ours to see */
 	OP_DELIVERY,   /* id, and for a hook's: repo, number (the hook), base: title (guid), user
 			  (event), body (the payload) */
-	OP_HOOK, /* repo, url: of the hook that delivers there: id; title NULL, or what is wrong with
-		    it. ERR_MISSING: there is none; ERR_DENIED: it is not ours to see */
+	OP_HOOK, /* repo, url: of the hook that delivers there: id; title NULL, or what is wrong
+		    with it. ERR_MISSING: there is none; ERR_DENIED: it is not ours to see */
 	OP_KIND_COUNT,
 };
 

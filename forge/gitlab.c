@@ -8,12 +8,9 @@
 #include "forge/gitlab.h"
 
 #include "base/limits.h"
-#include "base/mem.h"
 #include "forge/drivers.h"
 #include "forge/proof.h"
 #include "forge/shapes.h"
-
-#include <string.h>
 
 #define PROJECT "/projects/{project}"
 #define THREAD  PROJECT "/{thread}/{number}"
@@ -176,25 +173,6 @@ verify(const struct forge_proof *p, const struct buf *secret)
 	};
 
 	return proof_standard(&s, p, secret);
-}
-
-/* "project_7_bot_0a1b", "group_7_bot", "service_account_group_7_0a1b". A person may take such a
- * name, and then may give no orders; GITLAB_MEMBER_BOT finds those machines that have another. */
-bool
-gitlab_is_machine(const char *user)
-{
-	static const char *const KINDS[] = { "project_", "group_" };
-
-	if (!user || str_starts(user, "service_account_"))
-		return user != NULL;
-	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-		const char *digits = user + strlen(KINDS[i]);
-
-		if (str_starts(user, KINDS[i]) && strspn(digits, "0123456789") > 0 &&
-			str_starts(digits + strspn(digits, "0123456789"), "_bot"))
-			return true;
-	}
-	return false;
 }
 
 const struct forge_driver GITLAB_DRIVER = {

@@ -31,9 +31,6 @@ enum gitlab_step {
 	GITLAB_ATTACH_LINK, /* with the file in it */
 };
 
-/* A project's, a group's or a service account, by its name: payloads have no other mark. */
-bool gitlab_is_machine(const char *user);
-
 /* gitlab_decode.c */
 int gitlab_decode(const struct forge_delivery *d, const char *body, size_t len,
 	struct forge_event *out, struct err *e);
@@ -53,15 +50,11 @@ extern const struct row GITLAB_MERGE_REQUEST_ROWS[];
 extern const struct row GITLAB_NOTE_ROWS[];
 extern const struct row GITLAB_PROJECT_ROWS[];
 extern const struct row GITLAB_THREAD_ROWS[];
-extern const struct row GITLAB_USER_ROWS[];
 
 dialect_read gitlab_read_description;
-dialect_read gitlab_read_hooks;
 dialect_read gitlab_read_issues;
 dialect_read gitlab_read_label_events;
 dialect_read gitlab_read_linked;
-dialect_read gitlab_read_member;
-dialect_read gitlab_read_member_bot;
 dialect_read gitlab_read_merge_request;
 dialect_read gitlab_read_merge_request_find;
 dialect_read gitlab_read_note;
@@ -69,16 +62,26 @@ dialect_read gitlab_read_note_events;
 dialect_read gitlab_read_note_find;
 dialect_read gitlab_read_project;
 dialect_read gitlab_read_projects;
-dialect_read gitlab_read_scopes;
 dialect_read gitlab_read_thread;
 dialect_read gitlab_read_upload;
-dialect_read gitlab_read_user;
 dialect_refused gitlab_refused_eyes;
+dialect_refused gitlab_refused_status;
+dialect_refused gitlab_refused_upload;
+
+/* gitlab_who.c */
+extern const struct row GITLAB_USER_ROWS[];
+
+dialect_read gitlab_read_hooks;
+dialect_read gitlab_read_member;
+dialect_read gitlab_read_member_bot;
+dialect_read gitlab_read_scopes;
+dialect_read gitlab_read_user;
 dialect_refused gitlab_refused_member;
 dialect_refused gitlab_refused_member_bot;
 dialect_refused gitlab_refused_scopes;
-dialect_refused gitlab_refused_status;
-dialect_refused gitlab_refused_upload;
+
+/* A project's, a group's or a service account, by its name: payloads have no other mark. */
+bool gitlab_is_machine(const char *user);
 
 /* forge_driver.lacks */
 void gitlab_lacks(const struct http_reply *r, struct forge_lacks *out);

@@ -125,6 +125,12 @@ command_start(const struct command_in *c, struct intents *out, enum task_verb ve
 		intent_reply(in, out, c->n, text);
 		return;
 	}
+	/* Told by the forge and found by looking: its task is the one at work. */
+	if (in->world->live && in->event->comment_id > 0 &&
+		in->world->live->comment_id == in->event->comment_id) {
+		intent_ignore(out, "task %" PRId64 " comes from that comment", in->world->live->id);
+		return;
+	}
 	if (in->world->live) {
 		auto_free char *text =
 			mem_fmt("Task %" PRId64 " is at work here already; `stop` ends it.",

@@ -97,6 +97,7 @@ const ROUTES = [
   ['GET', `${T}/resource_label_events`, { query: PAGE }],
 ];
 
+const LISTS = /\/(notes|issues|merge_requests|events|resource_label_events|hooks|projects)(\?|$)/;
 const PLACES = { thread: '(?:issues|merge_requests)', iid: '[0-9]+', note: '[0-9]+', user: '[0-9]+' };
 const template = (path) =>
   new RegExp(`^${path.replace(/\{(\w+)\}/g, (_, name) => PLACES[name] ?? '[^/]+')}$`);
@@ -140,7 +141,7 @@ export class GitlabCheck {
   // Of an issue or merge request that was changed, which one; of a list, that it is one.
   reply({ method, path }, { status, body }) {
     if (status >= 300 || method === 'DELETE') return [];
-    const isList = /\/(notes|issues|merge_requests|events|resource_label_events|hooks)(\?|$)/.test(path);
+    const isList = LISTS.test(path);
     const wanted = method === 'GET' && isList ? 'array' : 'object';
     const found = Array.isArray(body) ? 'array' : typeof body;
     return found === wanted ? [] : [`${method} ${path}: ${found} and not ${wanted}`];

@@ -84,6 +84,39 @@ replies(void **state)
 	}
 }
 
+/* Delivered, and found by looking at the same time: nobody is told that it works already. */
+static void
+a_comment_that_is_heard_twice_says_nothing(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	commanded(&s, "fix", "", PERMISSION_WRITE);
+	scene_live(&s);
+	s.live.comment_id = s.event.comment_id;
+	scene_decide(&s);
+	assert_null(scene_effect(&s, OP_COMMENT_CREATE));
+	assert_null(scene_intent(&s, INTENT_TASK));
+	assert_non_null(scene_intent(&s, INTENT_IGNORE));
+	scene_end(&s);
+}
+
+/* A machine that has a person's name: only the forge knows. */
+static void
+a_machine_with_write_permission_gives_no_orders(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	commanded(&s, "fix", "", PERMISSION_WRITE);
+	for (size_t i = 0; i < s.facts.n; i++)
+		s.facts.v[i].answer.user_is_bot = true;
+	scene_decide(&s);
+	assert_null(scene_intent(&s, INTENT_TASK));
+	assert_null(scene_effect(&s, OP_COMMENT_CREATE));
+	scene_end(&s);
+}
+
 static void
 fix_makes_a_task_with_its_options(void **state)
 {
@@ -290,6 +323,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies),
+		cmocka_unit_test(a_comment_that_is_heard_twice_says_nothing),
+		cmocka_unit_test(a_machine_with_write_permission_gives_no_orders),
 		cmocka_unit_test(fix_makes_a_task_with_its_options),
 		cmocka_unit_test(a_pull_request_from_a_fork_is_refused),
 		cmocka_unit_test(retry_takes_the_instruction_over),
