@@ -139,7 +139,11 @@ async function assertGivenBack(world) {
   const { bot, dir } = world;
   const attempts = join(dir, 'bot', 'boxes', 'run');
   await until('no attempt leaves anything', () => readdirSync(attempts).length === 0, GONE_MS);
-  await until('no box is left', () => !bot.shims().length && !boxed(dir).length, GONE_MS);
+  await until(
+    'no box is left',
+    () => !bot.shims().length && !boxed(dir, bot.master).length,
+    GONE_MS,
+  );
   assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(`${dir}/bot/boxes`), 'a mount');
   for (const name of ROLES) {
     const pids = await until(`one ${name}`, () => bot.role(name).length === 1 && bot.role(name));

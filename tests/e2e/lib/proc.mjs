@@ -66,11 +66,13 @@ export const shimsBelow = (dir) =>
     );
   });
 
-// Processes whose mount namespace holds something below dir: they live in a box of ours.
-export function boxed(dir) {
-  const ours = quiet(() => readlinkSync('/proc/self/ns/mnt'), '');
+// Processes whose mount namespace holds something below dir: they live in a box of ours. home: a
+// process whose own namespace is no box, if the bot has one.
+export function boxed(dir, home = 'self') {
+  const place = (pid) => quiet(() => readlinkSync(`/proc/${pid}/ns/mnt`), '');
+  const ours = ['', place('self'), place(home)];
   return pids().filter((pid) => {
-    const theirs = quiet(() => readlinkSync(`/proc/${pid}/ns/mnt`), ours);
-    return theirs !== ours && mounts(pid).includes(dir) && alive(pid);
+    const theirs = place(pid);
+    return !ours.includes(theirs) && mounts(pid).includes(dir) && alive(pid);
   });
 }
