@@ -174,7 +174,8 @@ function assertSmall(world) {
 // Pages, indexes and keys are whole, and what came in still exists or has a reason not to.
 async function assertStore(world) {
   const { bin, config } = world.bot;
-  const { code, stdout, stderr } = await run(bin, ['store', 'check', '-c', config]);
+  const [command, ...args] = [...(world.enter ?? []), bin, 'store', 'check', '-c', config];
+  const { code, stdout, stderr } = await run(command, args);
   assert.equal(code, 0, stdout + stderr);
 }
 

@@ -29,13 +29,11 @@ export const STATES = [
 export const database = (world) => join(world.dir, 'bot', 'store', 'nightshift.db');
 
 export async function select(world, sql, values = []) {
-  const { code, stdout, stderr } = await run('python3', [
-    '-c',
-    READ,
-    database(world),
-    sql,
-    JSON.stringify(values),
-  ]);
+  const [command, ...args] = [
+    ...(world.enter ?? []), // the bot's disk may be where only it is
+    ...['python3', '-c', READ, database(world), sql, JSON.stringify(values)],
+  ];
+  const { code, stdout, stderr } = await run(command, args);
   if (code !== 0) throw new Error(`select: ${stderr}`);
   return JSON.parse(stdout);
 }

@@ -63,6 +63,7 @@ export class World {
     for (const [name, one] of Object.entries(wish.forges)) await this.#forge(name, one);
     if (wish.scenarios) await this.#model();
     this.address = await ownAddress();
+    await wish.before?.(this);
     if (wish.bot !== false) await this.boot();
   }
 
@@ -209,6 +210,7 @@ export class World {
     }
     if (this.bot?.program) {
       await attempt('stop', () => this.bot.stop());
+      if (this.after) await attempt('after', this.after);
       const left = await attempt('sweep', () => this.bot.sweep());
       if (left?.length && strays === 'none')
         problems.push(`left running after the end: ${left.join(', ')}`);
