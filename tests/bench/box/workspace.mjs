@@ -113,6 +113,7 @@ async function measure(run, dir, files) {
       of, by: 'worktree add', aim: parallel === 1 ? `${AIM_MS} ms` : null,
     });
     run.row(`${name}: box without`, found.bare);
+    run.says(`${name}: of box and workspace ${(median(found.ready) - median(found.bare)).toFixed(1)} ms are the workspace's`);
     for (const [word, { took, unready }] of Object.entries(peers))
       run.row(`${name}: ${word}${unready ? `, ${unready} not done` : ''}`, took);
     if (parallel === 1) mediansAlone.push(median(found.ready));
