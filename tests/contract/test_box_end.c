@@ -14,12 +14,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -280,17 +282,31 @@ lines(const char *path)
 	return n;
 }
 
+/* The mounts that are counted are ours; others may come and go on the machine meanwhile. Who is not
+ * root mounts nothing out here. */
+static void
+have_own_mounts(const struct box_rig *r)
+{
+	if (!r->is_root)
+		return;
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+}
+
 static void
 fifty_boxes_later_nothing_has_grown(void **state)
 {
+	const struct box_rig *r = *state;
+
+	have_own_mounts(r);
 	box_rig_expect(*state, "true", ""); /* what is cached for ever is cached now */
 	int fds = entries("/proc/self/fd");
-	int mounts = lines("/proc/self/mountinfo");
+	int mounts = r->is_root ? lines("/proc/self/mountinfo") : 0;
 
 	for (int i = 0; i < 50; i++)
 		box_rig_expect(*state, "true", "");
 	assert_int_equal(entries("/proc/self/fd"), fds);
-	assert_int_equal(lines("/proc/self/mountinfo"), mounts);
+	assert_int_equal(r->is_root ? lines("/proc/self/mountinfo") : 0, mounts);
 }
 
 static void

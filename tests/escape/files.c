@@ -169,14 +169,16 @@ fill(const struct attempt *a)
 	int rc = 0, n = 0;
 
 	for (; rc == 0 && n < PIECES; n++) {
-		(void)snprintf(path, sizeof(path), "%s/escape-piece-%d", a->path, n);
+		(void)snprintf(
+			path, sizeof(path), "%s/escape-piece-%d-%d", a->path, (int)getpid(), n);
 		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 		rc = fd < 0 ? errno : outcome(fallocate(fd, 0, 0, PIECE));
 		(void)close(fd);
 	}
 	while (n-- > 0) {
-		(void)snprintf(path, sizeof(path), "%s/escape-piece-%d", a->path, n);
+		(void)snprintf(
+			path, sizeof(path), "%s/escape-piece-%d-%d", a->path, (int)getpid(), n);
 		(void)unlink(path);
 	}
 	return rc;
