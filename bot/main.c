@@ -4,6 +4,7 @@
  */
 #include "base/str.h"
 #include "bot/check.h"
+#include "bot/chore_command.h"
 #include "bot/command.h"
 #include "bot/git_child.h"
 #include "bot/role.h"
@@ -39,6 +40,7 @@ static const struct command commands[] = {
 	{ "--role", NULL, NULL, run_role },
 	{ "--version", NULL, NULL, run_version },
 	{ "check", "[-c FILE] [--json]", "what is wrong here, and how to mend it", check_main },
+	{ "chore", "next [-c FILE] [-n TIMES]", "when chores are due", chore_main },
 	{ "help", "", "this text", run_help },
 	{ "serve", "[-c FILE] [--only ROLE,...]", "run the bot in the foreground", command_serve },
 	{ "store", "check|backup|restore|copy", "the database: is it whole, copy it, go back",

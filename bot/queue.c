@@ -329,6 +329,7 @@ queue_start(struct role_ctx *r, struct err *e)
 		rc = queue_poll_start(q, e);
 	if (rc < 0)
 		return rc;
+	queue_chore_load(q);
 	q->tick_timer = loop_timer_add(r->loop, TICK_MS, tick, q);
 	queue_wake(q, WAKE_DECODE | WAKE_OUTBOX | WAKE_DISPATCH);
 	return 0;
@@ -399,6 +400,7 @@ static void
 queue_on_config(struct role_ctx *r)
 {
 	load_forges(r->own);
+	queue_chore_load(r->own);
 }
 
 static void
@@ -412,6 +414,7 @@ queue_stop(struct role_ctx *r)
 	queue_outbox_finish(q);
 	queue_fact_finish(q);
 	queue_case_finish(q);
+	queue_chore_finish(q);
 	queue_poll_finish(q);
 	queue_nodes_finish(q);
 	queue_dispatch_finish(q);
@@ -432,6 +435,7 @@ const struct role_spec ROLE_SPEC_QUEUE = {
 	.net = CONFINE_NET_NONE,
 	.writes = WRITES,
 	.has_store = true,
+	.has_zones = true,
 	.prepare = queue_prepare,
 	.start = queue_start,
 	.on_msg = queue_on_msg,

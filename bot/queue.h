@@ -17,6 +17,7 @@
  *	queue_push      authority, asked again before the push
  *	queue_nodes     other queues on the same store
  *	queue_poll      what nobody told us, looked for on a timer; its parts are in queue_poll.h
+ *	queue_chore     chores that are due
  *	queue_query     pages
  *	queue_care      backups, checks, old rows
  *	queue_clock     what waits when the clock is set
@@ -43,6 +44,7 @@ enum queue_wake {
 
 struct queue_care;
 struct queue_case;
+struct queue_chore;
 struct queue_fact;
 struct queue_flight;
 struct queue_listing;
@@ -147,6 +149,8 @@ struct queue {
 	struct queue_poll *polls;
 	struct queue_listing *listings;
 	struct queue_log *logs;
+	struct queue_chore *chores;
+	struct loop_timer *chore_timer;
 	struct loop_timer *tick_timer;
 	int64_t ticks;
 
@@ -331,5 +335,12 @@ int queue_poll_start(struct queue *q, struct err *e);
 /* The repository of a new task; looked at from now on. */
 void queue_poll_learn(struct queue *q, const struct task *t);
 void queue_poll_finish(struct queue *q);
+
+/* ---- queue_chore.c ---- */
+/* At the start, and when the configuration was changed. */
+void queue_chore_load(struct queue *q);
+/* A task of a chore was made: the next time begins where it ended. */
+int queue_chore_learn(struct queue *q, const struct task *t, struct err *e);
+void queue_chore_finish(struct queue *q);
 
 #endif

@@ -81,7 +81,9 @@ add_task(struct apply *a, struct intent *i, struct err *e)
 		t->actor ? t->actor : "?", t->page);
 	queue_wake(q, WAKE_DISPATCH);
 	queue_poll_learn(q, t);
-	return queue_settle(q, t, e);
+	if (t->verb == VERB_CHORE)
+		rc = queue_chore_learn(q, t, e);
+	return rc < 0 ? rc : queue_settle(q, t, e);
 }
 
 static int

@@ -243,7 +243,8 @@ queue_live_look(struct queue_poll *p)
 	}
 	struct task *v = list.v;
 	for (size_t i = 0; i < list.n; i++) {
-		if (n < LOOKS_MAX && v[i].repo_id == p->repo_id && str_eq(v[i].forge, p->forge)) {
+		if (n < LOOKS_MAX && v[i].repo_id == p->repo_id && str_eq(v[i].forge, p->forge) &&
+			v[i].verb != VERB_CHORE) {
 			look_at(p, &v[i]);
 			n++;
 		}

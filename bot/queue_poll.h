@@ -37,7 +37,8 @@ struct queue_poll {
 	int64_t repo_id;
 	int64_t installation_id;
 	char *default_branch;
-	bool is_quiet; /* it has had no task, and nobody has named it */
+	bool has_chores; /* those of the configuration were looked up */
+	bool is_quiet;   /* it has had no task, and nobody has named it */
 	struct loop_timer *timer;
 	enum poll_stage stage;
 	size_t n_open;     /* questions of this stage */

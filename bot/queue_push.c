@@ -180,6 +180,24 @@ is_unanswered(const struct check *c)
 	return BUGGIFY("push.unanswered");
 }
 
+/* The order is the configuration: it has to say so still, and the pull request has to be open. */
+static void
+judge_chore(struct check *c)
+{
+	const struct task *t = &c->task;
+	const struct config_chore *chore = config_chore_find(c->q->role->config, t->actor);
+	const struct fact *pull = fact_of(c, OP_ISSUE, NULL);
+
+	if (is_unanswered(c))
+		finish(c, ERR_BUSY, "the forge could not be asked");
+	else if (!chore || !str_glob_list(&chore->repos, t->repo))
+		finish(c, ERR_DENIED, "the configuration has no such chore here any more");
+	else if (pull && (pull->code != 0 || pull->answer.is_closed))
+		finish(c, ERR_DENIED, "its pull request was closed meanwhile");
+	else
+		finish(c, 0, NULL);
+}
+
 static void
 judge(struct check *c)
 {
@@ -239,7 +257,11 @@ on_fact(struct queue *q, void *ctx, struct fact *f)
 	c->facts.v[c->facts.n++] = *f;
 	f->user = NULL;
 	f->answer = (struct forge_answer){ 0 };
-	if (--c->n_missing == 0)
+	if (--c->n_missing > 0)
+		return;
+	if (c->task.verb == VERB_CHORE)
+		judge_chore(c);
+	else
 		judge(c);
 }
 
@@ -252,6 +274,10 @@ queue_push_check(struct queue *q, const struct task *t, int64_t effect, queue_pu
 	c->effect = effect;
 	c->cb = cb;
 	row_copy(TASK_ROWS, &c->task, t);
+	if (t->verb == VERB_CHORE) {
+		ask(c, t->is_pull ? OP_ISSUE : OP_REPO, NULL, 0);
+		return;
+	}
 	ask(c, OP_PERMISSION, t->actor, t->actor_id);
 	ask(c, OP_ISSUE, NULL, 0);
 	if (t->comment_id != 0)

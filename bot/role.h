@@ -44,6 +44,7 @@ struct role_spec {
 	bool files_all;
 	bool has_store;            /* goes out to it, if it is on a server */
 	bool resolves;             /* reads what host names and TLS need below /etc */
+	bool has_zones;            /* reads the system's time zones */
 	const char *const *reads;  /* NULL-terminated; NULL: none */
 	const char *const *writes; /* the master makes them, owned by the role's user, mode 0700 */
 	bool keeps_secret_env; /* gets the variables that the configuration names: keeper only */

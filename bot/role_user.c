@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/zone.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -79,6 +80,8 @@ role_paths_fill(struct role_paths *out, const struct role_spec *spec, const stru
 {
 	if (spec->resolves || (spec->has_store && config_store_is_remote(c)))
 		add_all(&out->reads, RESOLVE_PATHS);
+	if (spec->has_zones)
+		strs_add(&out->reads, ZONE_DIR);
 	if (spec->may_exec) {
 		add_all(&out->reads, EXEC_PATHS);
 		strs_add(&out->reads, exe);

@@ -145,6 +145,12 @@ config_agent_find(const struct config *c, const char *name)
 	return find(&c->agents, sizeof(struct config_agent), name);
 }
 
+const struct config_chore *
+config_chore_find(const struct config *c, const char *name)
+{
+	return find(&c->chores, sizeof(struct config_chore), name);
+}
+
 int
 config_print(const struct config *c, struct buf *out)
 {

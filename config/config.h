@@ -65,6 +65,16 @@ struct config_agent {
 	char *provider;      /* name of a row of models; NULL: this agent gets no model route */
 };
 
+/* Work that the bot begins by itself, again and again. */
+struct config_chore {
+	char *name;
+	struct strs repos; /* for str_glob_list */
+	char *schedule;    /* for cron_parse */
+	char *zone;        /* for zone_open */
+	char *prompt;
+	char *agent; /* name of a row of agents; NULL: as for any task */
+};
+
 struct config {
 	char *listen;
 	char *public_url; /* no slash at the end; NULL only with intake poll */
@@ -87,6 +97,7 @@ struct config {
 	struct strs network;    /* hosts that repositories may open, and *.domain */
 	char *agent;            /* name of the default agent: always a row of agents */
 	struct row_list agents; /* struct config_agent; every built-in kind but command has a row */
+	struct row_list chores; /* struct config_chore */
 	char *sandbox_tier_min; /* name of an enum sandbox_tier */
 	char *sandbox_rootfs;   /* NULL: the machine's own */
 	char *sandbox_runtime;  /* NULL: boxes are made without one */
@@ -190,6 +201,7 @@ const struct config_forge *config_forge_find(const struct config *c, const char 
 const struct config_model *config_model_find(const struct config *c, const char *name);
 const struct config_registry *config_registry_find(const struct config *c, const char *name);
 const struct config_agent *config_agent_find(const struct config *c, const char *name);
+const struct config_chore *config_chore_find(const struct config *c, const char *name);
 
 /* The values in force as a nightshift.yaml that config_parse reads back to the same;
  * docs/CONFIG.md. */

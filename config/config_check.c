@@ -5,6 +5,7 @@
 #include "config/config_check.h"
 
 #include "base/str.h"
+#include "base/zone.h"
 
 #include <string.h>
 
@@ -210,6 +211,25 @@ check_agents(const struct checker *k)
 		nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+static int
+check_chores(const struct checker *k)
+{
+	const struct config_chore *v = k->c->chores.v;
+
+	for (size_t i = 0; i < k->c->chores.n; i++) {
+		auto_zone struct zone *z = NULL;
+		struct err e = { 0 };
+
+		if (zone_open(v[i].zone, &z, &e) < 0)
+			return yaml_err(k->tree, place(k, "chores", v[i].name, "zone"), k->e,
+				"chores.%s: %s", v[i].name, e.text);
+		if (v[i].agent && !config_agent_find(k->c, v[i].agent))
+			return yaml_err(k->tree, place(k, "chores", v[i].name, "agent"), k->e,
+				"chores.%s: agent is none of agents", v[i].name);
+	}
+	return 0;
+}
+
 /* user:password@ in front of the host, or as a parameter behind it. */
 static bool
 has_password(const char *url)
@@ -276,5 +296,7 @@ config_check(const struct config *c, const struct yaml *tree, struct err *e)
 		rc = check_server(&k);
 	if (rc == 0)
 		rc = check_models(&k);
-	return rc < 0 ? rc : check_agents(&k);
+	if (rc == 0)
+		rc = check_agents(&k);
+	return rc < 0 ? rc : check_chores(&k);
 }

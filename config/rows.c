@@ -58,6 +58,16 @@ static const struct row AGENT_ROWS[] = {
 	ROW_DONE,
 };
 
+static const struct row SERVER_CHORE_ROWS[] = {
+	ROW_S(struct config_chore, name, "name", LIMIT_NAME_BYTES),
+	ROW_SS(struct config_chore, repos, "repos", LIMIT_NAME_BYTES, LIST_MAX),
+	ROW_S(struct config_chore, schedule, "schedule", LIMIT_NAME_BYTES),
+	ROW_S(struct config_chore, zone, "zone", LIMIT_NAME_BYTES),
+	ROW_S(struct config_chore, prompt, "prompt", KIB(16)),
+	ROW_S(struct config_chore, agent, "agent", LIMIT_NAME_BYTES),
+	ROW_DONE,
+};
+
 const struct row CONFIG_ROWS[] = {
 	ROW_S(struct config, listen, "listen", LIMIT_NAME_BYTES),
 	ROW_S(struct config, public_url, "public_url", LIMIT_URL_BYTES),
@@ -80,6 +90,8 @@ const struct row CONFIG_ROWS[] = {
 	ROW_SS(struct config, network, "network", LIMIT_NAME_BYTES, LIST_MAX),
 	ROW_S(struct config, agent, "agent", LIMIT_NAME_BYTES),
 	ROW_L(struct config, agents, "agents", CONFIG_NAMES_MAX, AGENT_ROWS, struct config_agent),
+	ROW_L(struct config, chores, "chores", CONFIG_NAMES_MAX, SERVER_CHORE_ROWS,
+		struct config_chore),
 	ROW_S(struct config, sandbox_tier_min, "sandbox.tier_min", LIMIT_NAME_BYTES),
 	ROW_S(struct config, sandbox_rootfs, "sandbox.rootfs", LIMIT_PATH_BYTES),
 	ROW_S(struct config, sandbox_runtime, "sandbox.runtime", LIMIT_PATH_BYTES),

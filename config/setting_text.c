@@ -245,6 +245,17 @@ check_cron(const struct setting *s, const char *folder, const char *value, struc
 }
 
 static int
+check_zone(const struct setting *s, const char *folder, const char *value, struct buf *out,
+	struct err *e)
+{
+	int rc = zone_name_check(value, e);
+
+	(void)s;
+	(void)folder;
+	return rc < 0 ? rc : buf_adds(out, value);
+}
+
+static int
 check_price(const struct setting *s, const char *folder, const char *value, struct buf *out,
 	struct err *e)
 {
@@ -278,6 +289,7 @@ static const struct {
 	[SETTING_HOST] = { "host", "list of hosts", check_host },
 	[SETTING_GLOB] = { "pattern", "list of patterns", check_glob },
 	[SETTING_CRON] = { "schedule", NULL, check_cron },
+	[SETTING_ZONE] = { "time zone", NULL, check_zone },
 	[SETTING_PRICE] = { "price", "list of prices", check_price },
 };
 

@@ -124,6 +124,36 @@ static const struct setting AGENT_KINDS[] = {
 	{ .type = SETTING_END },
 };
 
+static const struct setting CHORE_SETTINGS[] = {
+	{ .path = "repos",
+		.type = SETTING_GLOB,
+		.is_list = true,
+		.is_required = true,
+		.help = "Patterns of repositories, of those that the bot serves." },
+	{ .path = "schedule",
+		.type = SETTING_CRON,
+		.is_required = true,
+		.help = "When, as five fields of cron: minute, hour, day of the month, month, day "
+			"of the week, each with names, lists, ranges and steps; or @hourly, "
+			"@daily, @weekly, @monthly, @yearly. Each repository has its own few "
+			"minutes of delay, so that not all begin at once." },
+	{ .path = "zone",
+		.type = SETTING_ZONE,
+		.def = "UTC",
+		.help = "The time zone of `schedule`, as in Europe/Berlin. A time that is left "
+			"out when clocks are changed comes as much later, one that comes twice "
+			"counts once; what is due every hour stays so." },
+	{ .path = "prompt",
+		.type = SETTING_PROSE,
+		.is_required = true,
+		.help = "What the agent is asked to do. The first line is the pull request's "
+			"title." },
+	{ .path = "agent",
+		.type = SETTING_WORD,
+		.help = "The agent for it, instead of the repository's or the default one." },
+	{ .type = SETTING_END },
+};
+
 static const struct setting SERVER[] = {
 	{ .path = "listen",
 		.type = SETTING_LISTEN,
@@ -239,6 +269,13 @@ static const struct setting SERVER[] = {
 		.help = "Agents of your own, and what the built-in ones are to be told. Built in: "
 			"`claude`, `cline`, `codex`, `copilot`, `gemini`, `opencode`, `pi`, "
 			"`qwen`." },
+	{ .path = "chores",
+		.type = SETTING_NAMED,
+		.sub = CHORE_SETTINGS,
+		.help = "Work that the bot begins by itself, again and again. While the pull "
+			"request of the last time is open, that one is added to; when nothing "
+			"had to be changed, nothing is said. What fell due while the bot was down "
+			"is made up for once." },
 	{ .path = "sandbox.tier_min",
 		.type = SETTING_CHOICE,
 		.choices = "userns|slots|vm",

@@ -38,6 +38,7 @@ enum setting_type {
 	SETTING_HOST, /* "registry", a host name, or *.domain */
 	SETTING_GLOB,
 	SETTING_CRON,
+	SETTING_ZONE,  /* a time zone's name; whether the machine knows it is seen later */
 	SETTING_PRICE, /* a line of config_price_parse */
 };
 

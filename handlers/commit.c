@@ -22,6 +22,10 @@ commit_message(const struct task *t, struct buf *out)
 	else
 		(void)buf_adds(out, subject.data);
 	/* No "#17": the pull request closes the issue, the branch alone must not. */
+	if (t->verb == VERB_CHORE) {
+		(void)buf_addf(out, "\n\nTask %" PRId64 ", a chore.\n", t->id);
+		return;
+	}
 	(void)buf_addf(out, "\n\nTask %" PRId64 " for %s %" PRId64 ".\n", t->id,
 		t->is_pull ? "pull request" : "issue", forge_number(t->number));
 }

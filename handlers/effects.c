@@ -78,13 +78,14 @@ publish_event(const struct task *t)
 	case OUTCOME_GREEN:
 	case OUTCOME_UNTESTED:
 		return TASK_EV_PUBLISHED_OK;
+	case OUTCOME_EMPTY: /* of a chore: there was nothing to do */
+		return t->verb == VERB_CHORE ? TASK_EV_PUBLISHED_OK : TASK_EV_PUBLISHED_FAILED;
 	case OUTCOME_REFUSED:
 		return TASK_EV_NEEDS_HUMAN;
 	case OUTCOME_STOPPED:
 		return TASK_EV_STOP;
 	case OUTCOME_NONE:
 	case OUTCOME_RED:
-	case OUTCOME_EMPTY:
 	case OUTCOME_SETUP:
 	case OUTCOME_AGENT:
 	case OUTCOME_TIMEOUT:
@@ -250,6 +251,15 @@ plan_status(const struct effects_in *in, struct effect_plans *out)
 	op->external_id = mem_fmt("task-%" PRId64, t->id);
 }
 
+/* A chore speaks when it has something to hand over; nobody waits for it to say that it has not. */
+static bool
+is_quiet(const struct task *t)
+{
+	return t->verb == VERB_CHORE &&
+	       (!outcome_has_work(t) ||
+		       (t->outcome != OUTCOME_GREEN && t->outcome != OUTCOME_UNTESTED));
+}
+
 static void
 plan_results(const struct effects_in *in, struct effect_plans *out)
 {
@@ -276,9 +286,16 @@ plan_results(const struct effects_in *in, struct effect_plans *out)
 void
 effects_plan(const struct effects_in *in, struct effect_plans *out)
 {
-	plan_labels(in, out);
+	bool is_chore = in->task->verb == VERB_CHORE;
+
+	if (is_quiet(in->task))
+		return;
+	if (!is_chore)
+		plan_labels(in, out);
 	if (in->task->outcome != OUTCOME_NONE && in->task->outcome != OUTCOME_INFRA &&
 		in->task->state >= TASK_PUBLISHING)
 		plan_results(in, out);
-	plan_sticky(in, out);
+	/* A chore's own pull request says it all; one that was there is told what was added. */
+	if (!is_chore || (in->task->is_pull && in->pushed))
+		plan_sticky(in, out);
 }

@@ -18,6 +18,7 @@ static on_event *const HANDLERS[EVENT_KIND_COUNT] = {
 	[EVENT_COMMENT_EDITED] = on_edited,
 	[EVENT_ISSUE_EDITED] = on_edited,
 	[EVENT_CLOSED] = on_closed,
+	[EVENT_CHORE] = on_chore,
 };
 
 void
@@ -28,7 +29,8 @@ handlers_decide(const struct handler_in *in, struct intents *out)
 
 	if (ev->kind >= 0 && ev->kind < EVENT_KIND_COUNT)
 		handler = HANDLERS[ev->kind];
-	if (!handler || ev->number == 0 || ev->repo_id <= 0 || str_is_empty(ev->repo)) {
+	if (!handler || (ev->number == 0 && ev->kind != EVENT_CHORE) || ev->repo_id <= 0 ||
+		str_is_empty(ev->repo)) {
 		intent_ignore(out, "nothing to do for %s", ev->name ? ev->name : "this event");
 		return;
 	}

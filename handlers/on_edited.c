@@ -18,8 +18,8 @@ on_edited(const struct handler_in *in, struct intents *out)
 	enum policy_verdict verdict;
 	const char *why = NULL;
 
-	if (!live) {
-		intent_ignore(out, "edited, and no task is at work here");
+	if (!live || live->verb == VERB_CHORE) {
+		intent_ignore(out, "edited, and no task goes by that text");
 		return;
 	}
 	if (ev->kind == EVENT_COMMENT_EDITED && ev->comment_id != live->comment_id) {

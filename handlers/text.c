@@ -98,6 +98,8 @@ text_pull_title(const struct task *t, struct buf *out)
 	markdown_plain(out, t->title ? t->title : "", TITLE_BYTES_MAX);
 	if (out->len == before)
 		(void)buf_addf(out, "Task %" PRId64, t->id);
+	if (t->number == 0)
+		return;
 	(void)buf_adds(out, " (");
 	forge_reference(t->number, out);
 	(void)buf_addc(out, ')');
@@ -189,7 +191,13 @@ text_pull_body(const struct effects_in *in, struct buf *out)
 {
 	const struct task *t = in->task;
 
-	if (!t->is_pull)
+	if (t->verb == VERB_CHORE) {
+		(void)buf_adds(out, "The chore ");
+		markdown_code(out, t->actor, LIMIT_NAME_BYTES);
+		(void)buf_adds(out,
+			", done again and again; while this is open, the next time adds "
+			"to it.\n\n");
+	} else if (!t->is_pull)
 		(void)buf_addf(out, "Closes #%" PRId64 "\n\n", t->number);
 	add_summary(t, out);
 	(void)buf_adds(out, "\n### Tests\n\n");

@@ -77,7 +77,8 @@ enum task_outcome {
 };
 const char *task_outcome_name(int64_t outcome);
 
-enum task_verb { VERB_FIX, VERB_RUN, VERB_COUNT };
+/* CHORE: nobody asked; actor is the chore's name, and number is 0 unless is_pull. */
+enum task_verb { VERB_FIX, VERB_RUN, VERB_CHORE, VERB_COUNT };
 
 struct task {
 	int64_t id;

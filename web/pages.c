@@ -127,8 +127,9 @@ add_facts(const struct site_task *s, struct buf *out)
 	str_time_print(t->created_ms, created);
 	html_add(out, "<table class=\"facts\">\n");
 	add_row(out, "Repository", t->repo);
-	add_issue_row(s, out);
-	add_row(out, "Asked by", t->actor);
+	if (t->number != 0)
+		add_issue_row(s, out);
+	add_row(out, t->verb == VERB_CHORE ? "Chore" : "Asked by", t->actor);
 	add_row(out, "Asked at", created);
 	add_row(out, "Result", t->outcome == OUTCOME_NONE ? NULL : task_outcome_name(t->outcome));
 	add_row(out, "Why", t->reason);

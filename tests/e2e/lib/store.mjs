@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A look into the bot's store from outside, read only. Through Python's sqlite3, which is there on
+// A look into the bot's store from outside, read only but for what time alone would do. Through Python's sqlite3, which is there on
 // every machine that builds nightshift, as Node's own is not before 22.
 import { join } from 'node:path';
 import { run } from './process.mjs';
@@ -11,6 +11,22 @@ db.row_factory = sqlite3.Row
 rows = [dict(r) for r in db.execute(sys.argv[2], json.loads(sys.argv[3]))]
 print(json.dumps(rows, default=lambda b: {"bytes": len(b)}))
 `;
+
+const MARK = `
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=5)
+n = db.execute("UPDATE kv SET value = ? WHERE key LIKE 'chore:%'", [sys.argv[2]]).rowcount
+db.commit()
+db.close()
+print(n)
+`;
+
+// While the bot is down: all chores were last looked at then. -> how many there are
+export async function lookedAt(world, ms) {
+  const { code, stdout, stderr } = await run('python3', ['-c', MARK, database(world), String(ms)]);
+  if (code !== 0) throw new Error(`lookedAt: ${stderr}`);
+  return Number(stdout);
+}
 
 // The numbers of store/task.h.
 export const STATES = [

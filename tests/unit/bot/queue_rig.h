@@ -48,7 +48,8 @@ struct rig {
 	char *new_body;             /* what the body is from the end of the attempt on */
 	int64_t new_permission;     /* of "writer" from then on; -1: the same */
 	struct forge_item items[2]; /* of labels, of comments; number 0: none */
-	int64_t fact_code;          /* not 0: the answer to every question */
+	bool pull_is_closed;
+	int64_t fact_code; /* not 0: the answer to every question */
 
 	/* What happened to the forge. */
 	struct rig_thing comments[RIG_THINGS];

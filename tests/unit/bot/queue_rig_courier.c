@@ -202,6 +202,12 @@ courier_fact(struct rig *r, struct msg *m)
 	case OP_COMMENTS_SINCE:
 		answer_items(r, m, &r->items[op->kind == OP_COMMENTS_SINCE ? 1 : 0]);
 		return;
+	case OP_PULL:
+		a.head_repo_id = RIG_REPO;
+		a.ref = mem_str("agent/1-x");
+		a.sha = mem_str("feed");
+		a.is_closed = r->pull_is_closed;
+		break;
 	case OP_REPO:
 		a.repo_id = RIG_REPO;
 		a.ref = mem_str("main");

@@ -59,6 +59,10 @@ static const char WHOLE[] =
 	"agents:\n"
 	"  mine: { command: [/opt/agents/mine, --fast] }\n"
 	"  codex: { path: /opt/agents/codex/bin/codex, model: gpt-x, args: [--fast] }\n"
+	"chores:\n"
+	"  deps: { repos: [\"acme/*\"], schedule: \"0 3 * * mon\", zone: Europe/Berlin, prompt: x "
+	"}\n"
+	"  dust: { repos: [acme/app], schedule: \"@monthly\", prompt: \"a\\nb\", agent: mine }\n"
 	"sandbox: { tier_min: userns, tools: [/opt/agents] }\n"
 	"commit: { name: bot, email: bot@example.org, coauthor: false, signoff: true, "
 	"sign_key_file: k }\n"
@@ -300,6 +304,18 @@ static const struct {
 		"4:24: agents.mine: a command is for kind command" },
 	{ "an unknown provider", SMALL "agents:\n  codex: { provider: openai }\n",
 		"4:12: agents.codex: provider is none of models" },
+	{ "a chore of no repositories", SMALL "chores:\n  d: { schedule: \"@daily\", prompt: x }\n",
+		"4:3: chores.d.repos is missing" },
+	{ "a chore at no hour",
+		SMALL "chores:\n  d: { repos: [a/b], schedule: \"0 25 * * *\", prompt: x }\n",
+		"4:22: chores.d.schedule: hour: \"25\" is not 0 to 23" },
+	{ "a chore nowhere",
+		SMALL "chores:\n  d: { repos: [a/b], schedule: \"@daily\", prompt: x, zone: "
+		      "Europe/Atlantis }\n",
+		"4:53: chores.d: this machine knows no time zone \"Europe/Atlantis\"" },
+	{ "a chore of nobody",
+		SMALL "chores:\n  d: { repos: [a/b], schedule: \"@daily\", prompt: x, agent: y }\n",
+		"4:53: chores.d: agent is none of agents" },
 	{ "a registry without url", SMALL "registries:\n  npm:\n",
 		"4:3: registries.npm.url is missing" },
 	{ "more per repository than boxes", SMALL "boxes: 2\ntasks_per_repo: 3\n",
