@@ -11,6 +11,7 @@ import { yaml } from './yaml.mjs';
 export class Node {
   constructor(name) {
     this.name = name;
+    this.forges = []; // a relay to each
   }
 
   // see, seeStore: of what this node says to the forge and to the store (Relay).
@@ -18,18 +19,21 @@ export class Node {
     const node = this;
     node.dir = join(world.dir, node.name);
     mkdirSync(node.dir);
-    const [[forgeName, forge]] = Object.entries(world.forges);
-    const { hostname, port } = new URL(forge.url);
     node.store = await Relay.start(
       { path: join(node.dir, '.s.PGSQL.5432') },
       { path: join(pg.dir, '.s.PGSQL.5432') },
       seeStore,
     );
-    node.forge = await Relay.start({ host: '127.0.0.1', port: 0 }, { host: hostname, port }, see);
     const base = world.config();
-    const url = `http://127.0.0.1:${node.forge.address.port}`;
+    const forges = {};
+    for (const [name, forge] of Object.entries(world.forges)) {
+      const { hostname: host, port } = new URL(forge.url);
+      const relay = await Relay.start({ host: '127.0.0.1', port: 0 }, { host, port }, see);
+      const url = `http://127.0.0.1:${relay.address.port}`;
+      node.forges.push(relay);
+      forges[name] = { ...base.forges[name], url, api_url: base.forges[name].api_url.replace(forge.url, url) };
+    }
     const listen = await ownAddress();
-    const own = base.forges[forgeName];
     const file = join(node.dir, 'nightshift.yaml');
     const whole = {
       ...base,
@@ -38,9 +42,7 @@ export class Node {
       public_url: `http://${listen}`,
       state_dir: join(node.dir, 'bot'),
       store: `postgres://test@/postgres?host=${encodeURIComponent(node.dir)}`,
-      forges: {
-        [forgeName]: { ...own, url, api_url: own.api_url.replace(forge.url, url) },
-      },
+      forges,
     };
     writeFileSync(file, yaml(whole), { mode: 0o644 });
     node.bot = new Bot({ config: file, dir: node.dir });
@@ -49,12 +51,12 @@ export class Node {
 
   cut() {
     this.store.cut();
-    this.forge.cut();
+    for (const forge of this.forges) forge.cut();
   }
 
   heal() {
     this.store.heal();
-    this.forge.heal();
+    for (const forge of this.forges) forge.heal();
   }
 
   async stop() {
@@ -63,7 +65,7 @@ export class Node {
     } finally {
       await this.bot?.sweep();
       await this.store?.stop();
-      await this.forge?.stop();
+      for (const forge of this.forges) await forge.stop();
     }
   }
 }

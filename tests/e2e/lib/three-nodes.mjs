@@ -69,34 +69,39 @@ async function assertPages(pg, nodes) {
 }
 
 async function story(w, pg, nodes, { tasks, ms }, late) {
-  const forge = w.forges.gt;
+  const forges = Object.entries(w.forges);
   const [first, second, third] = nodes;
-  await forge.do('hook', { url: `${third.bot.url}/hook/gt` });
+  for (const [name, forge] of forges)
+    await forge.do('hook', { url: `${third.bot.url}/hook/${name}` });
   const letGo = w.hold('agent');
-  const asked = await labelAll(forge, tasks);
+  const asked = [];
+  for (const [, forge] of forges) asked.push([forge, await labelAll(forge, tasks / forges.length)]);
+  const assertAll = async (left) => {
+    for (const [forge, some] of asked) await assertOnce(forge, some, left);
+  };
   await until('all three are at work', async () => (await running(pg)) === 3, STEP_MS);
   letGo();
   await until('the first one pushes', () => late.wire, STEP_MS);
   first.cut();
   await second.bot.blackout();
-  await assertOnce(forge, asked, ms);
+  await assertAll(ms);
   first.heal();
   await until('the late push is answered', () => /\r\n\r\n[^]+/.test(late.wire.said.slice(late.from)), STEP_MS);
   assert.match(late.wire.said.slice(late.from), /ng refs\/heads\/agent\//, 'the late push is refused');
   await first.bot.log(/node\.given_up|queue\.begin|node\.joined/, { from: late.line, ms: STEP_MS });
   await until('the first one is back', async () => (await pg.select('SELECT count(*) FROM store_node')) === '2', STEP_MS);
-  await assertOnce(forge, asked, STEP_MS);
+  await assertAll(STEP_MS);
   await assertStore(pg, tasks);
   await assertPages(pg, [first, third]);
 }
 
-export async function threeNodes({ tasks, lease, boxes, ms }) {
+export async function threeNodes({ tasks, lease, boxes, ms, forges = ['gt'] }) {
   let pg;
   const nodes = ['first', 'second', 'third'].map((name) => new Node(name));
   const late = {};
   const wish = {
     name: 'nodes',
-    forges: { gt: { dialect: 'gitea' } },
+    forges: Object.fromEntries(forges.map((name) => [name, { dialect: 'gitea' }])),
     agent: 'patient',
     bot: false,
     config: (w) => ({
