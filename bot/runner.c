@@ -154,8 +154,13 @@ on_start(struct runner *r, const struct wire_start *w)
 		return;
 	}
 	old = find(r, t->id, -1);
-	if (old)
+	if (old) {
+		bool has_box = old->is_in_step;
+
 		attempt_stop(old);
+		if (has_box)
+			return; /* two agents for one task: START is said again when it is gone */
+	}
 	row_copy(TASK_ROWS, &copy, t);
 	log_info(&log, "attempt.started", "attempt=%" PRId64 " fence=%" PRId64, t->attempt,
 		t->fence);

@@ -436,6 +436,29 @@ slots_are_counted(void **state)
 	runner_rig_finish(&r);
 }
 
+/* Two agents for one task there are never. */
+static void
+an_attempt_begins_when_the_box_of_the_last_is_gone(void **state)
+{
+	struct runner_rig r;
+
+	(void)state;
+	runner_rig_init(&r, "#!/bin/sh\ntrap '' TERM\necho up\nwhile :; do sleep 1; done\n", "");
+	runner_rig_start(&r, 1, 1);
+	runner_rig_until_tail(&r, "up");
+	runner_rig_start(&r, 1, 2);
+	runner_rig_until_done(&r);
+	assert_int_equal(r.done.fence, 1);
+	assert_int_equal(r.done.outcome, OUTCOME_STOPPED);
+	runner_rig_until_alive(&r, 0);
+	runner_rig_start(&r, 1, 2);
+	runner_rig_until_tail(&r, "up");
+	runner_rig_stop(&r, 1, 2);
+	runner_rig_until_done(&r);
+	assert_int_equal(r.done.fence, 2);
+	runner_rig_finish(&r);
+}
+
 int
 main(void)
 {
@@ -453,6 +476,7 @@ main(void)
 		cmocka_unit_test(a_gateway_may_be_another_one),
 		cmocka_unit_test(a_queue_may_be_another_one),
 		cmocka_unit_test(slots_are_counted),
+		cmocka_unit_test(an_attempt_begins_when_the_box_of_the_last_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
