@@ -232,13 +232,12 @@ endforeach()
 ns_test(campaign_kill e2e 900 ${NODE} tests/campaign/kill.mjs --count 20 --seed 7)
 ns_test(campaign_syscall e2e 900 ${NODE} tests/campaign/syscall.mjs --count 4 --seed 7 --jobs 1)
 ns_test(campaign_clock e2e 300 ${NODE} tests/campaign/clock.mjs --count 5 --seed 3)
-ns_test(campaign_errno e2e 900 ${NODE} tests/campaign/errno.mjs --count 4 --seed 7 --jobs 1)
-set_tests_properties(campaign_clock campaign_errno campaign_kill campaign_syscall PROPERTIES
+set_tests_properties(campaign_clock campaign_kill campaign_syscall PROPERTIES
 	RESOURCE_LOCK campaign)
 ns_test(campaign_postgres e2e 300 ${NODE} tests/campaign/postgres.mjs --count 4 --seed 7)
 ns_test(campaign_cron e2e 300 ${NODE} tests/campaign/cron.mjs --count 200 --seed 7)
 if(NOT NS_FUZZ)
-	ns_test(campaign_power unit 300 fault_power --count 60 --seed 7)
+	ns_test(campaign_power e2e 300 fault_power --count 60 --seed 7)
 endif()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/docker/smoke)
