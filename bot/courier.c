@@ -213,6 +213,15 @@ on_effect(struct courier *c, struct msg *m)
 	}
 }
 
+static void
+on_peace(struct courier *c, const struct wire_peace *p)
+{
+	struct courier_forge *f = courier_forge_find(c, p->forge);
+
+	if (f)
+		courier_keep_peace(c, f, p->installation_id, p->for_ms);
+}
+
 /* ---- The lease ---- */
 
 bool
@@ -254,6 +263,8 @@ courier_on_msg(struct role_ctx *r, enum role from, struct msg *m)
 
 	if (m->type == WIRE_LEASE)
 		on_lease(c, m->obj);
+	else if (m->type == WIRE_PEACE)
+		on_peace(c, m->obj);
 	else if (m->type == WIRE_FACT)
 		on_fact(c, m);
 	else if (m->type == WIRE_EFFECT)

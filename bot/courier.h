@@ -29,6 +29,7 @@ struct courier_forge {
 	bool is_configured;
 	bool has_clock;          /* a refusal told us the time there */
 	int64_t clock_offset_ms; /* its clock minus our boot clock, for ours may be set meanwhile */
+	int64_t peace_until_ms;  /* it asked for it, for nobody knows which installation */
 	char *bot_user;          /* who we are there, once known */
 	int64_t bot_user_id;
 	struct courier_forge *next;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "bot/courier_budget.h"
 #include "bot/courier_etag.h"
+#include "forge/retry.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -55,20 +56,44 @@ struct call {
 static void begin(void *ctx);
 
 static struct budget *
-budget_of(struct call *call)
+budget_find(struct courier *c, struct courier_forge *f, int64_t installation_id)
 {
-	struct courier_budgets *b = call->c->budgets;
+	struct courier_budgets *b = c->budgets;
 
-	while (b && (b->forge != call->forge || b->installation_id != call->op.installation_id))
+	while (b && (b->forge != f || b->installation_id != installation_id))
 		b = b->next;
 	if (!b) {
 		b = mem_zero(sizeof(*b));
-		b->forge = call->forge;
-		b->installation_id = call->op.installation_id;
-		b->next = call->c->budgets;
-		call->c->budgets = b;
+		b->forge = f;
+		b->installation_id = installation_id;
+		b->budget.blocked_until_ms = f->peace_until_ms;
+		b->next = c->budgets;
+		c->budgets = b;
 	}
 	return &b->budget;
+}
+
+static struct budget *
+budget_of(struct call *call)
+{
+	return budget_find(call->c, call->forge, call->op.installation_id);
+}
+
+void
+courier_keep_peace(
+	struct courier *c, struct courier_forge *f, int64_t installation_id, int64_t for_ms)
+{
+	int64_t until_ms = clock_boot_ms() + for_ms;
+
+	budget_block(budget_find(c, f, installation_id), until_ms);
+	if (installation_id != 0)
+		return;
+	if (until_ms > f->peace_until_ms)
+		f->peace_until_ms = until_ms;
+	for (struct courier_budgets *b = c->budgets; b; b = b->next) {
+		if (b->forge == f)
+			budget_block(&b->budget, until_ms);
+	}
 }
 
 void
@@ -239,6 +264,10 @@ on_reply(void *ctx, struct http_reply *r, const struct err *why)
 	struct err e = { 0 };
 	int rc;
 
+	/* The last one that was free says so, too. */
+	int64_t spent_ms = retry_spent_ms(r);
+	if (spent_ms > 0)
+		budget_block(budget_of(call), clock_boot_ms() + spent_ms);
 	if (retry_refused(call, r))
 		return;
 	if (call->url)

@@ -28,4 +28,8 @@ void courier_call(
 
 void courier_budgets_destroy(struct courier *c);
 
+/* Nothing is sent for so long through that installation; 0: through none of the forge's. */
+void courier_keep_peace(
+	struct courier *c, struct courier_forge *f, int64_t installation_id, int64_t for_ms);
+
 #endif

@@ -128,7 +128,8 @@ ask_identity(struct queue *q, struct queue_forge *f)
 {
 	const struct forge_op op = { .kind = OP_WHOAMI, .forge = f->name };
 
-	if (f->is_known || f->is_asking)
+	/* Not before the courier was told which forges asked for peace. */
+	if (f->is_known || f->is_asking || !msg_link_is_up(role_link(q->role, ROLE_COURIER)))
 		return;
 	f->is_asking = true;
 	queue_fact_ask(q, &op, WHOAMI_TRIES, on_whoami, mem_str(f->name));
@@ -324,6 +325,8 @@ queue_start(struct role_ctx *r, struct err *e)
 		rc = resume(q, e);
 	if (rc < 0)
 		return rc;
+	if (msg_link_is_up(role_link(r, ROLE_COURIER)))
+		queue_bucket_peace(q);
 	load_forges(q);
 	if (q->node.leads)
 		rc = queue_poll_start(q, e);
@@ -388,8 +391,12 @@ queue_on_peer(struct role_ctx *r, enum role peer, bool is_up)
 		queue_decode_gone(q);
 	if (peer == ROLE_COURIER && !is_up)
 		queue_outbox_gone(q);
-	if (peer == ROLE_COURIER && is_up)
+	if (peer == ROLE_COURIER && is_up) {
 		queue_nodes_greet(q);
+		queue_bucket_peace(q);
+		for (size_t i = 0; i < q->n_forges; i++)
+			ask_identity(q, &q->forges[i]);
+	}
 	if (peer == ROLE_RUNNER && !is_up)
 		q->free_slots = 0;
 	if (is_up)

@@ -301,7 +301,10 @@ void queue_push_check(struct queue *q, const struct task *t, int64_t effect, que
 /* 0: a write may go out now, and is counted. Else how long to wait. */
 /* Times of the boot clock. */
 int64_t queue_bucket_take(struct queue *q, const char *scope, bool is_urgent, int64_t now_ms);
+/* The forge asked for peace until then, boot clock. In a round's transaction. */
 void queue_bucket_close(struct queue *q, const char *scope, int64_t until_ms);
+/* A new courier is told which forges asked for it. */
+void queue_bucket_peace(struct queue *q);
 void queue_bucket_finish(struct queue *q);
 
 /* ---- queue_marker.c ---- */

@@ -12,6 +12,7 @@
 #include "bot/queue.h"
 
 #include "base/buggify.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -197,6 +198,31 @@ tell_all(struct queue_fact *f, int64_t code, struct forge_answer *take_a)
 	tell(f, code, take_a);
 }
 
+/* Not for this question alone, and also for a courier that is started anew. */
+static void
+note_peace(const struct queue_fact *f, int64_t wait_ms)
+{
+	auto_free char *scope = mem_fmt(
+		"%s/%lld", f->op.forge ? f->op.forge : "", (long long)f->op.installation_id);
+
+	if (queue_begin(f->q) == 0)
+		queue_bucket_close(f->q, scope, clock_boot_ms() + wait_ms);
+}
+
+static void
+ask_again(struct queue_fact *f, const char *why, int64_t told_ms)
+{
+	struct log_ctx log = { .repo = f->op.repo };
+	int64_t wait =
+		told_ms > 0 ? queue_wait_ms(f->q, told_ms) : queue_backoff_ms(f->q, f->tries);
+
+	log_warn(&log, "fact.again", "op=%s tries=%lld error=\"%s\"", forge_op_name(f->op.kind),
+		(long long)f->tries, why);
+	if (told_ms > 0)
+		note_peace(f, wait);
+	f->timer = loop_timer_add(f->q->role->loop, wait, ask, f);
+}
+
 static void
 on_answer(void *ctx, struct msg *m, const struct err *e)
 {
@@ -211,14 +237,8 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 	if (code == 0 && !answer)
 		code = ERR_PROTOCOL;
 	if (has_another_try(f, code)) {
-		struct log_ctx log = { .repo = f->op.repo };
-		int64_t wait = a ? a->retry_after_ms : 0;
-
-		log_warn(&log, "fact.again", "op=%s tries=%lld error=\"%s\"",
-			forge_op_name(f->op.kind), (long long)f->tries,
-			a && a->text ? a->text : err_name((int)code));
-		wait = wait > 0 ? queue_wait_ms(f->q, wait) : queue_backoff_ms(f->q, f->tries);
-		f->timer = loop_timer_add(f->q->role->loop, wait, ask, f);
+		ask_again(
+			f, a && a->text ? a->text : err_name((int)code), a ? a->retry_after_ms : 0);
 		return;
 	}
 	if (answer && a->items.n > 0) {

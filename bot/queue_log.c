@@ -240,7 +240,7 @@ read_log(void *ctx)
 		rest(l, POLL_SOON_MS);
 		return;
 	}
-	if (!forge || !queue_poll_is_ours(l->q)) {
+	if (!forge) {
 		rest(l, queue_poll_every_ms(l->q));
 		return;
 	}

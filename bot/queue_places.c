@@ -185,7 +185,7 @@ list_all(void *ctx)
 	if (forge && !forge->is_known) {
 		l->timer = loop_timer_add(
 			l->q->role->loop, queue_wait_ms(l->q, POLL_SOON_MS), list_all, l);
-	} else if (!forge || !queue_poll_is_ours(l->q)) {
+	} else if (!forge) {
 		rest(l);
 	} else {
 		l->installation_id = 0;

@@ -233,15 +233,9 @@ on_repo(struct queue *q, void *ctx, struct fact *f)
 }
 
 bool
-queue_poll_is_ours(struct queue *q)
+queue_poll_is_ours(const struct queue *q)
 {
-	struct err e = { 0 };
-	bool is_ours = false;
-
-	if (q->db->may_sweep(q->store, &is_ours, &e) == 0)
-		return is_ours;
-	log_err(LOG_LEVEL_WARN, NULL, "poll.nobodys", &e);
-	return false;
+	return q->node.leads;
 }
 
 static void

@@ -58,8 +58,8 @@ void queue_poll_mark_now(struct queue_poll *p);
 void queue_poll_ask(
 	struct queue_poll *p, const struct forge_op *what, queue_fact_cb *cb, void *ctx);
 int64_t queue_poll_every_ms(const struct queue *q);
-/* False: another node does it, or the store cannot say. */
-bool queue_poll_is_ours(struct queue *q);
+/* False: another node looks at forges and at the clock. */
+bool queue_poll_is_ours(const struct queue *q);
 /* A watermark of that name; 0 = none. */
 int64_t queue_mark_get(struct queue *q, const char *key);
 void queue_mark_set(struct queue *q, const char *key, int64_t ms);

@@ -57,6 +57,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_PUSHED, "pushed", COURIER, QUEUE, ROWS(PUSHED, pushed), 0, 0 },
 	{ WIRE_LEASE, "lease", QUEUE, COURIER, ROWS(LEASE, lease), 0, 0 },
 	{ WIRE_PUSH_LOGS, "push_logs", QUEUE, COURIER, ROWS(PUSH, push), LOGS_BYTES, 0 },
+	{ WIRE_PEACE, "peace", QUEUE, COURIER, ROWS(PEACE, peace), 0, 0 },
 
 	{ WIRE_PREPARE, "prepare", RUNNER, COURIER, ROWS(PREPARE, prepare), 0, 0 },
 	{ WIRE_PREPARED, "prepared", COURIER, RUNNER, ROWS(PREPARED, prepared), SETTINGS_BYTES, 0 },

@@ -115,6 +115,8 @@ enum wire_type {
 	WIRE_DISK_MAKE, /* runner -> its maker of disks; fd: an empty one, to be copied */
 	WIRE_DISK, /* the answer, fd: a disk for an attempt, without it none can be made; and runner
 		      -> shim, before a step: such a one, or an empty one to be copied */
+	/* queue -> courier */
+	WIRE_PEACE, /* struct wire_peace; one way: told to a new one, for the old one knew */
 	WIRE_TYPE_COUNT,
 };
 
@@ -178,6 +180,13 @@ struct wire_answer {
 	int64_t retry_after_ms;
 	struct row_list answer; /* one struct forge_answer, without items */
 	struct row_list items;  /* struct forge_item */
+};
+
+/* A forge asked for it before this courier was started. */
+struct wire_peace {
+	char *forge;
+	int64_t installation_id; /* 0: not known which */
+	int64_t for_ms;
 };
 
 struct wire_push {
@@ -356,6 +365,7 @@ struct wire_step_done {
 
 /* The members of each struct above (wire_rows.c). */
 extern const struct row WIRE_ALIVE_ROWS[];
+extern const struct row WIRE_PEACE_ROWS[];
 extern const struct row WIRE_PEER_ROWS[];
 extern const struct row WIRE_READY_ROWS[];
 extern const struct row WIRE_NAME_ROWS[];

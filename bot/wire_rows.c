@@ -80,6 +80,13 @@ const struct row WIRE_ANSWER_ROWS[] = {
 	ROW_DONE,
 };
 
+const struct row WIRE_PEACE_ROWS[] = {
+	ROW_S(struct wire_peace, forge, "forge", LIMIT_NAME_BYTES),
+	ROW_I(struct wire_peace, installation_id, "installation_id"),
+	ROW_I(struct wire_peace, for_ms, "for_ms"),
+	ROW_DONE,
+};
+
 const struct row WIRE_PUSH_ROWS[] = {
 	ROW_I(struct wire_push, task, "task"),
 	ROW_S(struct wire_push, forge, "forge", LIMIT_NAME_BYTES),

@@ -39,24 +39,38 @@ retry_http_date_ms(const char *s)
 	return end && !*end ? (int64_t)timegm(&tm) * 1000 : 0;
 }
 
+/* Until the window's end, if nothing is left in it. */
+static int64_t
+spent_wait(const struct http_reply *r, int64_t now_ms)
+{
+	const char *left = http_reply_header(r, "x-ratelimit-remaining");
+	const char *reset = http_reply_header(r, "x-ratelimit-reset");
+	int64_t n;
+
+	if (!str_eq(left, "0") || !reset || !now_ms ||
+		str_i64(reset, 0, INT64_MAX / 2000, &n, NULL) < 0)
+		return 0;
+	return clamp_wait(n * 1000 - now_ms + RESET_SLACK_MS);
+}
+
 /* Milliseconds to wait as the headers say, 0 if they say nothing. */
 static int64_t
 told_wait(const struct http_reply *r, int64_t now_ms)
 {
 	const char *after = http_reply_header(r, "retry-after");
-	const char *left = http_reply_header(r, "x-ratelimit-remaining");
-	const char *reset = http_reply_header(r, "x-ratelimit-reset");
 	int64_t n;
 
 	if (after && str_i64(after, 0, WAIT_MAX_MS, &n, NULL) == 0)
 		return clamp_wait(n * 1000);
 	if (after && retry_http_date_ms(after) && now_ms)
 		return clamp_wait(retry_http_date_ms(after) - now_ms);
-	if (!str_eq(left, "0") || !reset || !now_ms)
-		return 0;
-	if (str_i64(reset, 0, INT64_MAX / 2000, &n, NULL) < 0)
-		return 0;
-	return clamp_wait(n * 1000 - now_ms + RESET_SLACK_MS);
+	return spent_wait(r, now_ms);
+}
+
+int64_t
+retry_spent_ms(const struct http_reply *r)
+{
+	return spent_wait(r, retry_http_date_ms(http_reply_header(r, "date")));
 }
 
 /* What the forge says went wrong, as one line of plain text. */

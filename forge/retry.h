@@ -17,6 +17,10 @@
 int retry_classify(
 	const struct http_reply *r, int64_t now_ms, int64_t *retry_after_ms, struct err *e);
 
+/* How long nothing may be asked, because this reply was the last of its window; 0: there are more.
+ */
+int64_t retry_spent_ms(const struct http_reply *r);
+
 /* "Sun, 22 Nov 2026 09:19:17 GMT" (RFC 9110, IMF-fixdate) to milliseconds since 1970; 0 for
  * anything else. */
 int64_t retry_http_date_ms(const char *s);

@@ -228,16 +228,6 @@ postgres_part_undo(struct store *st)
 	(void)part(st, "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part", NULL);
 }
 
-/* Who has it open is the only one, by the lock of its session. */
-static int
-postgres_may_sweep(struct store *st, bool *out, struct err *e)
-{
-	(void)st;
-	(void)e;
-	*out = true;
-	return 0;
-}
-
 const struct store_driver STORE_POSTGRES = {
 	.name = "postgres",
 	.shared = &POSTGRES_SHARED,
@@ -251,6 +241,5 @@ const struct store_driver STORE_POSTGRES = {
 	.part_begin = postgres_part_begin,
 	.part_keep = postgres_part_keep,
 	.part_undo = postgres_part_undo,
-	.may_sweep = postgres_may_sweep,
 	SQL_NOUNS,
 };

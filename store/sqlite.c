@@ -81,16 +81,6 @@ sqlite_part_undo(struct store *st)
 	(void)sql_run(&s->sql, NULL, "RELEASE part", "");
 }
 
-/* The file is locked: there is nobody else. */
-static int
-sqlite_may_sweep(struct store *st, bool *out, struct err *e)
-{
-	(void)st;
-	(void)e;
-	*out = true;
-	return 0;
-}
-
 const struct store_driver STORE_SQLITE = {
 	.name = "sqlite",
 	.open = sqlite_open,
@@ -103,6 +93,5 @@ const struct store_driver STORE_SQLITE = {
 	.part_begin = sqlite_part_begin,
 	.part_keep = sqlite_part_keep,
 	.part_undo = sqlite_part_undo,
-	.may_sweep = sqlite_may_sweep,
 	SQL_NOUNS,
 };

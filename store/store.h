@@ -337,10 +337,6 @@ struct store_driver {
 
 	/* ---- upkeep ---- */
 
-	/* True for one of all that have this store open: who looks at the forges for what nobody
-	 * told us. It may be another one at the next question. */
-	int (*may_sweep)(struct store *s, bool *out, struct err *e);
-
 	/* Reads whole tables: not while somebody waits. */
 	int (*tally)(struct store *s, struct store_tally *out, struct err *e);
 	/* Takes out what may go, the oldest first; *n says how many rows. What has no reason to be

@@ -2,6 +2,7 @@
 // A forge of which 30 of 100 answers go wrong, in each way that answers do. Afterwards nothing is there
 // twice, and every task has come to an end that was told.
 //   script/campaign forge [--count 500] [--seed S] [--jobs 2]
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { campaign, options } from './lib/campaign.mjs';
 import { underLoad } from './lib/load.mjs';
@@ -40,6 +41,7 @@ const round = (dice) =>
     await sleep(LASTS_MS);
     const views = await Promise.all(forges.map((forge) => forge.get('faults')));
     for (const forge of forges) await forge.do('faults/clear');
+    for (const forge of forges) assert.deepEqual((await forge.get('stats')).calls_in_bans, []);
     return `${views.flat().reduce((n, rule) => n + rule.played, 0)} faults`;
   });
 

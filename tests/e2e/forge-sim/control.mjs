@@ -78,6 +78,8 @@ export function controlHandler(sim) {
       max_per_hour: truth.busiest(3600_000),
       requests: truth.requests,
       jwts: sim.auth.jwtsSeen,
+      bans: sim.bans.asked,
+      calls_in_bans: sim.bans.broken,
     }),
     'POST hook': (b) => hooks.configure(b),
     'GET hook/health': () => ({ status: hooks.health.status(state.now()), failures: hooks.health.failures }),

@@ -6,6 +6,7 @@ import { createPublicKey } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Auth } from './auth.mjs';
+import { Bans } from './bans.mjs';
 import { controlHandler } from './control.mjs';
 import { Faults } from './faults.mjs';
 import { gitHandler } from './git.mjs';
@@ -108,6 +109,7 @@ function assemble(o) {
     apiPrefix: dialect.API_PREFIX,
     base: 'http://127.0.0.1',
     faults: new Faults(),
+    bans: new Bans(),
     notesPerMinute: Number(o['notes-per-minute']),
     scopes: o.scopes.split(','),
     credentials: (headers) =>

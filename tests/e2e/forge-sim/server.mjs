@@ -88,7 +88,10 @@ export class Server {
       auth: this.sim.auth.describe(ctx.who),
       body: logged(bytes, req.headers['content-type']),
     });
+    const isApi = url.pathname.startsWith(this.sim.apiPrefix);
+    if (isApi) this.sim.bans.look(ctx);
     const rule = this.sim.faults.match(req.method, req.url, bytes);
+    if (isApi && rule?.after) this.sim.bans.ask(ctx.who, rule.after * 1000);
     if (rule && isBefore(rule) && (await this.#before(ctx, rule)) === 'done') return undefined;
     const reply = await this.#answer(ctx);
     if (rule && isAfter(rule)) return this.#after(ctx, rule, reply);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_queue_bucket - talk makes room for results. */
-#include "bot/queue.h"
+#include "queue_rig.h"
+
+#include "base/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,6 +67,24 @@ what_the_forge_closed_stays_closed(void **state)
 	queue_bucket_finish(&q);
 }
 
+/* The rig's time goes a hundred times faster: none of these waits is over by then. */
+static void
+a_restart_forgets_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(queue_begin(r->q), 0);
+	for (int i = 0; i < BUDGET_HOUR_MAX; i++)
+		assert_int_equal(
+			queue_bucket_take(r->q, "gh/1", true, clock_boot_ms() - 30000 + i * 75), 0);
+	queue_bucket_close(r->q, "gh/2", clock_boot_ms() + 30000);
+	rig_restart(r);
+	assert_int_equal(queue_begin(r->q), 0);
+	assert_true(queue_bucket_take(r->q, "gh/1", true, clock_boot_ms()) > 0);
+	assert_true(queue_bucket_take(r->q, "gh/2", true, clock_boot_ms()) > 0);
+	assert_int_equal(queue_bucket_take(r->q, "gh/3", true, clock_boot_ms()), 0);
+}
+
 int
 main(void)
 {
@@ -73,6 +93,7 @@ main(void)
 		cmocka_unit_test(an_hour_is_counted_too),
 		cmocka_unit_test(installations_do_not_share),
 		cmocka_unit_test(what_the_forge_closed_stays_closed),
+		cmocka_unit_test_setup_teardown(a_restart_forgets_nothing, rig_setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
