@@ -212,12 +212,12 @@ retry_read(struct call *call, int rc)
 	return true;
 }
 
-/* An App's token is not refused for what it may not do (403), but because the forge does not know
- * it (yet, or for a moment). That says nothing about who asked for what. */
+/* A token is not refused so for what it may not do (403), but because the forge does not know it
+ * (yet, or for a moment). That says nothing about who asked for what. */
 static bool
 is_unknown_token(const struct call *call, const struct http_reply *r)
 {
-	return r->status == 401 && call->forge->app_id && need_of(call).kind == FORGE_AUTH_TOKEN;
+	return r->status == 401 && need_of(call).kind == FORGE_AUTH_TOKEN;
 }
 
 /* A limit without a word about its end. */

@@ -154,6 +154,18 @@ for (const [name, wish] of Object.entries(FORGES)) {
     }));
 }
 
+// A label must not be ignored for ever because our own token was not known for a moment.
+test('gitea: a token that is not known for a moment says nothing about people', () =>
+  inWorld({ name: 'unknown', forges: { gt: FORGES.gt } }, async (w) => {
+    const forge = w.forges.gt,
+      repo = await makeRepo(forge);
+    const path = '/permission$';
+    const fault = await forge.fault({ method: 'GET', path, kind: 'unauthorized', times: 4 });
+    await assertDone(forge, repo, await labelled(forge, repo));
+    const rule = (await forge.get('faults')).find((r) => r.id === fault);
+    assert.equal(rule.played, 4);
+  }));
+
 test('gitea: a right that is gone is a refusal, and said to be', () =>
   inWorld({ name: 'gone', forges: { gt: FORGES.gt }, agent: 'patient' }, async (w) => {
     const forge = w.forges.gt,
