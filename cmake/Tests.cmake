@@ -230,7 +230,6 @@ endforeach()
 
 # The short forms of script/campaign.
 ns_test(campaign_kill e2e 900 ${NODE} tests/campaign/kill.mjs --count 20 --seed 7)
-ns_test(campaign_forge e2e 600 ${NODE} tests/campaign/forge.mjs --count 1 --seed 101)
 ns_test(campaign_syscall e2e 900 ${NODE} tests/campaign/syscall.mjs --count 4 --seed 7 --jobs 1)
 ns_test(campaign_clock e2e 300 ${NODE} tests/campaign/clock.mjs --count 5 --seed 3)
 set_tests_properties(campaign_clock campaign_kill campaign_syscall PROPERTIES
