@@ -168,7 +168,7 @@ export async function assertNothingLeft(world, shims) {
   const runs = join(world.dir, 'bot', 'boxes', 'run');
   await until('their directories too', () => readdirSync(runs).length === 0, GONE_MS);
   const groups = groupsBelow('/sys/fs/cgroup').filter((dir) =>
-    shims.has(Number(/nightshift-(\d+)-[^/]*$/.exec(dir)?.[1])),
+    shims.has(Number(/nightshift-(\d+)-\d+-\d+$/.exec(dir)?.[1])),
   );
   assert.deepEqual(groups, [], 'no control group');
   assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(world.dir), 'no mount');
