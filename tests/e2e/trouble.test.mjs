@@ -64,11 +64,14 @@ test('github: tokens that end in the middle of a task', () =>
     letGo();
     await assertDone(forge, repo, number);
     const minted = await forge.effects('token.minted');
-    assert.ok(minted.length > 1);
+    const [one, more] = [true, false].map((is) => minted.filter((m) => m.narrowed === is));
+    assert.ok(one.length > 1);
     assert.ok(
-      minted.every((m) => m.narrowed && m.repos.length === 1),
+      one.every((m) => m.repos.length === 1),
       'each token is for one repository',
     );
+    for (const { permissions } of more)
+      assert.deepEqual(permissions, { metadata: 'read' }, 'or tells their names, and no more');
   }));
 
 // The forge's date tells by how much; both ways, each within what the keeper signs for.
