@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+extern struct timespec bench_began; /* the assembler writes it */
 struct timespec bench_began;
 
 #if defined(__x86_64__)
