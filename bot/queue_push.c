@@ -11,19 +11,22 @@
 #include "bot/queue.h"
 
 #include "base/buggify.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #include <inttypes.h>
 
-#define FACT_TRIES 3 /* then the outbox waits and begins anew */
+#define FACT_TRIES 3     /* then the outbox waits and begins anew */
+#define FRESH_MS   60000 /* an answer is good for so long */
 
 struct check {
 	struct queue *q;
 	int64_t effect;
 	struct task task;
 	struct facts facts;
+	int64_t began_ms; /* boot clock */
 	size_t n_missing;
 	bool asked_author;
 	queue_push_cb *cb;
@@ -169,10 +172,13 @@ finish(struct check *c, int64_t code, const char *text)
 	check_destroy(c);
 }
 
-/* A question without an answer: ask all again later. */
+/* A question without an answer, or one that took so long that the others' are old: ask all again
+ * later. */
 static bool
 is_unanswered(const struct check *c)
 {
+	if (clock_boot_ms() - c->began_ms > FRESH_MS)
+		return true;
 	for (size_t i = 0; i < c->facts.n; i++) {
 		if (queue_is_transient(c->facts.v[i].code))
 			return true;
@@ -272,6 +278,7 @@ queue_push_check(struct queue *q, const struct task *t, int64_t effect, queue_pu
 
 	c->q = q;
 	c->effect = effect;
+	c->began_ms = clock_boot_ms();
 	c->cb = cb;
 	row_copy(TASK_ROWS, &c->task, t);
 	if (t->verb == VERB_CHORE) {
