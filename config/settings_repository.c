@@ -69,7 +69,8 @@ static const struct setting REPOSITORY[] = {
 	{ .path = "chores",
 		.type = SETTING_NAMED,
 		.sub = CHORE_SETTINGS,
-		.help = "Scheduled tasks." },
+		.help = "Read and checked, but not begun: chores run from the server's `chores` "
+			"only." },
 	{ .path = "limits.wall",
 		.type = SETTING_DURATION,
 		.min = SECOND,
