@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define WAITING_MAX 4
+#define WAITING_MAX 16 /* connections that nobody has taken; one who looks again makes another */
 
 /* Without the right to it the kernel gives net.core.wmem_max; two inline frames fit into the
  * smallest default. */

@@ -152,13 +152,6 @@ struct attempt {
 	bool is_held;        /* it is over for long, but its shim has not ended */
 };
 
-/* A shim, as whoever started or found it has it. */
-struct shim_ends {
-	pid_t pid;
-	int pidfd;
-	int link; /* connected with it */
-};
-
 /* ---- runner.c ---- */
 
 struct log_ctx runner_log(const struct attempt *a);
@@ -283,9 +276,6 @@ bool layer_is_stale(const struct attempt *a);
 void layer_sweep(struct runner *r);
 
 /* ---- runner_shim.c ---- */
-
-/* Starts a shim in a directory. The descriptors are the caller's. */
-int shim_spawn(struct runner *r, const char *dir, struct shim_ends *out, struct err *e);
 
 /* The shim's program as what else it can be. */
 int shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct err *e);

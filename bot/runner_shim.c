@@ -21,8 +21,16 @@
 
 #define MICROS_PER_CENT 10000
 #define JOIN_MS_MAX     10000 /* a shim that lives says so at once */
+#define BEGIN_MS_MAX    3000  /* from exec to the first thing it does */
 #define END_MS_MAX                                                                                 \
 	15000 /* of a shim that was told to end; it may clean up longer than it may be silent */
+
+/* A shim, as whoever started or found it has it. */
+struct shim_ends {
+	pid_t pid;
+	int pidfd;
+	int link; /* connected with it */
+};
 
 static void
 let_go(struct attempt *a, const struct msg *opened)
@@ -241,8 +249,8 @@ shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct
 	return rc < 0 ? err_wrap(e, rc, "%s", sp->argv[2]) : 0;
 }
 
-int
-shim_spawn(struct runner *r, const char *dir, struct shim_ends *out, struct err *e)
+static int
+spawn_shim(struct runner *r, const char *dir, struct shim_ends *out, struct err *e)
 {
 	/* Only for who looks at the list of processes. */
 	static const char *const argv[] = { "nightshift", "--role", "shim", NULL };
@@ -257,7 +265,7 @@ shim_spawn(struct runner *r, const char *dir, struct shim_ends *out, struct err 
 	sp.cwd = dir;
 	sp.fds[0] = door;
 	sp.fds[1] = r->table_fd;
-	sp.n_fds = r->table_fd > 0 ? 2 : 1; /* who only sweeps needs none */
+	sp.n_fds = 2;
 	sp.new_session = true;
 	rc = shim_spawn_as(r, &sp, &out->pid, &out->pidfd, e);
 	if (rc == 0)
@@ -298,16 +306,17 @@ int
 shim_start(struct attempt *a, struct err *e)
 {
 	struct shim_ends ends = { .pidfd = -1, .link = -1 };
-	int rc = shim_spawn(a->r, a->dir, &ends, e);
+	int rc = spawn_shim(a->r, a->dir, &ends, e);
 
 	if (rc == 0)
 		rc = take_ends(a, &ends, e);
 	return rc < 0 ? rc : give_disk(a, e);
 }
 
-/* Behind a connection that still stands its process cannot be another one meanwhile. */
+/* Behind a connection that still stands its process cannot be another one meanwhile. BUSY: it is
+ * still the runner that made the door, which is gone; the shim that has it now is about to listen. */
 static int
-find_shim(const char *dir, struct shim_ends *out, struct err *e)
+try_shim(const char *dir, struct shim_ends *out, struct err *e)
 {
 	auto_fd int at = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	auto_fd int link = -1;
@@ -321,11 +330,26 @@ find_shim(const char *dir, struct shim_ends *out, struct err *e)
 		return rc;
 	pidfd = pidfd_open(out->pid, 0);
 	p.fd = link;
-	if (pidfd < 0 || poll(&p, 1, 0) < 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
+	if (poll(&p, 1, 0) < 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
 		return err_set(e, ERR_MISSING, "its shim has just ended");
+	if (pidfd < 0)
+		return err_set(e, ERR_BUSY, "its shim has not begun");
 	out->pidfd = steal_fd(&pidfd);
 	out->link = steal_fd(&link);
 	return 0;
+}
+
+/* A runner that was killed just when it had started a shim leaves one that has not begun. */
+static int
+find_shim(const char *dir, struct shim_ends *out, struct err *e)
+{
+	int rc = try_shim(dir, out, e);
+
+	for (int ms = 5; rc == ERR_BUSY && ms < BEGIN_MS_MAX; ms *= 2) {
+		(void)poll(NULL, 0, ms);
+		rc = try_shim(dir, out, e);
+	}
+	return rc;
 }
 
 int

@@ -2,8 +2,8 @@
 /*
  * runner_sweep - removes directories of attempts and layers in a process of their own.
  *
- * That process is a shim that is told to end before it has begun: it waits until no other shim
- * works in the directory, removes everything, ends. So there is one way to clean up, whoever died.
+ * That process is the shim's program, at its end from the beginning: it waits until no shim works in
+ * the directory, removes everything, ends. So there is one way to clean up, whoever died.
  */
 #include "bot/runner.h"
 
@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bot/shim.h"
 
 #include <dirent.h>
 #include <string.h>
@@ -89,26 +90,20 @@ sweep_end(struct sweep *w)
 
 static void on_swept(void *ctx, pid_t pid, struct loop_exit how);
 
-/* It hears SHIM_STOP when it listens, and then that we are gone. */
 static int
 sweep_spawn(struct sweep *w, struct err *e)
 {
-	const struct msg_link_spec spec = { .rules = WIRE_RULES,
-		.n_rules = WIRE_RULES_COUNT,
-		.self = ROLE_RUNNER,
-		.peer = ROLE_SHIM };
-	struct shim_ends ends = { .pidfd = -1, .link = -1 };
-	struct msg_link *link;
-	int rc = shim_spawn(w->r, w->path, &ends, e);
+	static const char *const argv[] = { "nightshift", "--role", SHIM_SWEEP, NULL };
+	struct spawn sp = SPAWN_INIT;
+	int pidfd = -1;
+	pid_t pid = -1;
 
-	if (rc < 0)
-		return rc;
-	w->child = loop_child_add(w->r->role->loop, ends.pid, ends.pidfd, on_swept, w);
-	link = msg_link_create(w->r->role->loop, &spec);
-	rc = msg_send(link, &(struct msg_out){ .type = WIRE_SHIM_STOP }, e);
+	sp.argv = argv;
+	sp.cwd = w->path;
+	sp.new_session = true;
+	int rc = shim_spawn_as(w->r, &sp, &pid, &pidfd, e);
 	if (rc == 0)
-		rc = msg_link_attach(link, ends.link, e);
-	msg_link_destroy(link);
+		w->child = loop_child_add(w->r->role->loop, pid, pidfd, on_swept, w);
 	return rc;
 }
 

@@ -362,13 +362,13 @@ on_term(void *ctx, int signo)
 /* Before anything is removed, or the slot is anybody's again, the last box must have ended: ours,
  * or that of a shim that was killed here. */
 static void
-see_to_the_end(struct shim *s)
+see_to_the_end(struct box *ours)
 {
 	struct err e = { 0 };
 
 	while (box_trace_end(SHIM_TRACE, RETRY_MS, &e) == ERR_BUSY)
 		log_err(LOG_LEVEL_ERROR, NULL, "box.stuck", &e);
-	box_finish(&s->stuck);
+	box_finish(ours);
 }
 
 static bool
@@ -416,18 +416,35 @@ read_table(struct shim *s, struct err *e)
 	return buf_add(&s->redactions, data, (size_t)st.st_size);
 }
 
-static int
-shim_init(struct shim *s, struct err *e)
+/* The signals of a terminal are the master's to understand. */
+static void
+begin(const char *name)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	int rc = loop_create(&s->loop, e);
 
-	if (rc < 0)
-		return rc;
+	log_init(name, LOG_LEVEL_INFO);
+	(void)prctl(PR_SET_NAME, name);
 	(void)sigaction(SIGINT, &ignore, NULL);
 	(void)sigaction(SIGHUP, &ignore, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* One shim at a time in a directory: who cleans up behind a dead one waits for the living. */
+static int
+wait_for_dir(int *dir, struct err *e)
+{
+	*dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *dir < 0 || flock(*dir, LOCK_EX) < 0 ? err_sys(e, "the attempt's directory") : 0;
+}
+
+static int
+shim_init(struct shim *s, struct err *e)
+{
+	int rc = loop_create(&s->loop, e);
+
+	if (rc < 0)
+		return rc;
 	shim_disk_init(s);
 	buf_init(&s->quiet, LIMIT_TAIL_BYTES / 4);
 	buf_init(&s->done_tail, LIMIT_TAIL_BYTES);
@@ -462,16 +479,13 @@ int
 shim_main(void)
 {
 	struct shim s = { .net_fd = -1, .stuck = BOX_INIT };
+	auto_fd int dir = -1;
 	struct err e = { 0 };
 
-	log_init("shim", LOG_LEVEL_INFO);
-	(void)prctl(PR_SET_NAME, "shim");
+	begin("shim");
 	int rc = read_table(&s, &e); /* before anything else can get its number */
-	auto_fd int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* One shim at a time in a directory: who cleans up behind a dead one waits for the
-	 * living. */
-	if (rc == 0 && (dir < 0 || flock(dir, LOCK_EX) < 0))
-		rc = err_sys(&e, "the attempt's directory");
+	if (rc == 0)
+		rc = wait_for_dir(&dir, &e);
 	if (rc < 0) {
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
 		return EX_OSERR;
@@ -485,9 +499,26 @@ shim_main(void)
 	shim_finish(&s);
 	/* Started by hand it is in somebody's directory, not in an attempt's. */
 	if (has_runner)
-		see_to_the_end(&s);
+		see_to_the_end(&s.stuck);
 	shim_disk_finish(&s);
 	if (has_runner)
 		remove_layers();
 	return rc < 0 ? err_exit(rc) : EX_OK;
+}
+
+int
+shim_sweep_main(void)
+{
+	struct box stuck = BOX_INIT;
+	auto_fd int dir = -1;
+	struct err e = { 0 };
+
+	begin(SHIM_SWEEP);
+	if (wait_for_dir(&dir, &e) < 0) {
+		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
+		return EX_OSERR;
+	}
+	see_to_the_end(&stuck);
+	remove_layers();
+	return EX_OK;
 }

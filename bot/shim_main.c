@@ -11,6 +11,7 @@ main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? argv[argc - 1] : NULL;
 
-	return str_eq(name, SHIM_NETS) || str_eq(name, SHIM_DISKS) ? shim_maker_main(name)
-								   : shim_main();
+	if (str_eq(name, SHIM_NETS) || str_eq(name, SHIM_DISKS))
+		return shim_maker_main(name);
+	return str_eq(name, SHIM_SWEEP) ? shim_sweep_main() : shim_main();
 }
