@@ -61,7 +61,7 @@ on_reply(void *ctx, struct http_reply *r, const struct err *why)
 static int
 add_auth(const struct asker *a, const struct forge_op *op, struct buf *out, struct err *e)
 {
-	enum forge_auth kind = a->driver->auth(op);
+	enum forge_auth kind = forge_auth_of(a->driver, op);
 	auto_buf struct buf jwt = BUF_INIT(KIB(8));
 	auto_buf struct buf claims = BUF_INIT(KIB(1));
 	int rc;
@@ -85,7 +85,7 @@ exchange(struct asker *a, const struct forge_op *op, struct err *e)
 {
 	struct http_request q = { .follow = true, .timeout_ms = ASK_MS_MAX };
 	auto_buf struct buf auth = BUF_INIT(SECRET_MAX);
-	int rc = a->driver->build(&a->conf, op, &q, e);
+	int rc = forge_build(a->driver, &a->conf, op, &q, e);
 
 	if (rc == 0)
 		rc = add_auth(a, op, &auth, e);
@@ -112,7 +112,7 @@ ask(struct asker *a, struct forge_op *op, struct forge_answer *out, void (*look)
 			return rc;
 		if (look)
 			look(a);
-		rc = a->driver->read(&a->conf, op, &a->reply, out, e);
+		rc = forge_read(a->driver, &a->conf, op, &a->reply, out, e);
 		if (rc < 0 && a->reply.status == 0 && a->why.code)
 			return err_set(e, rc, "%s", a->why.text);
 		if (rc <= 0)

@@ -140,7 +140,7 @@ need_of(const struct call *call)
 {
 	return (struct courier_need){
 		.forge = call->forge,
-		.kind = call->forge->driver->auth(&call->op),
+		.kind = forge_auth_of(call->forge->driver, &call->op),
 		.installation_id = call->op.installation_id,
 		.repo_id = call->op.repo_id,
 		.repo = call->op.repo,
@@ -249,7 +249,8 @@ fail(struct call *call, const struct http_reply *r, int rc, struct err *e)
 static int
 read_reply(struct call *call, const struct http_reply *r, struct err *e)
 {
-	int rc = call->forge->driver->read(&call->forge->conf, &call->op, r, &call->answer, e);
+	int rc =
+		forge_read(call->forge->driver, &call->forge->conf, &call->op, r, &call->answer, e);
 
 	if (rc == 0 && call->is_write && BUGGIFY("call.write_lost"))
 		rc = err_set(e, ERR_TIMEOUT, "buggify");
@@ -354,13 +355,13 @@ build_request(struct call *call)
 		buf_init(&q->body, call->bytes.len);
 		(void)buf_add(&q->body, buf_str(&call->bytes), call->bytes.len);
 	}
-	rc = d->build(&call->forge->conf, &call->op, q, &e);
+	rc = forge_build(d, &call->forge->conf, &call->op, q, &e);
 	if (rc < 0) {
 		finish(call, rc, &e);
 		return;
 	}
 	if (call->token) {
-		d->auth_value(call->token, d->auth(&call->op) == FORGE_AUTH_JWT, &auth);
+		d->auth_value(call->token, forge_auth_of(d, &call->op) == FORGE_AUTH_JWT, &auth);
 		q->auth = buf_steal(&auth);
 	}
 	call->is_write = forge_op_is_write(call->op.kind) && strcmp(q->method, "GET") != 0;

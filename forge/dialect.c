@@ -282,9 +282,10 @@ cursor_url(const struct forge_op *op)
 }
 
 int
-dialect_build(const struct dialect *d, const struct forge_conf *f, const struct forge_op *op,
-	struct http_request *out, struct err *e)
+forge_build(const struct forge_driver *driver, const struct forge_conf *f,
+	const struct forge_op *op, struct http_request *out, struct err *e)
 {
+	const struct dialect *d = driver->dialect;
 	const struct dialect_op *row = find(d, op);
 	auto_buf struct buf url = BUF_INIT(LIMIT_URL_BYTES);
 	int rc;
@@ -344,16 +345,23 @@ accepted(const struct dialect_op *row, struct dialect_reply *x)
 	return rc < 0 ? err_wrap(x->e, rc, "%s", forge_op_name(x->op->kind)) : rc;
 }
 
+enum forge_auth
+forge_auth_of(const struct forge_driver *driver, const struct forge_op *op)
+{
+	return driver->auth ? driver->auth(op) : FORGE_AUTH_TOKEN;
+}
+
 int
-dialect_answer(const struct dialect *d, const struct forge_conf *f, struct forge_op *op,
+forge_read(const struct forge_driver *driver, const struct forge_conf *f, struct forge_op *op,
 	const struct http_reply *r, struct forge_answer *a, struct err *e)
 {
 	struct dialect_reply x = { .f = f, .op = op, .r = r, .a = a, .e = e };
-	const struct dialect_op *row = find(d, op);
+	const struct dialect_op *row = find(driver->dialect, op);
 	int rc;
 
 	if (!row)
-		return err_set(e, ERR_MISSING, "%s has no %s", d->name, forge_op_name(op->kind));
+		return err_set(e, ERR_MISSING, "%s has no %s", driver->dialect->name,
+			forge_op_name(op->kind));
 	op->step = row->step;
 	rc = retry_classify(r, reply_now_ms(r), &a->retry_after_ms, e);
 	return rc < 0 ? refused(row, &x, rc) : accepted(row, &x);

@@ -57,14 +57,6 @@ struct dialect {
 	size_t body_bytes_max;      /* of op.body */
 };
 
-/* Builds the request of op's step. ERR_MISSING if the dialect has no such operation. */
-int dialect_build(const struct dialect *d, const struct forge_conf *f, const struct forge_op *op,
-	struct http_request *out, struct err *e);
-
-/* Reads its reply; see forge_driver.read. */
-int dialect_answer(const struct dialect *d, const struct forge_conf *f, struct forge_op *op,
-	const struct http_reply *r, struct forge_answer *a, struct err *e);
-
 /* Leads to the next page of a list: by the Link header's address, or by number where that address
  * may name another host than the one we ask (Gitea writes its ROOT_URL there). 1: there is one, op
  * was advanced. 0: that was the last. ERR_LIMIT after DIALECT_PAGES_MAX. */

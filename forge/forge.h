@@ -294,6 +294,8 @@ struct forge_proof {
 	int64_t now_ms;
 };
 
+struct dialect; /* dialect.h */
+
 struct forge_driver {
 	const char *name; /* "github" */
 	struct forge_caps caps;
@@ -316,12 +318,9 @@ struct forge_driver {
 	int (*decode)(const struct forge_delivery *d, const char *body, size_t len,
 		struct forge_event *out, struct err *e);
 
-	/* Builds the next request of op (op->step, op->cursor). For OP_ATTACH out->body holds the
-	 * file's bytes. auth is left to the caller but for its form: auth_value below. */
-	int (*build)(const struct forge_conf *f, const struct forge_op *op,
-		struct http_request *out, struct err *e);
+	const struct dialect *dialect; /* its operations: forge_build and forge_read */
 
-	/* What the request that build makes next is to be sent with. */
+	/* What the next request of op is to be sent with. NULL: a token, always. */
 	enum forge_auth (*auth)(const struct forge_op *op);
 
 	/* Value of the Authorization header for a token; is_jwt for the App's own calls. */
@@ -329,12 +328,6 @@ struct forge_driver {
 
 	/* Basic credentials "user:token" for git over HTTP. */
 	void (*git_userinfo)(const char *token, struct buf *out);
-
-	/* Reads a reply into *a (the caller's, zeroed before the first step). 0: done. 1: op was
-	 * advanced, build and send again. Errors by the status, see forge/retry.h;
-	 * a->retry_after_ms is set with ERR_BUSY. */
-	int (*read)(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
-		struct forge_answer *a, struct err *e);
 
 	/* Adds what the credential lacks, as far as a reply to OP_WHOAMI tells it. NULL: a forge
 	 * whose replies never tell. */
@@ -348,6 +341,20 @@ struct forge_driver {
 };
 
 const struct forge_driver *forge_driver_get(enum forge_kind kind);
+
+/* Builds the next request of op (op->step, op->cursor). For OP_ATTACH out->body holds the file's
+ * bytes. The Authorization header is the caller's: forge_auth_of and the driver's auth_value.
+ * ERR_MISSING if this forge has no such operation. */
+int forge_build(const struct forge_driver *driver, const struct forge_conf *f,
+	const struct forge_op *op, struct http_request *out, struct err *e);
+enum forge_auth forge_auth_of(const struct forge_driver *driver, const struct forge_op *op);
+
+/* Reads its reply into *a (the caller's, zeroed before the first step). 0: done. 1: op was
+ * advanced, build and send again. Errors by the status, see forge/retry.h; a->retry_after_ms is set
+ * with ERR_BUSY. */
+int forge_read(const struct forge_driver *driver, const struct forge_conf *f, struct forge_op *op,
+	const struct http_reply *r, struct forge_answer *a, struct err *e);
+
 /* "github", "gitea", "forgejo" or "gitlab"; -1 if unknown. */
 int forge_kind_parse(const char *name);
 

@@ -103,27 +103,6 @@ static const struct dialect DIALECT = {
 	.body_bytes_max = LIMIT_COMMENT_BYTES,
 };
 
-static int
-build(const struct forge_conf *f, const struct forge_op *op, struct http_request *out,
-	struct err *e)
-{
-	return dialect_build(&DIALECT, f, op, out, e);
-}
-
-static int
-answer(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
-	struct forge_answer *a, struct err *e)
-{
-	return dialect_answer(&DIALECT, f, op, r, a, e);
-}
-
-static enum forge_auth
-auth(const struct forge_op *op)
-{
-	(void)op;
-	return FORGE_AUTH_TOKEN;
-}
-
 static void
 auth_value(const char *token, bool is_jwt, struct buf *out)
 {
@@ -146,8 +125,8 @@ git_userinfo(const char *token, struct buf *out)
 		.label_list_is_stale = true,                                                       \
 		.comment_bytes_max = LIMIT_COMMENT_BYTES,                                          \
 	},                                                                                         \
-	.form_signs_json = true, .verify = proof_hmac, .decode = gitea_decode, .build = build,     \
-	.auth = auth, .auth_value = auth_value, .git_userinfo = git_userinfo, .read = answer
+	.form_signs_json = true, .verify = proof_hmac, .decode = gitea_decode,                     \
+	.dialect = &DIALECT, .auth_value = auth_value, .git_userinfo = git_userinfo
 
 static const char *const GITEA_GUIDS[] = { "x-gitea-delivery", NULL };
 static const char *const GITEA_PROOFS[] = { "x-gitea-signature", NULL };

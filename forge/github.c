@@ -182,20 +182,6 @@ static const struct dialect DIALECT = {
 	.body_bytes_max = LIMIT_COMMENT_BYTES,
 };
 
-static int
-build(const struct forge_conf *f, const struct forge_op *op, struct http_request *out,
-	struct err *e)
-{
-	return dialect_build(&DIALECT, f, op, out, e);
-}
-
-static int
-answer(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
-	struct forge_answer *a, struct err *e)
-{
-	return dialect_answer(&DIALECT, f, op, r, a, e);
-}
-
 static enum forge_auth
 auth(const struct forge_op *op)
 {
@@ -240,11 +226,10 @@ const struct forge_driver GITHUB_DRIVER = {
 	.proof_headers = PROOFS,
 	.verify = proof_hmac,
 	.decode = github_decode,
-	.build = build,
+	.dialect = &DIALECT,
 	.auth = auth,
 	.auth_value = auth_value,
 	.git_userinfo = git_userinfo,
-	.read = answer,
 	.lacks = github_lacks,
 	.app_claims = github_claims,
 	.app_refused_time = github_refused_time,

@@ -108,27 +108,6 @@ static const struct dialect DIALECT = {
 	.body_bytes_max = LIMIT_COMMENT_BYTES,
 };
 
-static int
-build(const struct forge_conf *f, const struct forge_op *op, struct http_request *out,
-	struct err *e)
-{
-	return dialect_build(&DIALECT, f, op, out, e);
-}
-
-static int
-answer(const struct forge_conf *f, struct forge_op *op, const struct http_reply *r,
-	struct forge_answer *a, struct err *e)
-{
-	return dialect_answer(&DIALECT, f, op, r, a, e);
-}
-
-static enum forge_auth
-auth(const struct forge_op *op)
-{
-	(void)op;
-	return FORGE_AUTH_TOKEN;
-}
-
 /* Taken of every kind of token: a person's, a project's, a group's and OAuth's. */
 static void
 auth_value(const char *token, bool is_jwt, struct buf *out)
@@ -191,10 +170,8 @@ const struct forge_driver GITLAB_DRIVER = {
 	.proof_headers = PROOFS,
 	.verify = verify,
 	.decode = gitlab_decode,
-	.build = build,
-	.auth = auth,
+	.dialect = &DIALECT,
 	.auth_value = auth_value,
 	.git_userinfo = git_userinfo,
-	.read = answer,
 	.lacks = gitlab_lacks,
 };

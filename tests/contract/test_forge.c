@@ -92,7 +92,7 @@ builds_requests(const struct forge_driver *d, const struct forge_conf *f)
 		int rc;
 
 		full_op(&op, k);
-		rc = d->build(f, &op, &q, &e);
+		rc = forge_build(d, f, &op, &q, &e);
 		if (rc < 0) {
 			assert_int_equal(rc, ERR_MISSING);
 			assert_null(q.url);
@@ -126,7 +126,7 @@ refuses_what_is_not_whole(const struct forge_driver *d, const struct forge_conf 
 			continue;
 		const struct forge_op op = { .kind = k };
 		struct err e;
-		int rc = d->build(f, &op, &q, &e);
+		int rc = forge_build(d, f, &op, &q, &e);
 
 		assert_true(rc == ERR_INVALID || rc == ERR_MISSING);
 		http_request_finish(&q);
@@ -144,7 +144,7 @@ knows_no_other_operation(const struct forge_driver *d, const struct forge_conf *
 		struct err e;
 
 		full_op(&op, KINDS[i]);
-		assert_int_equal(d->build(f, &op, &q, &e), ERR_MISSING);
+		assert_int_equal(forge_build(d, f, &op, &q, &e), ERR_MISSING);
 		http_request_finish(&q);
 		forge_op_finish(&op);
 	}
@@ -169,7 +169,7 @@ encodes_names(const struct forge_driver *d, const struct forge_conf *f)
 		mem_set(&op.sha, EVIL);
 		mem_set(&op.context, EVIL);
 		mem_set(&op.name, EVIL);
-		if (d->build(f, &op, &q, &e) == 0) {
+		if (forge_build(d, f, &op, &q, &e) == 0) {
 			assert_null(strstr(q.url, "/../"));
 			assert_null(strpbrk(q.url, "\r\n #{}[]"));
 			for (size_t i = 0; i < q.headers.n; i++)
@@ -198,7 +198,7 @@ caps_what_it_sends(const struct forge_driver *d, const struct forge_conf *f)
 		full_op(&op, KINDS[i]);
 		mem_set(&op.body, text.data);
 		mem_set(&op.title, text.data);
-		assert_int_equal(d->build(f, &op, &q, &e), 0);
+		assert_int_equal(forge_build(d, f, &op, &q, &e), 0);
 		assert_in_range(q.body.len, 100, d->caps.comment_bytes_max + 1500);
 		assert_true(str_utf8_ok(q.body.data, q.body.len));
 		assert_null(strstr(q.body.data, "\xef\xbf\xbd"));
@@ -228,7 +228,7 @@ survives_replies(const struct forge_driver *d, const struct forge_conf *f)
 
 			full_op(&op, k);
 			reply_init(&r, STATUSES[n % 12], BODIES[n / 12]);
-			rc = d->read(f, &op, &r, &a, &e);
+			rc = forge_read(d, f, &op, &r, &a, &e);
 			assert_in_range(rc + 10, 1, 11);
 			if (rc < 0)
 				assert_int_equal(e.code, rc);

@@ -83,10 +83,10 @@ play(const struct forge_driver *d, const struct forge_conf *f, struct forge_op *
 	for (int i = 0; i < STEPS_MAX && rc == 1; i++) {
 		struct http_request request = { 0 };
 
-		rc = d->build(f, op, &request, NULL);
+		rc = forge_build(d, f, op, &request, NULL);
 		http_request_finish(&request);
 		if (rc == 0)
-			rc = d->read(f, op, r, &a, NULL);
+			rc = forge_read(d, f, op, r, &a, NULL);
 	}
 	travels(&a);
 	forge_answer_finish(&a);

@@ -240,13 +240,13 @@ play_step(struct play *p)
 		buf_init(&q.body, MIB(1));
 		(void)buf_adds(&q.body, p->bytes);
 	}
-	p->rc = p->driver->build(&p->conf, &p->op, &q, &p->e);
+	p->rc = forge_build(p->driver, &p->conf, &p->op, &q, &p->e);
 	if (p->rc == 0) {
 		if (!is_line(p, "> "))
 			fail_case(p, "one request too many: %s %s", q.method, q.url);
 		check_request(p, &q);
 		take_reply(p, &r);
-		p->rc = p->driver->read(&p->conf, &p->op, &r, &p->answer, &p->e);
+		p->rc = forge_read(p->driver, &p->conf, &p->op, &r, &p->answer, &p->e);
 		http_reply_finish(&r);
 	}
 	http_request_finish(&q);
