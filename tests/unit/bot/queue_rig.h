@@ -102,10 +102,10 @@ void rig_reconnect(struct rig *r, enum role peer);
 /* The peer's socket closes and nothing comes in its place. */
 void rig_disconnect(struct rig *r, enum role peer);
 
-/* Runs the loop until it holds; fails the test after 10 s. */
+/* Runs the loop until it holds; fails the test after a minute. */
 typedef bool rig_condition(struct rig *r);
 void rig_until(struct rig *r, rig_condition *holds);
-/* Runs the loop for that long. */
+/* Runs the loop for so many turns, at least a millisecond apart. */
 void rig_run(struct rig *r, int64_t ms);
 
 /* An event of the issue by "writer" (id 5), to be filled further and delivered. */

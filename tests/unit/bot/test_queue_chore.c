@@ -199,6 +199,12 @@ there_are_never_two_of_a_chore(void **state)
 	task_finish(&t);
 }
 
+static bool
+has_pushed_in_vain(struct rig *r)
+{
+	return r->pushes > 0;
+}
+
 /* Its order is the configuration, asked again before the push. */
 static void
 who_is_taken_out_hands_over_nothing(void **state)
@@ -207,8 +213,7 @@ who_is_taken_out_hands_over_nothing(void **state)
 
 	r->push_code = ERR_BUSY;
 	rig_clock_set(2 * HOUR);
-	while (rig_state(r) != TASK_PUBLISHING)
-		rig_run(r, 5);
+	rig_until(r, has_pushed_in_vain);
 	r->config.chores.n = 0;
 	r->push_code = 0;
 	rig_until(r, rig_is_quiet);
