@@ -46,7 +46,7 @@ role_case_wait(struct role_case *c)
 void
 role_case_until(struct role_case *c, const int *flag)
 {
-	struct loop_timer *guard = loop_timer_add(c->loop, 20000, too_long, NULL);
+	struct loop_timer *guard = loop_timer_add(c->loop, 60000, too_long, NULL);
 
 	while (!*flag)
 		role_case_wait(c);

@@ -32,7 +32,7 @@
 #include <cmocka.h>
 
 #define STRANGER 65534
-#define WAIT_MS  40000
+#define WAIT_MS  90000
 
 /* ---- the runner's side ---- */
 

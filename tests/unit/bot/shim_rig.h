@@ -44,7 +44,7 @@ void shim_rig_spawn(struct shim_rig *c);
 void shim_rig_come(struct shim_rig *c);
 void shim_rig_leave(struct shim_rig *c);
 
-/* Waits, at most 40 s. */
+/* Waits, at most 90 s. */
 void shim_rig_wait(struct shim_rig *c, int64_t ms);
 void shim_rig_until(struct shim_rig *c, const int *flag, int at_least);
 void shim_rig_until_tail(struct shim_rig *c, const char *word);

@@ -64,7 +64,7 @@ harm(const struct shim_rig *c, struct box_spec *s, const char *command)
 	strs_finish(&s->env);
 	strs_add(&s->tools, tools);
 	strs_addf(&s->env, "PATH=%s:/usr/bin:/bin", tools);
-	s->wall_ms = 20000;
+	s->wall_ms = 60000;
 }
 
 static bool
