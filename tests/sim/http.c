@@ -61,38 +61,6 @@ static uint64_t last_id;
 
 /* ---- what base/http.h promises beside calls ---- */
 
-void
-http_request_finish(struct http_request *r)
-{
-	free(r->url);
-	strs_finish(&r->headers);
-	free(r->auth);
-	buf_finish(&r->body);
-	*r = (struct http_request){ 0 };
-}
-
-void
-http_reply_finish(struct http_reply *r)
-{
-	strs_finish(&r->headers);
-	buf_finish(&r->body);
-	*r = (struct http_reply){ 0 };
-}
-
-const char *
-http_reply_header(const struct http_reply *r, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (size_t i = 0; i < r->headers.n; i++) {
-		const char *h = r->headers.v[i];
-
-		if (strncmp(h, name, n) == 0 && h[n] == ':')
-			return h + n + 1 + strspn(h + n + 1, " ");
-	}
-	return NULL;
-}
-
 int
 http_create(struct loop *l, struct http **out, struct err *e)
 {
