@@ -9,12 +9,16 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
-/* Every statement that somebody waits for looks up a few rows by an index; a planner that knows no
- * numbers of a new table yet would rather read all of it into a hash. */
+/* Every statement looks up a few rows by an index; a planner that knows no numbers of a new table
+ * yet would rather read all of it. And once is enough to plan it: for a claim that takes longer
+ * than to execute it. */
 static const char OPTIONS[] =
-	"-c enable_hashjoin=off -c enable_mergejoin=off -c statement_timeout=9000 -c "
-	"lock_timeout=9000"
+	"-c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+	" -c enable_bitmapscan=off -c enable_material=off -c jit=off"
+	" -c plan_cache_mode=force_generic_plan"
+	" -c statement_timeout=9000 -c lock_timeout=9000"
 	" -c idle_in_transaction_session_timeout=20000"
 	" -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
 	" -c synchronous_commit=on -c default_transaction_isolation=read\\ committed";

@@ -15,7 +15,8 @@
 
 /* The next lane is looked for in two steps: SQLite seeks (forge, repo_id) > (?, ?) by forge alone
  * and would read every queued task for every lane. */
-/* Materialized: PostgreSQL would look for each lane's first task three times. */
+/* Materialized: PostgreSQL would look for each lane's first task three times. The plus: it
+ * would read all that are queued and look for each among the first ones. */
 #define NEXT                                                                                       \
 	"WITH RECURSIVE lane (forge, repo_id) AS ("                                                \
 	" SELECT * FROM (SELECT forge, repo_id FROM task WHERE state = 0"                          \
@@ -33,45 +34,36 @@
 	" (SELECT count(*) FROM task AS r WHERE r.state BETWEEN 1 AND 3"                           \
 	"  AND r.forge = lane.forge AND r.repo_id = lane.repo_id) FROM lane)"                      \
 	"SELECT t.id FROM first JOIN task AS t ON t.id = first.id"                                 \
-	" WHERE t.state = 0 AND first.running < ?2 ORDER BY first.running, first.id LIMIT 1"
+	" WHERE +t.state = 0 AND first.running < ?2 ORDER BY first.running, first.id LIMIT 1"
 
-static int
-next_id(struct sql *s, const struct task_claim *c, int64_t *id, struct err *e)
-{
-	auto_free char *count =
-		mem_fmt("SELECT count(*) FROM task WHERE state BETWEEN 1 AND 3%s", s->own);
-	auto_free char *next = mem_fmt("%s%s", NEXT, s->sql->claim_lock);
-	int64_t running;
-	int rc = sql_int(s, e, &running, count, "");
+/* An UPDATE's own row is not among those that its subqueries see: they are what was there before.
+ */
+#define CLAIM                                                                                      \
+	"UPDATE task SET state = 1, changed_ms = ?1, attempt = attempt + 1, fence = fence + 1,"    \
+	" lease_ms = ?4, node = ?5 WHERE state = 0 AND id = (" NEXT "%s)"                          \
+	" AND (SELECT count(*) FROM task WHERE state BETWEEN 1 AND 3%s) < ?3"                      \
+	" RETURNING *, (SELECT p.prompt FROM prompt AS p WHERE p.task = task.id) AS prompt"
 
-	if (rc < 0)
-		return rc;
-	if (running >= c->running_max)
-		return err_set(e, ERR_MISSING, "no free box");
-	return sql_int(s, e, id, next, "ii", c->now_ms, c->lane_max);
-}
-
+/* One statement: what a server is asked is answered once. ?3 is how many may be at work here. */
 int
 sql_task_claim(struct store *st, const struct task_claim *c, struct task *out, struct err *e)
 {
 	struct sql *s = sql_of(st);
-	int64_t id;
-	int rc = next_id(s, c, &id, e);
+	auto_free char *text = mem_fmt(CLAIM, s->sql->claim_lock, s->own);
+	auto_sql struct sql_stmt q = { 0 };
+	int rc = sql_query(s, &q, e, text, "iiiis", c->now_ms, c->lane_max, c->running_max,
+		c->lease_ms, s->node);
 
+	if (rc == 0)
+		rc = sql_row_one(&q, TASK_ROWS, out, "task that may start now", e);
 	if (rc < 0)
 		return rc;
 	rc = sql_run(s, e,
-		"UPDATE task SET state = 1, changed_ms = ?, attempt = attempt + 1, fence = fence + "
-		"1,"
-		" lease_ms = ?, node = ? WHERE id = ? AND state = 0",
-		"iisi", c->now_ms, c->lease_ms, s->node, id);
+		"INSERT INTO attempt (task, number, fence, started_ms) VALUES (?, ?, ?, ?)", "iiii",
+		out->id, out->attempt, out->fence, c->now_ms);
 	if (rc < 0)
-		return rc;
-	rc = sql_run(s, e,
-		"INSERT INTO attempt (task, number, fence, started_ms)"
-		" SELECT id, attempt, fence, ? FROM task WHERE id = ?",
-		"ii", c->now_ms, id);
-	return rc < 0 ? rc : sql_task_get(st, id, out, e);
+		task_finish(out);
+	return rc < 0 ? rc : 0;
 }
 
 int

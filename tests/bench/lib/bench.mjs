@@ -110,6 +110,15 @@ export const cpuUs = (pid) =>
     readdirSync(`/proc/${one}/task`).reduce((ns, thread) => ns + threadNs(one, thread), 0),
   ) / 1000;
 
+// utime, stime, and both of the children that have ended: hundredths of a second.
+const everTicks = (one) => {
+  const stat = proc(one, 'stat');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 15).reduce((n, ticks) => n + Number(ticks), 0);
+};
+
+/** The same in milliseconds, of descendants that have ended, too. */
+export const cpuEverMs = (pid) => sum(pid, everTicks) * 10;
+
 export function median(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];

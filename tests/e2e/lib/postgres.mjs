@@ -24,8 +24,10 @@ const unprivileged = (command, args) =>
     : [command, args];
 
 export class Postgres {
-  static async start(dir, password) {
+  // settings: what is not as PostgreSQL would have it.
+  static async start(dir, password, settings = ['shared_buffers=16MB']) {
     const server = new Postgres();
+    server.settings = settings;
     server.dir = join(dir, 'pg');
     server.password = password;
     server.url = `postgres://test@/postgres?host=${encodeURIComponent(server.dir)}`;
@@ -49,7 +51,8 @@ export class Postgres {
   }
 
   async again() {
-    const args = ['-D', join(this.dir, 'data'), '-k', this.dir, '-h', '', '-c', 'shared_buffers=16MB'];
+    const set = this.settings.flatMap((one) => ['-c', one]);
+    const args = ['-D', join(this.dir, 'data'), '-k', this.dir, '-h', '', ...set];
     this.program = new Program('postgres', ...unprivileged(program('postgres'), args), {
       cwd: this.dir,
     });
