@@ -18,8 +18,14 @@
 #include <stdbool.h>
 
 #ifdef NS_SIM
-bool buggify(const char *point);
-#define BUGGIFY(point) buggify(point)
+/* Every place is in a section of its own, so that one that is never passed is known, too. */
+bool buggify(const char *const *place);
+#define BUGGIFY(point)                                                                             \
+	__extension__({                                                                            \
+		static const char *const here __attribute__((section("buggify_at"), used)) =       \
+			(point);                                                                   \
+		buggify(&here);                                                                    \
+	})
 #else
 #define BUGGIFY(point) false
 #endif

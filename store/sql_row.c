@@ -9,12 +9,19 @@
 
 #include <assert.h>
 
+/* From *next on, and then from the beginning: columns come mostly in the order of the rows. */
 static const struct row *
-row_find(const struct row *rows, const char *name)
+row_find(const struct row *rows, const char *name, const struct row **next)
 {
-	for (const struct row *r = rows; r->type != ROW_END; r++) {
+	const struct row *from = *next;
+
+	for (const struct row *r = from; r->type != ROW_END; r++) {
 		if (strcmp(r->name, name) == 0)
-			return r;
+			return *next = r + 1, r;
+	}
+	for (const struct row *r = rows; r != from; r++) {
+		if (strcmp(r->name, name) == 0)
+			return *next = r + 1, r;
 	}
 	return NULL;
 }
@@ -78,11 +85,12 @@ static void
 row_read(const struct sql_stmt *st, const struct row *rows, void *obj)
 {
 	const struct sql_driver *d = st->s->sql;
+	const struct row *next = rows;
 	int n = d->columns(st->st);
 
 	row_zero(rows, obj);
 	for (int i = 0; i < n; i++) {
-		const struct row *r = row_find(rows, d->name(st->st, i));
+		const struct row *r = row_find(rows, d->name(st->st, i), &next);
 
 		if (r)
 			read_member(st, i, r, obj);
@@ -136,8 +144,10 @@ sql_row_add(struct sql *s, const struct sql_table *t, const void *obj, int64_t *
 	for (const struct row *r = t->rows; r->type != ROW_END; r++) {
 		if (is_among(t->not_added, r->name))
 			continue;
-		(void)buf_addf(&text, "%s%s", comma, r->name);
-		(void)buf_addf(&values, "%s?", comma);
+		(void)buf_adds(&text, comma);
+		(void)buf_adds(&text, r->name);
+		(void)buf_adds(&values, comma);
+		(void)buf_adds(&values, "?");
 		comma = ", ";
 	}
 	(void)buf_addf(
@@ -169,7 +179,9 @@ sql_row_save(struct sql *s, const struct sql_table *t, const void *obj, const ch
 	for (const struct row *r = t->rows; r->type != ROW_END; r++) {
 		if (is_among(t->not_changed, r->name))
 			continue;
-		(void)buf_addf(&text, "%s%s = ?", comma, r->name);
+		(void)buf_adds(&text, comma);
+		(void)buf_adds(&text, r->name);
+		(void)buf_adds(&text, " = ?");
 		comma = ", ";
 	}
 	for (size_t i = 0; keys[i]; i++)
@@ -180,8 +192,9 @@ sql_row_save(struct sql *s, const struct sql_table *t, const void *obj, const ch
 	if (rc < 0)
 		return rc;
 	int n = bind_members(&st, 1, t, t->not_changed, obj);
+	const struct row *next = t->rows;
 	for (size_t i = 0; keys[i]; i++)
-		bind_member(&st, n++, row_find(t->rows, keys[i]), obj);
+		bind_member(&st, n++, row_find(t->rows, keys[i], &next), obj);
 	rc = sql_step(&st, e);
 	return rc < 0 ? rc : s->sql->changes(s, st.st);
 }

@@ -17,6 +17,7 @@ struct sqlite {
 	int log_pages;   /* of the write-ahead log, as of the last commit or checkpoint */
 	struct {
 		char *sql;
+		size_t len;
 		sqlite3_stmt *st;
 	} stmts[SQL_STMTS_MAX];
 	size_t n_stmts;

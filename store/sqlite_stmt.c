@@ -59,8 +59,10 @@ sqlite_err(struct sqlite *s, int rc, struct err *e, const char *what)
 int
 sqlite_stmt(struct sqlite *s, const char *sql, sqlite3_stmt **out, struct err *e)
 {
+	size_t len = strlen(sql);
+
 	for (size_t i = 0; i < s->n_stmts; i++) {
-		if (strcmp(s->stmts[i].sql, sql) == 0) {
+		if (s->stmts[i].len == len && memcmp(s->stmts[i].sql, sql, len) == 0) {
 			*out = s->stmts[i].st;
 			return 0;
 		}
@@ -73,6 +75,7 @@ sqlite_stmt(struct sqlite *s, const char *sql, sqlite3_stmt **out, struct err *e
 	if (rc != SQLITE_OK)
 		return sqlite_err(s, rc, e, "prepare");
 	s->stmts[s->n_stmts].sql = mem_str(sql);
+	s->stmts[s->n_stmts].len = len;
 	s->stmts[s->n_stmts++].st = st;
 	*out = st;
 	return 0;

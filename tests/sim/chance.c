@@ -7,10 +7,11 @@
 #include "base/buggify.h"
 #include "base/crypto.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#define POINTS_MAX 128
+#define PLACES_MAX 256
 #define ON_MILLE   250 /* a point is on in so many of a thousand runs, and fires then ... */
 
 static uint64_t state;
@@ -63,12 +64,16 @@ __wrap_crypto_random(void *out, size_t len)
 
 /* ---- base/buggify ---- */
 
-static struct {
+/* All places of the program, from the linker. */
+extern const char *const __start_buggify_at[], *const __stop_buggify_at[];
+
+static struct point {
 	const char *name;
 	int per_mille;         /* ... so often: 0 in most runs */
 	int64_t passed, fired; /* of all runs of this process */
-} points[POINTS_MAX];
+} points[PLACES_MAX];
 static size_t n_points;
+static struct point *point_at[PLACES_MAX]; /* the point of each place: it may have several */
 
 static uint64_t
 hash(const char *s)
@@ -89,35 +94,45 @@ mood_of(const char *point)
 	return h % 1000 < ON_MILLE ? OFTEN[h / 1000 % 4] : 0;
 }
 
-static size_t
-find(const char *point)
+static struct point *
+find(const char *name)
 {
 	for (size_t i = 0; i < n_points; i++) {
-		if (strcmp(points[i].name, point) == 0)
-			return i;
+		if (strcmp(points[i].name, name) == 0)
+			return &points[i];
 	}
-	points[n_points].name = point;
-	points[n_points].per_mille = mood_of(point);
-	return n_points++;
+	points[n_points].name = name;
+	return &points[n_points++];
+}
+
+static void
+find_all(void)
+{
+	size_t n = (size_t)(__stop_buggify_at - __start_buggify_at);
+
+	assert(n <= PLACES_MAX);
+	for (size_t i = 0; i < n; i++)
+		point_at[i] = find(__start_buggify_at[i]);
 }
 
 bool
-buggify(const char *point)
+buggify(const char *const *place)
 {
-	size_t i = find(point);
+	struct point *p = point_at[place - __start_buggify_at];
 
-	points[i].passed++;
-	if (points[i].per_mille == 0 || SIM.is_calm || disk_is_unplugged() ||
-		!chance_of(points[i].per_mille))
+	p->passed++;
+	if (p->per_mille == 0 || SIM.is_calm || disk_is_unplugged() || !chance_of(p->per_mille))
 		return false;
-	points[i].fired++;
-	sim_note("buggify %s", point);
+	p->fired++;
+	sim_note("buggify %s", p->name);
 	return true;
 }
 
 void
 chance_seed(uint64_t seed)
 {
+	if (n_points == 0)
+		find_all();
 	state = seed * 0xd1342543de82ef95U + 1;
 	for (size_t i = 0; i < n_points; i++)
 		points[i].per_mille = mood_of(points[i].name);
@@ -127,15 +142,6 @@ void
 buggify_report(void)
 {
 	for (size_t i = 0; i < n_points; i++)
-		(void)printf("%-24s passed %8lld fired %8lld\n", points[i].name,
+		(void)printf("point %-24s passed %8lld fired %8lld\n", points[i].name,
 			(long long)points[i].passed, (long long)points[i].fired);
-}
-
-size_t
-buggify_points(size_t *n_fired)
-{
-	*n_fired = 0;
-	for (size_t i = 0; i < n_points; i++)
-		*n_fired += points[i].fired > 0;
-	return n_points;
 }

@@ -310,5 +310,9 @@ disk_create(void)
 		.xGetLastError = v_error,
 	};
 
+	/* One thread, and nobody counts bytes: what that saves is a tenth of all time. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	(void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 1200, 200);
 	(void)sqlite3_vfs_register(&vfs, 1);
 }

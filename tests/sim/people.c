@@ -29,7 +29,7 @@ enum script {
 struct story {
 	enum script script;
 	size_t issue;
-	int64_t second_ms; /* when the second thing was done */
+	int64_t second_ms; /* when the last thing was done */
 	bool is_over;
 };
 
@@ -44,11 +44,12 @@ people_wipe(void)
 	has_left = false;
 }
 
+/* Of what was done last nobody may have told: it is found by looking. */
 bool
 people_are_done(void)
 {
 	for (size_t i = 0; i < n_stories; i++) {
-		if (!stories[i].is_over)
+		if (!stories[i].is_over || SIM.now_ms - stories[i].second_ms < SWEEPS_MS)
 			return false;
 	}
 	return true;
@@ -112,6 +113,7 @@ first(void *ctx)
 	if (s->script == SCRIPT_LEAVE && has_left)
 		s->script = SCRIPT_STRANGER;
 	sim_note("story %d on #%" PRId64, (int)s->script, PLACE.issues[s->issue].number);
+	s->second_ms = SIM.now_ms;
 	if (s->script == SCRIPT_COMMAND || s->script == SCRIPT_STRANGER ||
 		(s->script == SCRIPT_STOP && chance_of(500)))
 		(void)place_comment(s->issue, "/agent fix", user);

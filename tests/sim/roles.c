@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "bot/courier_call.h"
 #include "bot/courier_etag.h"
+#include "bot/restart.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -145,6 +146,7 @@ bring_up(void *ctx)
 	struct err e = { 0 };
 
 	a->restart = NULL;
+	a->began_ms = SIM.now_ms;
 	a->ctx = (struct role_ctx){ .spec = SPECS[a->role], .config = &SIM.config };
 	a->must_die = false;
 	if (loop_create(&a->ctx.loop, &e) < 0)
@@ -169,11 +171,15 @@ bring_up(void *ctx)
 	}
 }
 
+/* The master waits as the real one does; then a program has to be loaded, and a machine to boot. */
 static void
 come_again(struct actor *a)
 {
-	if (!a->restart)
-		a->restart = loop_timer_add(world, chance_delay(300, 45000), bring_up, a);
+	if (a->restart)
+		return;
+	a->delay_ms = restart_delay(a->delay_ms, SIM.now_ms - a->began_ms);
+	int64_t load_ms = chance_delay(200, 45000);
+	a->restart = loop_timer_add(world, a->delay_ms + load_ms, bring_up, a);
 }
 
 /* ---- death ---- */
@@ -264,6 +270,7 @@ sim_after_round(struct loop *l)
 
 		if (!a->ctx.loop || (!a->must_die && !loop_is_stopped(a->ctx.loop)))
 			continue;
+		SIM.n_deaths++;
 		sim_note("%s dies%s", role_name(a->role), a->must_die ? "" : " of itself");
 		bring_down(a);
 		come_again(a);

@@ -36,6 +36,8 @@
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
 
+#define SWEEPS_MS (5 * MINUTE) /* two looks at what nobody told us */
+
 #define SIM_FORGE "gh"
 
 /* ---- the world ---- */
@@ -48,7 +50,7 @@ struct sim {
 	bool is_calm;      /* faults are over */
 	bool is_loud;      /* the trace is printed */
 	uint64_t trace;    /* its hash */
-	int64_t n_rounds;
+	int64_t n_rounds, n_deaths;
 	size_t n_violations;
 	struct config config;
 	char dir[64];
@@ -69,9 +71,8 @@ bool chance_of(int per_mille); /* at all times */
 bool fault_of(int per_mille);  /* only while faults are on */
 /* Most waits are short, some are not. */
 int64_t chance_delay(int64_t usual_ms, int64_t most_ms);
-/* For the sum of all runs: which points were passed, and which fired. */
+/* Of all runs: which points there are, how often each was passed, and fired. */
 void buggify_report(void);
-size_t buggify_points(size_t *n_fired);
 
 /* ---- loop.c ---- */
 
@@ -92,8 +93,9 @@ struct actor {
 	struct role_ctx ctx;
 	enum role role;
 	bool is_up;
-	bool must_die; /* at the end of this round, as by kill -9 */
-	bool is_power_cut;
+	bool must_die;    /* at the end of this round, as by kill -9 */
+	int64_t began_ms; /* its life */
+	int64_t delay_ms; /* that it waited for it, as bot/restart.h says */
 	struct loop_timer *restart;
 };
 
