@@ -210,8 +210,8 @@ tick(void *ctx)
 	if ((++q->ticks % SWEEP_TICKS == 0 || BUGGIFY("tick.sweep")) && queue_begin(q) == 0 &&
 		(sweep(q, &e) < 0 || queue_care_sweep(q, &e) < 0 || queue_clock_note(q, &e) < 0))
 		queue_fatal(q, "task.sweep", &e);
-	/* Held tasks become claimable by the clock alone. */
-	queue_wake(q, WAKE_DISPATCH);
+	/* Held tasks become claimable by the clock alone; a keeper that was away may be back. */
+	queue_wake(q, WAKE_DISPATCH | WAKE_CASES);
 	q->tick_timer = loop_timer_add(q->role->loop, queue_wait_ms(q, TICK_MS), tick, q);
 }
 
@@ -315,6 +315,7 @@ queue_start(struct role_ctx *r, struct err *e)
 	if (!*q->boot)
 		clock_boot_id(q->boot);
 	q->role = r;
+	q->started_ms = clock_wall_ms();
 	q->speed = 1;
 	int rc = open_store(q, e);
 	if (rc == 0)

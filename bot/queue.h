@@ -9,6 +9,7 @@
  *	queue_intake    DELIVERY -> inbox -> STORED
  *	queue_decode    inbox -> decoder -> event
  *	queue_case      event -> facts -> handlers -> intents
+ *	queue_lost      what a store that is lost has done
  *	queue_apply     intents -> store, in one transaction
  *	queue_dispatch  CLAIM -> claim -> START; leases; STOP
  *	queue_task      what happens to a task: progress, end, loss, stop, publication
@@ -99,6 +100,7 @@ struct queue {
 	struct store *store;
 	const struct store_driver *db;
 	char *store_password; /* NULL: none */
+	int64_t started_ms;   /* wall clock */
 	int64_t speed;        /* 1; tests let the waits pass faster */
 	bool is_stopping;
 
@@ -210,6 +212,12 @@ int queue_world_load(struct queue *q, const struct forge_event *ev, const char *
 	struct queue_world *out, struct err *e);
 void queue_world_finish(struct queue_world *w);
 
+/* ---- queue_lost.c ---- */
+/* Makes of an answer to OP_COMMENT_LAST what the handlers are to see. False: the keeper has yet to
+ * say whether the mark is ours, and WAKE_CASES follows. */
+bool queue_lost_judge(
+	struct queue *q, const struct forge_event *ev, const char *forge, struct fact *f);
+
 /* ---- queue_apply.c ---- */
 /* All intents and the delivery's end, or nothing. */
 int queue_apply(struct queue *q, const struct delivery *d, const struct handler_in *in,
@@ -308,7 +316,7 @@ void queue_bucket_peace(struct queue *q);
 void queue_bucket_finish(struct queue *q);
 
 /* ---- queue_marker.c ---- */
-/* The text of a marker, or NULL: it was asked for, and WAKE_OUTBOX follows. */
+/* The text of a marker, or NULL: it was asked for, and a wake follows. */
 const char *queue_marker(struct queue *q, const char *name);
 void queue_marker_finish(struct queue *q);
 

@@ -43,7 +43,6 @@ fill_task(struct task *t)
 	crypto_random(random, sizeof(random));
 	(void)str_hex(&page, random, sizeof(random));
 	mem_set(&t->page, buf_str(&page));
-	t->state = TASK_QUEUED;
 	t->outcome = OUTCOME_NONE;
 	t->changed_ms = t->created_ms;
 	t->gate_exit = -1;
@@ -77,8 +76,8 @@ add_task(struct apply *a, struct intent *i, struct err *e)
 	a->did = true;
 
 	struct log_ctx log = log_of(a, t->id);
-	log_info(&log, "task.queued", "trigger=%s actor=%s page=%s", i->key,
-		t->actor ? t->actor : "?", t->page);
+	log_info(&log, t->state == TASK_QUEUED ? "task.queued" : "task.found",
+		"trigger=%s actor=%s page=%s", i->key, t->actor ? t->actor : "?", t->page);
 	queue_wake(q, WAKE_DISPATCH);
 	queue_poll_learn(q, t);
 	if (t->verb == VERB_CHORE)

@@ -127,6 +127,18 @@ end_case(struct queue_case *c, const struct handler_in *in, struct intents *inte
 	return 0;
 }
 
+static bool
+are_judged(struct queue_case *c)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < c->facts.n; i++) {
+		if (c->facts.v[i].kind == OP_COMMENT_LAST)
+			all &= queue_lost_judge(c->q, &c->event, c->delivery.forge, &c->facts.v[i]);
+	}
+	return all;
+}
+
 /* Decides if it can. True if the case is over. */
 static bool
 decide(struct queue_case *c, struct queue_forge *f)
@@ -211,7 +223,7 @@ queue_case_pump(struct queue *q)
 			is_freed |= end_without(c, "its forge is not configured any more");
 		else if (c->event.kind == EVENT_NONE || c->event.kind == EVENT_PING)
 			is_freed |= end_without(c, "nothing for us");
-		else if (f->is_known && is_first_of_its_issue(c))
+		else if (f->is_known && is_first_of_its_issue(c) && are_judged(c))
 			is_freed |= decide(c, f);
 		if (q->is_stopping)
 			return;

@@ -57,6 +57,9 @@ guid_of(const struct forge_event *ev)
 {
 	if (ev->kind == EVENT_COMMENT)
 		return mem_fmt("poll:%" PRId64 ":c%" PRId64, ev->repo_id, ev->comment_id);
+	if (ev->kind == EVENT_ORPHAN)
+		return mem_fmt("poll:%" PRId64 ":%" PRId64 ":orphan:%" PRId64, ev->repo_id,
+			ev->number, ev->updated_ms);
 	return mem_fmt(
 		"poll:%" PRId64 ":%" PRId64 ":%" PRId64, ev->repo_id, ev->number, ev->updated_ms);
 }
@@ -161,16 +164,25 @@ ask(struct found *f, enum forge_op_kind kind, queue_fact_cb *cb)
 	queue_poll_ask(f->p, &op, cb, f);
 }
 
+static const struct found_kind {
+	int64_t kind;
+	const char *name;
+} KINDS[POLL_STAGE_COUNT] = {
+	[POLL_LABELS] = { EVENT_LABELS, "poll.label" },
+	[POLL_COMMENTS] = { EVENT_COMMENT, "poll.comment" },
+	[POLL_ORPHANS] = { EVENT_ORPHAN, "poll.orphan" },
+};
+
 void
 queue_found_item(struct queue_poll *p, const struct forge_item *i)
 {
+	const struct found_kind *kind = &KINDS[p->stage];
 	struct found *f = mem_zero(sizeof(*f));
-	bool is_comment = p->stage == POLL_COMMENTS;
 
 	f->p = p;
 	f->ev = (struct forge_event){
-		.kind = is_comment ? EVENT_COMMENT : EVENT_LABELS,
-		.name = mem_str(is_comment ? "poll.comment" : "poll.label"),
+		.kind = kind->kind,
+		.name = mem_str(kind->name),
 		.repo_id = p->repo_id,
 		.installation_id = p->installation_id,
 		.repo = mem_str(p->repo),
@@ -179,18 +191,19 @@ queue_found_item(struct queue_poll *p, const struct forge_item *i)
 		.is_pull = i->is_pull,
 		.updated_ms = i->updated_ms,
 	};
-	if (is_comment) {
+	if (kind->kind == EVENT_COMMENT) {
 		f->ev.comment_id = i->id;
 		f->ev.comment_body = mem_str(i->body);
 		f->ev.actor = mem_str(i->user);
 		f->ev.actor_id = i->user_id;
-	} else {
+	}
+	if (kind->kind == EVENT_LABELS) {
 		f->ev.label = mem_str(QUEUE_LABEL);
 		f->ev.label_added = true;
 	}
 	p->n_open++;
 	f->n_missing = 1;
-	if (!is_comment)
+	if (kind->kind == EVENT_LABELS)
 		ask(f, OP_LABEL_EVENT, on_label_event);
 	ask(f, OP_ISSUE, on_issue);
 	one_less(f);

@@ -228,6 +228,20 @@ look_at(struct queue_poll *p, const struct task *t)
 	ask(l, OP_ISSUE, on_issue);
 }
 
+bool
+queue_live_has(const struct queue_poll *p, int64_t number)
+{
+	const struct forge_event ev = { .repo_id = p->repo_id, .number = number };
+	struct queue_world w;
+	struct err e = { 0 };
+
+	if (queue_world_load(p->q, &ev, p->forge, &w, &e) < 0)
+		queue_fatal(p->q, "poll.orphans", &e);
+	bool is_live = w.view.live != NULL;
+	queue_world_finish(&w);
+	return is_live;
+}
+
 void
 queue_live_look(struct queue_poll *p)
 {

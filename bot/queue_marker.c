@@ -61,7 +61,7 @@ on_secret(void *ctx, struct msg *m, const struct err *e)
 		marker->text = mem_fmt("<!-- nightshift:%s:%.*s -->", a->name, (int)m->blob_len,
 			m->blob_len ? m->blob : "");
 		asking_end(steal_ptr(&marker->asking));
-		queue_wake(q, WAKE_OUTBOX | WAKE_DISPATCH);
+		queue_wake(q, WAKE_OUTBOX | WAKE_DISPATCH | WAKE_CASES);
 	} else {
 		log_warn(NULL, "marker.unknown", "name=%s error=\"%s\"", a->name,
 			v && v->text ? v->text

@@ -123,11 +123,13 @@ queue_poll_one_less(struct queue_poll *p)
 
 	if (--p->n_open > 0)
 		return;
-	if (p->stage != POLL_LIVE)
+	if (p->stage == POLL_ORPHANS)
+		p->is_searched = !p->has_failed && !p->is_cut;
+	else if (p->stage != POLL_LIVE)
 		goes_on = move_mark(p) && p->is_cut;
 	if (!goes_on)
 		p->stage++;
-	if (p->stage < POLL_STAGE_COUNT)
+	if (p->stage < POLL_STAGE_COUNT && !(p->stage == POLL_ORPHANS && p->is_searched))
 		begin_stage(p);
 	else
 		next_look(p);
@@ -155,6 +157,8 @@ is_for_us(const struct queue_poll *p, const struct forge_item *i)
 
 	if (p->stage == POLL_LABELS)
 		return true;
+	if (p->stage == POLL_ORPHANS)
+		return !queue_live_has(p, i->number);
 	return i->body && strstr(i->body, "/agent") &&
 	       !(forge && forge->bot_user_id > 0 && i->user_id == forge->bot_user_id);
 }
@@ -186,8 +190,8 @@ on_items(struct queue *q, void *ctx, struct fact *f)
 static void
 begin_stage(struct queue_poll *p)
 {
-	static char label[] = QUEUE_LABEL;
-	const bool comments = p->stage == POLL_COMMENTS;
+	static char label[] = QUEUE_LABEL, running[] = QUEUE_LABEL ":running";
+	const bool comments = p->stage == POLL_COMMENTS, orphans = p->stage == POLL_ORPHANS;
 
 	p->n_open = 1;
 	p->newest_ms = 0;
@@ -200,8 +204,8 @@ begin_stage(struct queue_poll *p)
 	}
 	const struct forge_op op = {
 		.kind = comments ? OP_COMMENTS_SINCE : OP_ISSUES_LABELED,
-		.label = label,
-		.since_ms = since(p),
+		.label = orphans ? running : label,
+		.since_ms = orphans ? 0 : since(p),
 	};
 	queue_poll_ask(p, &op, on_items, p);
 }

@@ -25,6 +25,7 @@ enum poll_stage {
 	POLL_LABELS,   /* open issues with the trigger label that changed since the last look */
 	POLL_COMMENTS, /* comments since then */
 	POLL_LIVE,     /* issues at which tasks are at work: is the label still there? */
+	POLL_ORPHANS,  /* issues that say so, and no task is: once after each start */
 	POLL_STAGE_COUNT,
 };
 
@@ -37,8 +38,9 @@ struct queue_poll {
 	int64_t repo_id;
 	int64_t installation_id;
 	char *default_branch;
-	bool has_chores; /* those of the configuration were looked up */
-	bool is_quiet;   /* it has had no task, and nobody has named it */
+	bool has_chores;  /* those of the configuration were looked up */
+	bool is_searched; /* for orphans */
+	bool is_quiet;    /* it has had no task, and nobody has named it */
 	struct loop_timer *timer;
 	enum poll_stage stage;
 	size_t n_open;     /* questions of this stage */
@@ -72,6 +74,8 @@ void queue_found_store(struct queue_poll *p, const struct forge_event *ev, const
 
 /* ---- queue_live.c ---- */
 void queue_live_look(struct queue_poll *p);
+/* True if a task is at work at that issue. */
+bool queue_live_has(const struct queue_poll *p, int64_t number);
 
 /* ---- queue_log.c ---- */
 /* repo NULL: the log of an App; else of the hook in that repository. */

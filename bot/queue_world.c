@@ -61,7 +61,9 @@ queue_world_load(struct queue *q, const struct forge_event *ev, const char *forg
 {
 	const struct label_key key = { forge, ev->repo_id, ev->number, QUEUE_LABEL };
 
-	*out = (struct queue_world){ .view = { .now_ms = clock_wall_ms() } };
+	*out = (struct queue_world){
+		.view = { .now_ms = clock_wall_ms(), .since_ms = q->started_ms },
+	};
 	int rc = newest(q, ev, forge, TASKS_LIVE, &out->live, e);
 	if (rc == 0)
 		rc = newest(q, ev, forge, TASKS_OVER, &out->last, e);

@@ -36,10 +36,11 @@ enum forge_event_kind {
 	EVENT_ISSUE_EDITED,   /* title or body changed */
 	EVENT_CLOSED,         /* issue or pull request closed or merged */
 	EVENT_PULL_PUSHED,    /* new commits on a pull request */
-	EVENT_REPO,  /* repository renamed, transferred, deleted, or an installation changed */
-	EVENT_CHORE, /* a chore is due: the queue's own. number: the pull request of the last time,
-			or 0; title, body: what to do; commands: one, the chore's name and its
-			agent; updated_ms: when it was due */
+	EVENT_REPO,   /* repository renamed, transferred, deleted, or an installation changed */
+	EVENT_CHORE,  /* a chore is due: the queue's own. number: the pull request of the last time,
+			 or 0; title, body: what to do; commands: one, the chore's name and its
+			 agent; updated_ms: when it was due */
+	EVENT_ORPHAN, /* an issue says that it is worked at, and we know of no task: our own */
 	EVENT_KIND_COUNT,
 };
 

@@ -2,6 +2,7 @@
 /*
  * command_start - what the commands that start a task share: options, facts, the task.
  */
+#include "handlers/adopt.h"
 #include "handlers/commands.h"
 #include "handlers/intents.h"
 #include "handlers/prompt.h"
@@ -116,6 +117,7 @@ command_start(const struct command_in *c, struct intents *out, enum task_verb ve
 	auto_cleanup(options_finish) struct options o = { 0 };
 	auto_free char *key = NULL;
 	const struct fact *pull = NULL;
+	struct adopt found;
 	struct err e = { 0 };
 	struct task *t;
 
@@ -148,11 +150,14 @@ command_start(const struct command_in *c, struct intents *out, enum task_verb ve
 		intent_reply(in, out, c->n, why_not(in, pull));
 		return;
 	}
+	if (!adopt_look(in, out, in->event->updated_ms, &found))
+		return;
 	key = mem_fmt("comment:%s:%" PRId64 ":%" PRId64 ".%zu", in->forge, in->event->repo_id,
 		in->event->comment_id, c->n);
 	intent_ack(in, out);
 	t = intent_task(in, out, key);
 	t->verb = verb;
+	adopt_take(&found, t);
 	t->instruction = mem_str(str_is_empty(o.words) ? NULL : o.words);
 	t->agent = mem_str(o.agent);
 	t->base_ref = mem_str(pull ? pull->answer.ref : o.base);

@@ -140,7 +140,7 @@ plan_labels(const struct effects_in *in, struct effect_plans *out)
 		plan_label(in, out, "untrigger", OP_LABEL_REMOVE, NULL);
 		last(out)->must = true;
 	}
-	if (t->attempt > 0)
+	if (t->attempt > 0 && !task_is_found(t))
 		plan_label(in, out, "running", OP_LABEL_ADD, "running");
 	if (is_over && t->attempt > 0)
 		plan_label(in, out, "not-running", OP_LABEL_REMOVE, "running");
@@ -295,6 +295,9 @@ effects_plan(const struct effects_in *in, struct effect_plans *out)
 	if (in->task->outcome != OUTCOME_NONE && in->task->outcome != OUTCOME_INFRA &&
 		in->task->state >= TASK_PUBLISHING)
 		plan_results(in, out);
+	/* What was found has said its last word, or its comment was found, too. */
+	if (task_is_found(in->task) && in->task->sticky_id == 0)
+		return;
 	/* A chore's own pull request says it all; one that was there is told what was added. */
 	if (!is_chore || (in->task->is_pull && in->pushed))
 		plan_sticky(in, out);

@@ -9,6 +9,6 @@
 
 typedef void on_event(const struct handler_in *in, struct intents *out);
 
-on_event on_chore, on_closed, on_comment, on_edited, on_labels;
+on_event on_chore, on_closed, on_comment, on_edited, on_labels, on_orphan;
 
 #endif

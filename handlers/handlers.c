@@ -19,6 +19,7 @@ static on_event *const HANDLERS[EVENT_KIND_COUNT] = {
 	[EVENT_ISSUE_EDITED] = on_edited,
 	[EVENT_CLOSED] = on_closed,
 	[EVENT_CHORE] = on_chore,
+	[EVENT_ORPHAN] = on_orphan,
 };
 
 void

@@ -29,7 +29,9 @@ struct handler_conf {
 			     attached */
 };
 
-/* An answer to an INTENT_FACT: code is 0 or the ERR_ code after retries. */
+/* An answer to an INTENT_FACT: code is 0 or the ERR_ code after retries. OP_COMMENT_LAST is
+ * answered only if its mark is ours and its task, answer.number, is not in the store, or was put
+ * there without having been done (then without a body): else ERR_MISSING. */
 struct fact {
 	int64_t kind; /* enum forge_op_kind */
 	char *user;   /* OP_PERMISSION: of whom */
@@ -53,6 +55,8 @@ struct handler_world {
 	bool running_is_on; /* the purpose "running" of live is done: our state label is there */
 	int64_t place;      /* of live in the queue, 0 = it has begun */
 	int64_t now_ms;     /* wall time */
+	int64_t since_ms;   /* what happened before that may have been answered by a store that is
+			       lost; 0: nothing is */
 };
 
 struct handler_in {
@@ -70,9 +74,9 @@ enum intent_kind {
 	INTENT_IGNORE,     /* text: why; nothing else happens for this part of the event */
 	INTENT_GENERATION, /* on: a generation of the trigger label starts (if none is on) or ends
 			    */
-	INTENT_TASK, /* task (without id, page, marker), key: trigger key, UNIQUE; a second one is a
-			duplicate */
-	INTENT_STOP, /* id: task; text: by whom; reason: for people */
+	INTENT_TASK,   /* task (without page, marker), key: trigger key, UNIQUE; a second one is a
+			  duplicate. task.id: 0, or it gets at least that number */
+	INTENT_STOP,   /* id: task; text: by whom; reason: for people */
 	INTENT_EFFECT, /* op, key: UNIQUE over all effects; op.marker, if set, is a marker's name */
 	INTENT_KIND_COUNT,
 };

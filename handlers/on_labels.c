@@ -6,6 +6,7 @@
  * task. Forges repeat, reorder and abridge label events, so the label must be there when we look,
  * not only in the event.
  */
+#include "handlers/adopt.h"
 #include "handlers/events.h"
 #include "handlers/intents.h"
 #include "handlers/policy.h"
@@ -76,16 +77,29 @@ trigger_key(const struct handler_in *in, const struct fact *labelled)
 		ev->number, in->conf->label, in->world->generation + 1);
 }
 
+static int64_t
+labelled_ms(const struct handler_in *in, const struct fact *labelled)
+{
+	bool is_told = labelled && labelled->code == 0 && labelled->answer.updated_ms > 0;
+
+	return is_told ? labelled->answer.updated_ms : in->event->updated_ms;
+}
+
 static void
 start(const struct handler_in *in, struct intents *out, const struct fact *labelled,
 	const struct fact *pull)
 {
 	auto_free char *key = trigger_key(in, labelled);
+	struct adopt found;
 	struct task *t;
 
+	if (!adopt_look(in, out, labelled_ms(in, labelled), &found))
+		return;
+	intent_generation(out, true);
 	intent_ack(in, out);
 	t = intent_task(in, out, key);
 	t->verb = VERB_FIX;
+	adopt_take(&found, t);
 	if (pull) {
 		t->base_ref = mem_str(pull->answer.ref);
 		t->base_sha = mem_str(pull->answer.sha);
@@ -158,7 +172,6 @@ label_came(const struct handler_in *in, struct intents *out)
 	}
 	if (why)
 		return;
-	intent_generation(out, true);
 	start(in, out, l.labelled, l.pull);
 }
 

@@ -10,6 +10,7 @@
 #include "forge/markdown.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 static const char *const STATE_MARKS[TASK_STATE_COUNT] = {
 	[TASK_QUEUED] = "🕒",
@@ -24,17 +25,36 @@ static const char *const STATE_MARKS[TASK_STATE_COUNT] = {
 	[TASK_QUARANTINED] = "❌",
 };
 
+#define HEADLINE_END "**: "
+
+static const char *
+headline_name(int64_t state)
+{
+	return state == TASK_WAITING ? "waits for a human" : task_state_name(state);
+}
+
+int64_t
+text_sticky_end(const char *body)
+{
+	const char *said = body ? strstr(body, HEADLINE_END) : NULL;
+
+	for (int64_t i = TASK_WAITING; said && i < TASK_STATE_COUNT; i++) {
+		if (str_starts(said + strlen(HEADLINE_END), headline_name(i)))
+			return i;
+	}
+	return -1;
+}
+
 static void
 add_headline(const struct effects_in *in, struct buf *out)
 {
 	const struct task *t = in->task;
 
-	(void)buf_addf(out, "%s **Task %" PRId64 "**: ", STATE_MARKS[t->state], t->id);
+	(void)buf_addf(out, "%s **Task %" PRId64 HEADLINE_END, STATE_MARKS[t->state], t->id);
 	if (t->state == TASK_QUEUED && in->place > 0)
 		(void)buf_addf(out, "queued, place %" PRId64, in->place);
 	else
-		(void)buf_adds(out,
-			t->state == TASK_WAITING ? "waits for a human" : task_state_name(t->state));
+		(void)buf_adds(out, headline_name(t->state));
 	if (t->attempt > 1)
 		(void)buf_addf(out, ", attempt %" PRId64, t->attempt);
 	text_page_link(in->conf, t, out);

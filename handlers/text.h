@@ -12,6 +12,8 @@
 
 /* The progress comment, without its marker. */
 void text_sticky(const struct effects_in *in, struct buf *out);
+/* The state that such a comment tells, if it says that the task is over; else -1. */
+int64_t text_sticky_end(const char *body);
 
 /* Title and body of the pull request. */
 void text_pull_title(const struct task *t, struct buf *out);

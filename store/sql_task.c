@@ -9,6 +9,7 @@
 	"SELECT task.*, prompt.prompt FROM task LEFT JOIN prompt ON prompt.task = task.id WHERE "
 
 static const char *const NOT_ADDED[] = { "id", "prompt", NULL };
+static const char *const NOT_ADDED_BY_HAND[] = { "prompt", NULL };
 /* What a trigger fixed, and what only claim and renew may change. */
 static const char *const NOT_CHANGED[] = { "id", "page", "forge", "repo_id", "number", "is_pull",
 	"verb", "prompt", "input_hash", "actor_id", "comment_id", "attempt", "fence", "lease_ms",
@@ -16,6 +17,22 @@ static const char *const NOT_CHANGED[] = { "id", "page", "forge", "repo_id", "nu
 
 static const char *const KEYS[] = { "id", "fence", NULL };
 static const struct sql_table TASKS = { "task", TASK_ROWS, NOT_ADDED, NOT_CHANGED };
+static const struct sql_table NUMBERED = { "task", TASK_ROWS, NOT_ADDED_BY_HAND, NOT_CHANGED };
+
+/* With the number it has, unless those that were given are as high already. */
+static int
+add_row(struct sql *s, const struct task *t, int64_t *id, struct err *e)
+{
+	int64_t last = 0;
+	int rc = t->id > 0 ? sql_int(s, e, &last, "SELECT coalesce(max(id), 0) FROM task", "") : 0;
+
+	if (rc < 0)
+		return rc;
+	if (t->id <= last)
+		return sql_row_add(s, &TASKS, t, id, e);
+	rc = sql_row_add(s, &NUMBERED, t, id, e);
+	return rc < 0 || !s->sql->ids_follow ? rc : s->sql->ids_follow(s, "task", e);
+}
 
 int
 sql_task_add(struct store *st, const char *trigger, int64_t delivery, struct task *t,
@@ -31,7 +48,7 @@ sql_task_add(struct store *st, const char *trigger, int64_t delivery, struct tas
 	if (rc != ERR_MISSING)
 		return rc;
 
-	rc = sql_row_add(s, &TASKS, t, &id, e);
+	rc = add_row(s, t, &id, e);
 	if (rc < 0)
 		return err_wrap(e, rc, "trigger %s", trigger);
 	rc = sql_run(s, e,

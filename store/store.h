@@ -266,8 +266,9 @@ struct store_driver {
 
 	/* ---- trigger and task ---- */
 
-	/* Both rows or none. Sets t->id. ERR_CONFLICT: the trigger was seen before (*was_seen), or
-	 * the issue has a live task that excludes this one (verb fix). */
+	/* Both rows or none. Sets t->id, to that number or one above it. ERR_CONFLICT: the trigger
+	 * was seen before (*was_seen), or the issue has a live task that excludes this one (verb
+	 * fix). */
 	int (*task_add)(struct store *s, const char *trigger, int64_t delivery, struct task *t,
 		bool *was_seen, struct err *e);
 	/* In a transaction nobody else changes what this, effect_get, effect_find and effect_list

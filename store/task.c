@@ -192,6 +192,12 @@ task_outcome_name(int64_t outcome)
 	return outcome >= 0 && outcome < OUTCOME_COUNT ? OUTCOME_NAMES[outcome] : "unknown";
 }
 
+bool
+task_is_found(const struct task *t)
+{
+	return t->attempt > 0 && t->fence == 0;
+}
+
 void
 task_finish(struct task *t)
 {

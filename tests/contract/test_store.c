@@ -144,6 +144,26 @@ a_trigger_makes_one_task_for_ever(void **state)
 	task_finish(&b);
 }
 
+/* Numbers below it may be another store's, that is lost. */
+static void
+a_task_may_begin_at_a_higher_number(void **state)
+{
+	struct rig *r = *state;
+	struct task high = rig_task(7, 1), low = rig_task(7, 2);
+	bool seen = true;
+
+	int64_t first = rig_add_task(r, 7, 3);
+	high.id = first + 100;
+	low.id = first;
+	assert_int_equal(r->db->task_add(r->s, "high", 0, &high, &seen, NULL), 0);
+	assert_int_equal(high.id, first + 100);
+	assert_int_equal(rig_add_task(r, 7, 4), first + 101);
+	assert_int_equal(r->db->task_add(r->s, "low", 0, &low, &seen, NULL), 0);
+	assert_int_equal(low.id, first + 102);
+	task_finish(&high);
+	task_finish(&low);
+}
+
 static void
 one_live_task_fixes_an_issue(void **state)
 {
@@ -395,6 +415,7 @@ main(void)
 		WITH_RIG(strikes_are_counted_while_it_is_new),
 		WITH_RIG(a_labels_generation_starts_and_ends),
 		WITH_RIG(a_trigger_makes_one_task_for_ever),
+		WITH_RIG(a_task_may_begin_at_a_higher_number),
 		WITH_RIG(one_live_task_fixes_an_issue),
 		WITH_RIG(a_task_comes_back_as_it_was),
 		WITH_RIG(saving_with_an_old_fence_is_refused),

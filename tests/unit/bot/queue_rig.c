@@ -104,15 +104,39 @@ connect_all(struct rig *r)
 		rig_reconnect(r, PEERS[i]);
 }
 
-void
-rig_restart(struct rig *r)
+static void
+stop(struct rig *r)
 {
 	ROLE_SPEC_QUEUE.stop(&r->ctx.r);
 	for (size_t i = 0; i < sizeof(PEERS) / sizeof(PEERS[0]); i++)
 		msg_link_destroy(r->ctx.r.links[PEERS[i]]);
+}
+
+static void
+start_anew(struct rig *r)
+{
 	links_create(r);
 	start(r);
 	connect_all(r);
+}
+
+void
+rig_restart(struct rig *r)
+{
+	stop(r);
+	start_anew(r);
+}
+
+void
+rig_lose_store(struct rig *r)
+{
+	auto_free char *store = mem_fmt("%s/store", r->dir);
+	auto_free char *backups = mem_fmt("%s/backups", r->dir);
+
+	stop(r);
+	assert_int_equal(fs_remove_tree(store, NULL), 0);
+	(void)fs_remove_tree(backups, NULL);
+	start_anew(r);
 }
 
 static void

@@ -18,6 +18,7 @@
 struct rig_thing {
 	char *name; /* marker, branch */
 	char *body;
+	int64_t number; /* of the issue */
 	int64_t id;
 	int64_t edits;
 };
@@ -48,6 +49,8 @@ struct rig {
 	char *new_body;             /* what the body is from the end of the attempt on */
 	int64_t new_permission;     /* of "writer" from then on; -1: the same */
 	struct forge_item items[2]; /* of labels, of comments; number 0: none */
+	struct forge_item orphan;   /* an issue with the label agent:running; number 0: none */
+	int64_t last_ms;            /* when our comments were made, says OP_COMMENT_LAST */
 	bool pull_is_closed;
 	int64_t fact_code; /* not 0: the answer to every question */
 
@@ -97,6 +100,8 @@ int rig_teardown(void **state);
 
 /* Ends the queue role and starts another over the same store. */
 void rig_restart(struct rig *r);
+/* The same, and the store and its backups are gone. */
+void rig_lose_store(struct rig *r);
 /* A new end for a peer, as after its restart. */
 void rig_reconnect(struct rig *r, enum role peer);
 /* The peer's socket closes and nothing comes in its place. */

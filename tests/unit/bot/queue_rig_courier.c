@@ -51,6 +51,7 @@ do_comment(struct rig *r, const struct wire_effect *w, const struct forge_op *op
 
 	if (!c) {
 		c = thing_add(r->comments, &r->n_comments, marker, 500 + (int64_t)r->n_comments);
+		c->number = op->number;
 		rig_note(r, "comment");
 	}
 	mem_set(&c->body, op->body);
@@ -156,12 +157,77 @@ answer_items(struct rig *r, struct msg *m, struct forge_item *item)
 		&(struct msg_out){ .type = WIRE_ANSWER, .obj = &w }, NULL);
 }
 
+/* Our newest comment in an issue; our pull request of a branch. */
+static void
+answer_found(struct rig *r, struct msg *m, const struct forge_op *op)
+{
+	struct forge_answer a = { 0 };
+	int64_t code = ERR_MISSING;
+
+	for (size_t i = 0; op->kind == OP_COMMENT_LAST && i < r->n_comments; i++) {
+		const struct rig_thing *c = &r->comments[i];
+
+		if (c->number != op->number || !str_starts(c->body, op->marker))
+			continue;
+		a.id = c->id;
+		mem_set(&a.body, c->body);
+		a.updated_ms = r->last_ms;
+		code = 0;
+	}
+	const struct rig_thing *p = op->kind == OP_PULL_FIND && !r->pull_is_closed
+					    ? thing_find(r->pulls, r->n_pulls, op->ref)
+					    : NULL;
+	if (p) {
+		a.number = p->id;
+		a.url = mem_str("https://forge.example/acme/widget/pull/found");
+		code = 0;
+	}
+	answer(r, m, code, &a);
+	forge_answer_finish(&a);
+}
+
+/* What is looked for. */
+static bool
+answer_looked(struct rig *r, struct msg *m, const struct forge_op *op)
+{
+	switch (op->kind) {
+	case OP_ISSUES_LABELED:
+		answer_items(r, m, str_eq(op->label, "agent") ? &r->items[0] : &r->orphan);
+		return true;
+	case OP_COMMENTS_SINCE:
+		answer_items(r, m, &r->items[1]);
+		return true;
+	case OP_COMMENT_LAST:
+	case OP_PULL_FIND:
+		answer_found(r, m, op);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void
+fill_issue(const struct rig *r, const struct forge_op *op, struct forge_answer *a)
+{
+	a->title = mem_str(r->title);
+	a->body = mem_str(r->body);
+	a->author = mem_str("stranger");
+	a->author_id = 6;
+	a->updated_ms = 5;
+	if (r->label_is_there)
+		strs_add(&a->labels, "agent");
+	if (r->orphan.number == op->number)
+		strs_add(&a->labels, "agent:running");
+}
+
 static void
 courier_fact(struct rig *r, struct msg *m)
 {
 	const struct forge_op *op = m->obj;
 	struct forge_answer a = { 0 };
 
+	if (answer_looked(r, m, op))
+		return;
 	switch (op->kind) {
 	case OP_WHOAMI:
 		a.user = mem_str("nightshift[bot]");
@@ -175,13 +241,7 @@ courier_fact(struct rig *r, struct msg *m)
 		a.permission = str_eq(op->user, "stranger") ? r->author_permission : r->permission;
 		break;
 	case OP_ISSUE:
-		a.title = mem_str(r->title);
-		a.body = mem_str(r->body);
-		a.author = mem_str("stranger");
-		a.author_id = 6;
-		a.updated_ms = 5;
-		if (r->label_is_there)
-			strs_add(&a.labels, "agent");
+		fill_issue(r, op, &a);
 		break;
 	case OP_LABEL_EVENT:
 		if (r->label_code) {
@@ -197,10 +257,6 @@ courier_fact(struct rig *r, struct msg *m)
 		a.author = mem_str("writer");
 		answer(r, m, r->comment ? 0 : ERR_MISSING, &a);
 		forge_answer_finish(&a);
-		return;
-	case OP_ISSUES_LABELED:
-	case OP_COMMENTS_SINCE:
-		answer_items(r, m, &r->items[op->kind == OP_COMMENTS_SINCE ? 1 : 0]);
 		return;
 	case OP_PULL:
 		a.head_repo_id = RIG_REPO;

@@ -179,6 +179,7 @@ it_speaks_when_it_has_work(void **state)
 		.id = 17,
 		.verb = VERB_CHORE,
 		.attempt = 1,
+		.fence = 1,
 		.gate_exit = -1,
 		.forge = mem_str("gh"),
 		.repo = mem_str("acme/widget"),

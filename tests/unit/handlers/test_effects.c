@@ -42,6 +42,7 @@ stage_begin(struct stage *g, enum task_state state, enum task_outcome outcome)
 	g->task.state = state;
 	g->task.outcome = outcome;
 	g->task.attempt = 1;
+	g->task.fence = 1;
 	g->task.gate_exit = -1;
 	if (outcome != OUTCOME_NONE && outcome != OUTCOME_EMPTY)
 		g->task.head_sha = mem_str("2222222222222222222222222222222222222222");
