@@ -116,13 +116,12 @@ runner_forget(struct attempt *a)
 	while (*at != a)
 		at = &(*at)->next;
 	*at = a->next;
-	r->slots[a->slot] = false;
 	if (a->is_held)
 		log_info(&log, "slot.returned", "slot=%" PRId64, a->slot);
 	if (!a->shim_cleaned)
 		sweep_dir(r, steal_ptr(&a->dir), a->slot);
 	else
-		sweep_rest(r, steal_ptr(&a->dir));
+		sweep_rest(r, steal_ptr(&a->dir), a->slot);
 	attempt_free(a);
 	runner_claim_soon(r);
 }

@@ -152,6 +152,13 @@ struct attempt {
 	bool is_held;        /* it is over for long, but its shim has not ended */
 };
 
+/* A shim, as whoever started or found it has it. */
+struct shim_ends {
+	pid_t pid;
+	int pidfd;
+	int link; /* connected with it */
+};
+
 /* ---- runner.c ---- */
 
 struct log_ctx runner_log(const struct attempt *a);
@@ -284,9 +291,6 @@ int shim_start(struct attempt *a, struct err *e);
 /* Goes to the shim that is there already; adopt_go_on follows. ERR_MISSING: it lives no more. */
 int shim_join(struct attempt *a, struct err *e);
 
-/* Ends whatever shim is in that directory, of any version. False: there was none. */
-bool shim_dismiss(const char *dir);
-
 /* Takes the descriptors (-1 = none). The end comes as attempt_step_done. */
 int shim_run(struct attempt *a, const struct box_spec *s, int take_stdin, int take_stdout,
 	struct err *e);
@@ -300,6 +304,18 @@ void shim_gateway_changed(struct attempt *a);
  * attempt_shim_gone. */
 void shim_end(struct attempt *a);
 void shim_forget(struct attempt *a);
+
+/* ---- runner_door.c ---- */
+
+/* The door of a shim to come, and a link with it. */
+int door_open(const char *dir, int *door, int *link, struct err *e);
+
+/* The shim behind the door in that directory. ERR_MISSING: none lives. ERR_BUSY: one was started
+ * and has not begun for long; it will end when it begins. */
+int door_find(struct loop *l, const char *dir, struct shim_ends *out, struct err *e);
+
+/* Ends whatever shim is in that directory, of any version, begun or not. False: there was none. */
+bool shim_dismiss(struct loop *l, const char *dir);
 
 /* ---- runner_pool.c ---- */
 
@@ -342,10 +358,10 @@ void attempt_shim_gone(struct attempt *a);
 
 /* ---- runner_sweep.c: directories that may be large go in a process of their own ---- */
 
-/* Takes path, which lies in run/ or is a gone.<n>. slot >= 0 stays taken until it is over. */
+/* Takes path, which lies in run/ or is a gone.<n>. slot >= 0 is taken until nothing is left. */
 void sweep_dir(struct runner *r, char *take_path, int64_t slot);
 /* The same when only files are left: at once, or as soon as it can be. */
-void sweep_rest(struct runner *r, char *take_path);
+void sweep_rest(struct runner *r, char *take_path, int64_t slot);
 void sweep_all(struct runner *r); /* what an earlier life left, but for attempts */
 
 #endif

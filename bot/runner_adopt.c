@@ -128,7 +128,8 @@ adopt(struct runner *r, int64_t slot, struct task *key)
 	if (rc < 0) {
 		log_warn(&log, "attempt.not_adopted", "fence=%" PRId64 " why=\"state: %s\"",
 			key->fence, e.text);
-		(void)shim_dismiss(a->dir); /* and what it leaves is swept when it is gone */
+		(void)shim_dismiss(
+			r->role->loop, a->dir); /* and what it leaves is swept when it is gone */
 		attempt_close_gateway(r, key->id, key->fence);
 		runner_forget(a);
 		return;

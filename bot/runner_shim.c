@@ -21,16 +21,8 @@
 
 #define MICROS_PER_CENT 10000
 #define JOIN_MS_MAX     10000 /* a shim that lives says so at once */
-#define BEGIN_MS_MAX    3000  /* from exec to the first thing it does */
 #define END_MS_MAX                                                                                 \
 	15000 /* of a shim that was told to end; it may clean up longer than it may be silent */
-
-/* A shim, as whoever started or found it has it. */
-struct shim_ends {
-	pid_t pid;
-	int pidfd;
-	int link; /* connected with it */
-};
 
 static void
 let_go(struct attempt *a, const struct msg *opened)
@@ -217,24 +209,6 @@ on_patience_over(void *ctx)
 
 extern const unsigned char shim_image_start[], shim_image_end[];
 
-/* The door is there before the shim is, so that it can be gone to at once. */
-static int
-open_door(const char *dir, int *door, int *link, struct err *e)
-{
-	auto_fd int at = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	auto_fd int fd = -1;
-	pid_t self;
-
-	if (at < 0)
-		return err_sys(e, "open %s", dir);
-	int rc = msg_listen(at, SHIM_DOOR, &fd, e);
-	if (rc == 0)
-		rc = msg_connect(at, SHIM_DOOR, link, &self, e);
-	if (rc == 0)
-		*door = steal_fd(&fd);
-	return rc;
-}
-
 int
 shim_spawn_as(struct runner *r, struct spawn *sp, pid_t *pid, int *pidfd, struct err *e)
 {
@@ -257,7 +231,7 @@ spawn_shim(struct runner *r, const char *dir, struct shim_ends *out, struct err 
 	struct spawn sp = SPAWN_INIT;
 	auto_fd int door = -1;
 	auto_fd int link = -1;
-	int rc = open_door(dir, &door, &link, e);
+	int rc = door_open(dir, &door, &link, e);
 
 	if (rc < 0)
 		return err_wrap(e, rc, "shim");
@@ -313,69 +287,17 @@ shim_start(struct attempt *a, struct err *e)
 	return rc < 0 ? rc : give_disk(a, e);
 }
 
-/* Behind a connection that still stands its process cannot be another one meanwhile. BUSY: it is
- * still the runner that made the door, which is gone; the shim that has it now is about to listen. */
-static int
-try_shim(const char *dir, struct shim_ends *out, struct err *e)
-{
-	auto_fd int at = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	auto_fd int link = -1;
-	auto_fd int pidfd = -1;
-	struct pollfd p = { .events = POLLRDHUP };
-
-	if (at < 0)
-		return err_sys(e, "open %s", dir);
-	int rc = msg_connect(at, SHIM_DOOR, &link, &out->pid, e);
-	if (rc < 0)
-		return rc;
-	pidfd = pidfd_open(out->pid, 0);
-	p.fd = link;
-	if (poll(&p, 1, 0) < 0 || (p.revents & (POLLRDHUP | POLLHUP | POLLERR)))
-		return err_set(e, ERR_MISSING, "its shim has just ended");
-	if (pidfd < 0)
-		return err_set(e, ERR_BUSY, "its shim has not begun");
-	out->pidfd = steal_fd(&pidfd);
-	out->link = steal_fd(&link);
-	return 0;
-}
-
-/* A runner that was killed just when it had started a shim leaves one that has not begun. */
-static int
-find_shim(const char *dir, struct shim_ends *out, struct err *e)
-{
-	int rc = try_shim(dir, out, e);
-
-	for (int ms = 5; rc == ERR_BUSY && ms < BEGIN_MS_MAX; ms *= 2) {
-		(void)poll(NULL, 0, ms);
-		rc = try_shim(dir, out, e);
-	}
-	return rc;
-}
-
 int
 shim_join(struct attempt *a, struct err *e)
 {
 	struct shim_ends ends = { .pidfd = -1, .link = -1 };
-	int rc = find_shim(a->dir, &ends, e);
+	int rc = door_find(a->r->role->loop, a->dir, &ends, e);
 
 	if (rc < 0)
 		return rc;
 	a->is_adopted = a->is_joining = true;
 	a->patience = loop_timer_add(a->r->role->loop, JOIN_MS_MAX, on_patience_over, a);
 	return take_ends(a, &ends, e);
-}
-
-bool
-shim_dismiss(const char *dir)
-{
-	struct shim_ends ends = { .pidfd = -1, .link = -1 };
-
-	if (find_shim(dir, &ends, NULL) < 0)
-		return false;
-	(void)pidfd_send_signal(ends.pidfd, SIGTERM, NULL, 0); /* gone already: fine */
-	(void)close(ends.pidfd);
-	(void)close(ends.link);
-	return true;
 }
 
 int

@@ -2,8 +2,8 @@
 /*
  * runner_sweep - removes directories of attempts and layers in a process of their own.
  *
- * That process is the shim's program, at its end from the beginning: it waits until no shim works in
- * the directory, removes everything, ends. So there is one way to clean up, whoever died.
+ * That process is the shim's program, at its end from the beginning: it waits until no shim works
+ * in the directory, removes everything, ends. So there is one way to clean up, whoever died.
  */
 #include "bot/runner.h"
 
@@ -14,6 +14,7 @@
 #include "bot/shim.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,11 +24,9 @@ struct sweep {
 	char *path;
 	int64_t slot;
 	struct loop_child *child;
-	int tries;
-	bool is_told; /* that it could not be removed */
+	bool is_told; /* that it does not succeed */
 };
 
-#define TRIES_MAX 3
 #define GROUPS_MS 500
 #define AGAIN_MS  1000
 
@@ -52,72 +51,85 @@ on_groups(void *ctx)
 	sweep_groups(r);
 }
 
+/* Later it may succeed: until then the slot is nobody's. */
+static void
+sweep_later(struct sweep *w, loop_cb *cb, const char *why)
+{
+	if (!w->is_told)
+		log_warn(NULL, "sweep.failed", "dir=%s why=\"%s\"", w->path, why);
+	w->is_told = true;
+	loop_timer_add(w->r->role->loop, AGAIN_MS, cb, w);
+}
+
 /* What is left is little: the transcript of an attempt that nobody will ask for. A machine without
  * room for another descriptor has it again later. */
 static void
 remove_rest(void *ctx)
 {
 	struct sweep *w = ctx;
-	struct sweep **at = &w->r->sweeps;
+	struct runner *r = w->r;
+	struct sweep **at = &r->sweeps;
 	struct err e = { 0 };
 
 	if (fs_remove_tree(w->path, &e) < 0) {
-		if (!w->is_told)
-			log_err(LOG_LEVEL_WARN, NULL, "sweep.failed", &e);
-		w->is_told = true;
-		loop_timer_add(w->r->role->loop, AGAIN_MS, remove_rest, w);
+		sweep_later(w, remove_rest, e.text);
 		return;
 	}
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
-	free(w->path);
-	free(w);
-}
-
-static void
-sweep_end(struct sweep *w)
-{
-	struct runner *r = w->r;
-
 	if (w->slot >= 0) {
 		r->slots[w->slot] = false;
 		runner_claim_soon(r);
 	}
-	remove_rest(w);
-	sweep_groups(r);
+	free(w->path);
+	free(w);
+}
+
+static bool
+is_gone(const struct sweep *w)
+{
+	return access(w->path, F_OK) < 0 && errno == ENOENT;
 }
 
 static void on_swept(void *ctx, pid_t pid, struct loop_exit how);
 
-static int
-sweep_spawn(struct sweep *w, struct err *e)
+static void
+sweep_begin(void *ctx)
 {
 	static const char *const argv[] = { "nightshift", "--role", SHIM_SWEEP, NULL };
+	struct sweep *w = ctx;
 	struct spawn sp = SPAWN_INIT;
+	struct err e = { 0 };
 	int pidfd = -1;
 	pid_t pid = -1;
 
 	sp.argv = argv;
 	sp.cwd = w->path;
 	sp.new_session = true;
-	int rc = shim_spawn_as(w->r, &sp, &pid, &pidfd, e);
-	if (rc == 0)
+	if (shim_spawn_as(w->r, &sp, &pid, &pidfd, &e) == 0)
 		w->child = loop_child_add(w->r->role->loop, pid, pidfd, on_swept, w);
-	return rc;
+	else if (is_gone(w))
+		remove_rest(w);
+	else
+		sweep_later(w, sweep_begin, e.text);
 }
 
-/* Who cleans up may be killed, too. */
+/* Who cleans up may be killed, too. Nobody but it knows whether the box has ended. */
 static void
 on_swept(void *ctx, pid_t pid, struct loop_exit how)
 {
 	struct sweep *w = ctx;
-	struct err e = { 0 };
+	struct runner *r = w->r;
 
 	(void)pid;
 	w->child = NULL;
-	if (how.code == 0 || ++w->tries >= TRIES_MAX || sweep_spawn(w, &e) < 0)
-		sweep_end(w);
+	if (how.code != 0 && !is_gone(w)) {
+		sweep_later(w, sweep_begin, "who cleans up was ended");
+		return;
+	}
+	remove_rest(w);
+	sweep_groups(r);
 }
 
 static struct sweep *
@@ -128,6 +140,8 @@ sweep_add(struct runner *r, char *take_path, int64_t slot)
 	w->r = r;
 	w->path = take_path;
 	w->slot = slot;
+	if (slot >= 0)
+		r->slots[slot] = true;
 	w->next = r->sweeps;
 	r->sweeps = w;
 	return w;
@@ -136,21 +150,13 @@ sweep_add(struct runner *r, char *take_path, int64_t slot)
 void
 sweep_dir(struct runner *r, char *take_path, int64_t slot)
 {
-	struct sweep *w = sweep_add(r, take_path, slot);
-	struct err e = { 0 };
-
-	if (slot >= 0)
-		r->slots[slot] = true;
-	if (sweep_spawn(w, &e) < 0) {
-		log_err(LOG_LEVEL_WARN, NULL, "sweep.unstarted", &e);
-		sweep_end(w);
-	}
+	sweep_begin(sweep_add(r, take_path, slot));
 }
 
 void
-sweep_rest(struct runner *r, char *take_path)
+sweep_rest(struct runner *r, char *take_path, int64_t slot)
 {
-	remove_rest(sweep_add(r, take_path, -1));
+	remove_rest(sweep_add(r, take_path, slot));
 }
 
 void

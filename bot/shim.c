@@ -6,27 +6,22 @@
 
 #include "base/clean.h"
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bot/shim_state.h"
 #include "sandbox/disk.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #define TABLE_FD      4
 #define TAIL_EVERY_MS 1000
-#define RETRY_MS      5000 /* for a box that does not end */
 #define STOP_GRACE_MS 2000 /* a person waits, and the box is gone in under 5 s */
 
 /* ---- the transcript ---- */
@@ -359,45 +354,6 @@ on_term(void *ctx, int signo)
 	shim_begin_end(ctx);
 }
 
-/* Before anything is removed, or the slot is anybody's again, the last box must have ended: ours,
- * or that of a shim that was killed here. */
-static void
-see_to_the_end(struct box *ours)
-{
-	struct err e = { 0 };
-
-	while (box_trace_end(SHIM_TRACE, RETRY_MS, &e) == ERR_BUSY)
-		log_err(LOG_LEVEL_ERROR, NULL, "box.stuck", &e);
-	box_finish(ours);
-}
-
-static bool
-is_kept(const char *name)
-{
-	static const char *const kept[] = { ".", "..", SHIM_CAST, SHIM_TEXT, SHIM_SUMMARY,
-		SHIM_STATE };
-	bool found = false;
-
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		found |= str_eq(name, kept[i]);
-	return found;
-}
-
-/* Everything in our directory but the transcript and what is the runner's: layers may be large, and
- * nobody else has the time. */
-static void
-remove_layers(void)
-{
-	auto_dir DIR *d = opendir(".");
-	const struct dirent *de;
-	struct err e = { 0 };
-
-	while (d && (de = readdir(d))) {
-		if (!is_kept(de->d_name) && fs_remove_tree(de->d_name, &e) < 0)
-			log_err(LOG_LEVEL_WARN, NULL, "shim.remove", &e);
-	}
-}
-
 /* No table: shapes of secrets are taken out all the same. */
 static int
 read_table(struct shim *s, struct err *e)
@@ -414,28 +370,6 @@ read_table(struct shim *s, struct err *e)
 		return err_sys(e, "read the table");
 	(void)close(TABLE_FD);
 	return buf_add(&s->redactions, data, (size_t)st.st_size);
-}
-
-/* The signals of a terminal are the master's to understand. */
-static void
-begin(const char *name)
-{
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-
-	log_init(name, LOG_LEVEL_INFO);
-	(void)prctl(PR_SET_NAME, name);
-	(void)sigaction(SIGINT, &ignore, NULL);
-	(void)sigaction(SIGHUP, &ignore, NULL);
-	(void)sigaction(SIGPIPE, &ignore, NULL);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-}
-
-/* One shim at a time in a directory: who cleans up behind a dead one waits for the living. */
-static int
-wait_for_dir(int *dir, struct err *e)
-{
-	*dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *dir < 0 || flock(*dir, LOCK_EX) < 0 ? err_sys(e, "the attempt's directory") : 0;
 }
 
 static int
@@ -482,10 +416,10 @@ shim_main(void)
 	auto_fd int dir = -1;
 	struct err e = { 0 };
 
-	begin("shim");
+	shim_begin(SHIM_NAME);
 	int rc = read_table(&s, &e); /* before anything else can get its number */
 	if (rc == 0)
-		rc = wait_for_dir(&dir, &e);
+		rc = shim_wait_for_dir(&dir, &e);
 	if (rc < 0) {
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
 		return EX_OSERR;
@@ -499,26 +433,9 @@ shim_main(void)
 	shim_finish(&s);
 	/* Started by hand it is in somebody's directory, not in an attempt's. */
 	if (has_runner)
-		see_to_the_end(&s.stuck);
+		shim_see_to_the_end(&s.stuck);
 	shim_disk_finish(&s);
 	if (has_runner)
-		remove_layers();
+		shim_remove_layers();
 	return rc < 0 ? err_exit(rc) : EX_OK;
-}
-
-int
-shim_sweep_main(void)
-{
-	struct box stuck = BOX_INIT;
-	auto_fd int dir = -1;
-	struct err e = { 0 };
-
-	begin(SHIM_SWEEP);
-	if (wait_for_dir(&dir, &e) < 0) {
-		log_err(LOG_LEVEL_ERROR, NULL, "shim.failed", &e);
-		return EX_OSERR;
-	}
-	see_to_the_end(&stuck);
-	remove_layers();
-	return EX_OK;
 }

@@ -48,15 +48,18 @@ int64_t shim_words(void);
 /* Runs the role to its end; returns the exit code. */
 int shim_main(void);
 
+/* As which it is known among the processes, from its begin on: by it a runner knows who listens. */
+#define SHIM_NAME "shim"
+
 /* What else the program can be, by the last word of its command line: who cleans up behind a shim
- * that died. It waits until no shim works in its directory, and then does what each does at its end.
- * Nobody needs to tell it anything: its runner may be killed at once. */
+ * that died. It waits until no shim works in its directory, and then does what each does at its
+ * end. Nobody needs to tell it anything: its runner may be killed at once. */
 #define SHIM_SWEEP "sweep"
 int shim_sweep_main(void);
 
-/* Or a maker of what the runner wants to have ahead, which answers each NET_MAKE with a NET, each DISK_MAKE with a DISK until the
- * runner is gone. To make one may take long on a busy machine, and the runner has no time to spare.
- * Disks have their files in its working directory. */
+/* Or a maker of what the runner wants to have ahead, which answers each NET_MAKE with a NET, each
+ * DISK_MAKE with a DISK until the runner is gone. To make one may take long on a busy machine, and
+ * the runner has no time to spare. Disks have their files in its working directory. */
 #define SHIM_NETS  "nets"
 #define SHIM_DISKS "disks"
 int shim_maker_main(const char *name);

@@ -95,6 +95,12 @@ int shim_take_step(struct shim *s, struct msg *m, struct err *e);
 void shim_stop(struct shim *s);      /* as SHIM_STOP says */
 void shim_begin_end(struct shim *s); /* nothing goes on */
 
+/* shim_end.c: a process that works in an attempt's directory. */
+void shim_begin(const char *name);
+int shim_wait_for_dir(int *dir, struct err *e); /* the caller's to close, at its end */
+void shim_see_to_the_end(struct box *ours);
+void shim_remove_layers(void);
+
 /* shim_link.c. Nothing is lost when no runner is there. */
 int shim_link_open(struct shim *s, struct err *e);
 void shim_link_close(struct shim *s);

@@ -168,6 +168,9 @@ on_courier(void *ctx, struct msg_link *link, struct msg *m)
 	}
 	assert_int_equal(m->type, WIRE_HARVEST);
 	assert_int_equal(m->n_fds, 1);
+	r->n_muted += r->mute == WIRE_HARVEST;
+	if (r->mute == WIRE_HARVEST)
+		return;
 	row_finish(WIRE_HARVEST_ROWS, &r->asked);
 	row_copy(WIRE_HARVEST_ROWS, &r->asked, m->obj);
 	keep_bundle(r, m->fds[0]);
@@ -200,6 +203,9 @@ on_gateway(void *ctx, struct msg_link *link, struct msg *m)
 		r->opened = *(const struct wire_box *)m->obj;
 		clean_fd(&r->listen_fd);
 		r->listen_fd = steal_fd(&m->fds[0]);
+	} else if (r->mute == m->type) {
+		r->n_muted++;
+		return;
 	} else {
 		r->n_closes++;
 		out = (struct msg_out){ .type = WIRE_BOX_USAGE, .obj = &usage };

@@ -28,6 +28,8 @@ struct runner_rig {
 	bool is_dumb;        /* PREPARE is not answered */
 	uint64_t unanswered; /* the last one that was not */
 	struct wire_harvested harvested;
+	uint16_t mute; /* a HARVEST or BOX_CLOSE is not answered */
+	int n_muted;
 	int n_prepares;
 	struct wire_harvest asked; /* the last HARVEST */
 	char *bundle;              /* file it came in */
@@ -70,6 +72,16 @@ void runner_rig_again(struct runner_rig *r, int signo);
 
 /* The shims under way, killed with SIGKILL; how many there were. */
 size_t runner_rig_kill_shims(struct runner_rig *r);
+
+/* Where task and fence in this slot live. The caller's to free. */
+char *runner_rig_dir(const struct runner_rig *r, int slot, int64_t task, int64_t fence);
+
+/* The process of that name, but not this one, that has that directory locked or waits for it; 0:
+ * none. */
+pid_t runner_rig_find(const char *dir, const char *name, pid_t but);
+
+/* Until no attempt lives and nothing of one is left on the disk. */
+void runner_rig_until_clean(struct runner_rig *r);
 
 /* Ends those that are left: shims outlive their runner, none outlives its test. */
 void runner_rig_end_shims(struct runner_rig *r);

@@ -5,17 +5,22 @@
 #include "tests/unit/bot/runner_rig.h"
 
 #include "base/clean.h"
+#include "base/fs.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "bot/runner.h"
 #include "bot/shim.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,9 +50,83 @@ runner_rig_again(struct runner_rig *r, int signo)
 	runner_rig_begin(r);
 }
 
+/* ---- who works where ---- */
+
+char *
+runner_rig_dir(const struct runner_rig *r, int slot, int64_t task, int64_t fence)
+{
+	return mem_fmt("%s/state/boxes/run/%d.%" PRId64 ".%" PRId64, r->c.dir, slot, task, fence);
+}
+
+static bool
+is_named(pid_t pid, const char *name)
+{
+	auto_free char *path = mem_fmt("/proc/%d/comm", (int)pid);
+	auto_free char *line = mem_fmt("%s\n", name);
+	auto_buf struct buf comm = BUF_INIT(64);
+
+	return fs_read(path, &comm, NULL) == 0 && str_eq(buf_str(&comm), line);
+}
+
+/* Of a line of /proc/locks: "1: -> FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF". */
+static pid_t
+locker(char *line, ino_t ino)
+{
+	char *rest = strstr(line, "FLOCK ");
+	int64_t pid = 0, found = 0;
+	const char *word;
+
+	for (int n = 0; (word = strsep(&rest, " "));) {
+		if (n == 3)
+			(void)str_i64(word, 0, INT32_MAX, &pid, NULL);
+		else if (n == 4 && strrchr(word, ':'))
+			(void)str_i64(strrchr(word, ':') + 1, 0, INT64_MAX, &found, NULL);
+		n += *word != '\0';
+	}
+	return found == (int64_t)ino ? (pid_t)pid : 0;
+}
+
+pid_t
+runner_rig_find(const char *dir, const char *name, pid_t but)
+{
+	auto_buf struct buf locks = BUF_INIT(1 << 20);
+	struct stat st;
+	char *rest, *line;
+
+	if (stat(dir, &st) < 0)
+		return 0;
+	assert_int_equal(fs_read("/proc/locks", &locks, NULL), 0);
+	(void)buf_str(&locks);
+	for (rest = locks.data; (line = strsep(&rest, "\n"));) {
+		pid_t pid = locker(line, st.st_ino);
+
+		if (pid > 0 && pid != but && is_named(pid, name))
+			return pid;
+	}
+	return 0;
+}
+
+void
+runner_rig_until_clean(struct runner_rig *r)
+{
+	auto_free char *run = mem_fmt("%s/state/boxes/run", r->c.dir);
+	int gone = 0;
+
+	runner_rig_until_alive(r, 0);
+	for (int i = 0; i < 2000 && !gone; i++) {
+		role_case_wait(&r->c);
+		gone = rmdir(run) == 0;
+	}
+	assert_true(gone);
+	assert_int_equal(mkdir(run, 0700), 0);
+}
+
+/* ---- shims ---- */
+
 /* Calls back for each directory of an attempt. */
 static void
-each_dir(struct runner_rig *r, void (*cb)(const char *dir, size_t *n), size_t *n)
+each_dir(struct runner_rig *r, void (*cb)(struct runner_rig *r, const char *dir, size_t *n),
+	size_t *n)
 {
 	auto_free char *run = mem_fmt("%s/state/boxes/run", r->c.dir);
 	auto_dir DIR *d = opendir(run);
@@ -57,7 +136,7 @@ each_dir(struct runner_rig *r, void (*cb)(const char *dir, size_t *n), size_t *n
 		auto_free char *dir = mem_fmt("%s/%s", run, de->d_name);
 
 		if (de->d_name[0] != '.')
-			cb(dir, n);
+			cb(r, dir, n);
 	}
 }
 
@@ -71,12 +150,13 @@ wait_for_end(const char *dir)
 }
 
 static void
-kill_one(const char *dir, size_t *n)
+kill_one(struct runner_rig *r, const char *dir, size_t *n)
 {
 	auto_fd int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_fd int link = -1;
 	pid_t pid = 0;
 
+	(void)r;
 	if (msg_connect(at, SHIM_DOOR, &link, &pid, NULL) < 0)
 		return;
 	assert_int_equal(kill(pid, SIGKILL), 0);
@@ -94,9 +174,9 @@ runner_rig_kill_shims(struct runner_rig *r)
 }
 
 static void
-end_one(const char *dir, size_t *n)
+end_one(struct runner_rig *r, const char *dir, size_t *n)
 {
-	(void)shim_dismiss(dir);
+	(void)shim_dismiss(r->c.loop, dir);
 	wait_for_end(dir);
 	(*n)++;
 }

@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -36,22 +35,6 @@ assert_green(const struct runner_rig *r)
 	assert_string_equal(r->done.reason, "the tests passed");
 	assert_int_equal(r->done.outcome, OUTCOME_GREEN);
 	assert_int_equal(r->done.fence, 1);
-}
-
-/* Nothing of an attempt is left on the disk. */
-static void
-until_clean(struct runner_rig *r)
-{
-	auto_free char *run = mem_fmt("%s/state/boxes/run", r->c.dir);
-	int gone = 0;
-
-	runner_rig_until_alive(r, 0);
-	for (int i = 0; i < 2000 && !gone; i++) {
-		role_case_wait(&r->c);
-		gone = rmdir(run) == 0;
-	}
-	assert_true(gone);
-	assert_int_equal(mkdir(run, 0700), 0);
 }
 
 /* The word is in the transcript of the first slot's first task. */
@@ -121,7 +104,7 @@ in_every_phase(void **state)
 		setup, gate);
 	assert_string_equal(r.text, want);
 	assert_true(r.n_prepares == 2);
-	until_clean(&r);
+	runner_rig_until_clean(&r);
 	/* The setup was kept, by another one than began it. */
 	auto_free char *layers = mem_fmt("%s/state/boxes/layers", r.c.dir);
 	assert_int_equal(rmdir(layers), -1);
@@ -144,7 +127,7 @@ a_stop_is_not_forgotten(void **state)
 	runner_rig_until_done(&r);
 	assert_int_equal(r.done.outcome, OUTCOME_STOPPED);
 	assert_non_null(strstr(r.text, "deaf"));
-	until_clean(&r);
+	runner_rig_until_clean(&r);
 	runner_rig_finish(&r);
 }
 
@@ -165,7 +148,7 @@ after_the_shim_nothing_goes_on(void **state)
 	assert_int_equal(r.done.outcome, OUTCOME_INFRA);
 	assert_int_equal(r.done.fence, 4);
 	assert_non_null(strstr(r.cast, "begins"));
-	until_clean(&r);
+	runner_rig_until_clean(&r);
 	runner_rig_finish(&r);
 }
 
@@ -186,7 +169,7 @@ another_version_is_ended(void **state)
 	data.data[0] ^= 1;
 	assert_int_equal(fs_write_whole(file, data.data, data.len, 0600, NULL), 0);
 	runner_rig_begin(&r);
-	until_clean(&r);
+	runner_rig_until_clean(&r);
 	assert_int_equal(r.n_done, 0);
 	runner_rig_finish(&r);
 }
@@ -210,7 +193,7 @@ half_a_state_is_none(void **state)
 		assert_int_equal(fs_mkdirs(dir, 0700, NULL), 0);
 		assert_int_equal(fs_write_whole(file, data.data, len, 0600, NULL), 0);
 		runner_rig_begin(&r);
-		until_clean(&r);
+		runner_rig_until_clean(&r);
 	}
 	assert_int_equal(r.n_done, 0);
 	runner_rig_finish(&r);

@@ -53,7 +53,7 @@ no_descriptor_is_no_reason_to_forget(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	sweep_rest(&r, mem_str(path));
+	sweep_rest(&r, mem_str(path), -1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(access(file, F_OK), 0);
 	assert_non_null(r.sweeps);
