@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many deliveries a second, verified and durably stored, beside servers that verify and store
 // nothing. Same payload, same client, same connection rule, interleaved rounds, one machine.
-//   script/bench intake [--json] [--rounds=3] [--seconds=5] [--connections=64]
+// And how soon ours acknowledges while twenty boxes compute (intake/busy.mjs), on each store.
+//   script/bench intake [--json] [--only=peers,busy] [--rounds=3] [--seconds=5] [--connections=64]
+//   [--in-hand=8]
 import { createRequire } from 'node:module';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  asJson, build, cpuUs, firstLine, freePort, machine, median, nightshift, option, output, pssMiB,
+  asJson, build, cpuUs, firstLine, freePort, machine, median, nightshift, only, option, output, pssMiB,
   record, scratch, start, table,
 } from './lib/bench.mjs';
+import { busy } from './intake/busy.mjs';
 
 const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
 const require = createRequire(join(here, 'peers/package.json'));
@@ -17,6 +20,8 @@ const secret = 'a-webhook-secret-of-the-bench';
 const rounds = option('rounds', 3);
 const seconds = option('seconds', 5);
 const connections = option('connections', 64);
+const inHand = option('in-hand', 8);
+const parts = only(['peers', 'busy']);
 const restMs = 2500; // then what a server holds is what it keeps
 const dir = scratch();
 
@@ -165,13 +170,33 @@ function report() {
   for (const s of servers) console.log(`${s.name}: ${s.version()}: ${s.command}`);
 }
 
-try {
+function reportBusy({ rows, aim }) {
+  if (asJson) {
+    for (const r of rows) record(`intake.${r.name}.boxes${r.boxes}.p99`, r.p99_ms, 'ms', 'aim', aim);
+    return;
+  }
+  console.log(`\nintake beside boxes: ${inHand} deliveries in hand all the time for ${seconds} s; ${machine()}\n`);
+  table(
+    ['', 'boxes that compute', 'req/s', 'p50 ms', 'p99 ms', 'max ms', 'aim'],
+    rows.map((r) => [
+      r.name, r.boxes, r.rps.toFixed(0), ...[r.p50_ms, r.p99_ms, r.max_ms].map((ms) => ms.toFixed(1)),
+      `<= ${aim}`,
+    ]),
+  );
+}
+
+async function besidePeers() {
   writeFileSync(join(dir, 'body'), payload());
   for (const server of servers) server.rounds = [];
   for (let i = 0; i < rounds; i++) {
     for (const server of servers) await round(server);
   }
   report();
+}
+
+try {
+  if (parts.includes('peers')) await besidePeers();
+  if (parts.includes('busy')) reportBusy(await busy({ body: payload(), connections: inHand, seconds }));
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Uses a whole processor for as long as its box lives.
+while :; do :; done
