@@ -61,9 +61,9 @@ bool egress_reply_header_passes(const char *name, size_t len);
  * as %XX; "%2f" counts as a slash. ERR_INVALID says which rule. */
 int egress_path_check(const char *path, size_t len, struct err *e);
 
-/* Reads a JSON body without believing it: ERR_DENIED if it asks for a hosted tool or for a remote
- * file, which the provider would fetch; ERR_INVALID if it is not JSON to the letter (a lenient
- * reader at the other end might see what we do not). Fills in what
+/* Reads a JSON body without believing it: ERR_DENIED if it asks for a hosted tool, for a remote
+ * file, which the provider would fetch, or for work in the background; ERR_INVALID if it is not
+ * JSON to the letter (a lenient reader at the other end might see what we do not). Fills in what
  * its top says, which the caller finishes in any case. */
 struct egress_body {
 	struct strs models; /* every one that it names */

@@ -56,6 +56,10 @@ static const char *const HOSTED_KEYS[] = {
 	"enterprise_web_search",
 };
 
+/* The same of the body's own members: inside of others they are words like any. Work in the
+ * background goes on when nobody counts any more what it costs. */
+static const char *const TOP_KEYS[] = { "background", "plugins" };
+
 /* Members whose text is an address that the provider fetches, or a map with such a "url" in it.
  * What is sent along ("data:") is fine. */
 static const char *const MEDIA_KEYS[] = {
@@ -75,6 +79,7 @@ struct scan {
 	int depth;
 	bool is_object[DEPTH_MAX + 1];
 	bool is_media[DEPTH_MAX + 1]; /* the value of one of MEDIA_KEYS */
+	bool is_models; /* in the body's own list of models, of which the provider takes any */
 	bool wants_key;
 	char key[TEXT_MAX];  /* of the member whose value comes next, else "" */
 	char text[TEXT_MAX]; /* the last string */
@@ -138,12 +143,30 @@ read_string(struct scan *s)
 	return -1;
 }
 
+/* Whether the value that comes is that of the body's own member. */
+static bool
+is_top(const struct scan *s, const char *key)
+{
+	return s->depth == 1 && strcasecmp(s->key, key) == 0;
+}
+
 static int
 check_key(const struct scan *s, struct err *e)
 {
 	for (size_t i = 0; i < sizeof(HOSTED_KEYS) / sizeof(HOSTED_KEYS[0]); i++) {
 		if (strcasecmp(s->key, HOSTED_KEYS[i]) == 0)
 			return err_set(e, ERR_DENIED, "hosted tool \"%s\"", HOSTED_KEYS[i]);
+	}
+	return 0;
+}
+
+/* Of a value that is not false or null: these switch nothing on. */
+static int
+check_top(const struct scan *s, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(TOP_KEYS) / sizeof(TOP_KEYS[0]); i++) {
+		if (is_top(s, TOP_KEYS[i]))
+			return err_set(e, ERR_DENIED, "\"%s\"", TOP_KEYS[i]);
 	}
 	return 0;
 }
@@ -180,7 +203,7 @@ check_value(const struct scan *s, struct err *e)
 					e, ERR_DENIED, "hosted tool \"%s\"", HOSTED_TYPES[i]);
 		}
 	}
-	if (s->depth == 1 && strcasecmp(s->key, "model") == 0)
+	if (s->is_models || is_top(s, "model") || is_top(s, "models"))
 		strs_add(&s->body->models, s->text);
 	return check_remote(s, e);
 }
@@ -197,7 +220,9 @@ on_string(struct scan *s, struct err *e)
 		s->wants_key = false;
 		return check_key(s, e);
 	}
-	rc = check_value(s, e);
+	rc = check_top(s, e);
+	if (rc == 0)
+		rc = check_value(s, e);
 	s->key[0] = '\0';
 	return rc;
 }
@@ -207,6 +232,9 @@ on_open(struct scan *s, bool is_object, struct err *e)
 {
 	if (s->depth == DEPTH_MAX)
 		return err_set(e, ERR_INVALID, "the body is nested over %d levels", DEPTH_MAX);
+	if (check_top(s, e) < 0)
+		return ERR_DENIED;
+	s->is_models |= is_top(s, "models");
 	s->is_media[s->depth + 1] = is_object && is_media_key(s->key);
 	s->is_object[++s->depth] = is_object;
 	s->wants_key = is_object;
@@ -220,6 +248,7 @@ on_close(struct scan *s, bool is_object, struct err *e)
 	if (s->depth == 0 || s->is_object[s->depth] != is_object)
 		return malformed(e);
 	s->depth--;
+	s->is_models &= s->depth > 1;
 	s->wants_key = false;
 	s->key[0] = '\0';
 	return 0;
@@ -233,7 +262,9 @@ on_literal(struct scan *s, char first, struct err *e)
 
 	if (!first || !strchr(letters, first) || s->wants_key)
 		return malformed(e);
-	if (s->depth == 1 && first == 't' && strcasecmp(s->key, "stream") == 0)
+	if (first != 'f' && first != 'n' && check_top(s, e) < 0)
+		return ERR_DENIED;
+	if (first == 't' && is_top(s, "stream"))
 		s->body->wants_stream = true;
 	while (s->p < s->end && *s->p && strchr(letters, *s->p))
 		s->p++;

@@ -171,6 +171,12 @@ hosted_tools_are_found_wherever_they_hide(void **state)
 			"{\"tools\":[{\"type\":\"shell\",\"environment\":{\"type\":"
 			"\"container_auto\"}}]}",
 			ERR_DENIED },
+		{ "a router's plugin", "{\"plugins\":[{\"id\":\"web\"}]}", ERR_DENIED },
+		{ "plugins of something that a tool was told", "{\"x\":{\"plugins\":[]}}", 0 },
+		{ "work that goes on uncounted", "{\"background\":true}", ERR_DENIED },
+		{ "the same for a lenient reader", "{\"background\":\"yes\"}", ERR_DENIED },
+		{ "work in the foreground", "{\"background\":false,\"plugins\":null}", 0 },
+		{ "a colour", "{\"style\":{\"background\":\"red\"}}", 0 },
 		{ "not closed", "{\"a\":[1,2}", ERR_INVALID },
 		{ "cut off", "{\"a\":\"b", ERR_INVALID },
 		{ "in UTF-16", "{\0\"\0a\0\"\0", ERR_INVALID },
@@ -254,6 +260,10 @@ models_are_an_allow_list(void **state)
 		{ "{\"model\":\"o9\"}", false },
 		{ "{\"model\":\"gpt-5\",\"model\":\"o9\"}", false },
 		{ "{\"model\":\"gpt-5-secret\"}", false },
+		{ "{\"model\":\"gpt-5\",\"models\":[\"gpt-5\",\"gpt-5-mini\"]}", true },
+		{ "{\"model\":\"gpt-5\",\"models\":[\"gpt-5\",\"o9\"]}", false },
+		{ "{\"model\":\"gpt-5\",\"models\":[{\"id\":\"o9\"}]}", false },
+		{ "{\"models\":[[\"gpt-5\"]],\"x\":[\"o9\"]}", true },
 		{ "{}", false },
 	};
 
