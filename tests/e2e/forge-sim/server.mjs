@@ -43,7 +43,8 @@ export class Server {
     this.sim = sim;
     this.handlers = handlers;
     this.control = control;
-    this.http = http.createServer({ keepAliveTimeout: 30_000 }, (req, res) => {
+    // Never closed by us: a client that writes at that moment would not know what became of it.
+    this.http = http.createServer({ keepAliveTimeout: 0 }, (req, res) => {
       this.#serve(req, res).catch((e) => {
         console.error(e);
         sim.truth.add({ kind: 'crash', path: req.url, error: e.stack });
