@@ -118,6 +118,38 @@ what_was_shown_is_there(void **state)
 	free(text);
 }
 
+static int
+events(const struct rec *c)
+{
+	auto_free char *cast = contents(c->cast);
+	int n = 0;
+
+	for (const char *p = cast; (p = strchr(p, '\n')); p++)
+		n++;
+	return n - 1; /* the head */
+}
+
+/* A program that writes byte by byte makes no event of each. */
+static void
+what_comes_within_50_ms_is_one_event(void **state)
+{
+	struct rec c;
+
+	(void)state;
+	begin(&c, MIB(1));
+	for (int ms = 0; ms < 50; ms++)
+		recorder_write(c.r, "0123456789", 10, 1000 + ms);
+	assert_int_equal(events(&c), 0);
+	recorder_tick(c.r, 1060);
+	assert_int_equal(events(&c), 1);
+	for (int ms = 70; ms < 220; ms++)
+		recorder_write(c.r, "0123456789", 10, 1000 + ms);
+	assert_in_range(events(&c), 3, 4);
+	char *out = end(&c, NULL);
+	assert_int_equal(strlen(out), 2000);
+	free(out);
+}
+
 static void
 a_character_may_come_in_pieces(void **state)
 {
@@ -305,6 +337,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_shown_is_there),
+		cmocka_unit_test(what_comes_within_50_ms_is_one_event),
 		cmocka_unit_test(a_character_may_come_in_pieces),
 		cmocka_unit_test(bad_bytes_become_replacements),
 		cmocka_unit_test(a_half_character_at_the_end_is_not_waited_for),
