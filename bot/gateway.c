@@ -235,11 +235,12 @@ gateway_box_blocked(struct gateway_box *b, const char *host, const char *why)
 		if (space && str_eq(space + 1, said))
 			return;
 	}
-	if (b->blocked.n >= GATEWAY_BLOCKED_MAX)
+	if (b->blocked.n > GATEWAY_BLOCKED_MAX)
 		return;
 	log_info(&(struct log_ctx){ .task = b->task }, "gateway.blocked", "host=%s why=\"%s\"",
 		host, why);
-	strs_addf(&b->blocked, "%" PRId64 " %s", clock_wall_ms(), said);
+	strs_addf(&b->blocked, "%" PRId64 " %s", clock_wall_ms(),
+		b->blocked.n < GATEWAY_BLOCKED_MAX ? said : "others were refused, too");
 	gateway_box_say_spent(b);
 }
 
@@ -247,7 +248,7 @@ gateway_box_blocked(struct gateway_box *b, const char *host, const char *why)
 static void
 take_blocked(struct gateway_box *b, const char *lines)
 {
-	for (const char *p = lines ? lines : ""; *p && b->blocked.n < GATEWAY_BLOCKED_MAX;) {
+	for (const char *p = lines ? lines : ""; *p && b->blocked.n <= GATEWAY_BLOCKED_MAX;) {
 		size_t len = strcspn(p, "\n");
 
 		strs_addf(&b->blocked, "%.*s", (int)len, p);

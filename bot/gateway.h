@@ -12,7 +12,7 @@
 #include "bot/role.h"
 
 #define GATEWAY_CONNS_MAX    16 /* of one box */
-#define GATEWAY_BLOCKED_MAX  50 /* hosts told of one box */
+#define GATEWAY_BLOCKED_MAX  50 /* hosts told of one box; then only that there were others */
 #define GATEWAY_REQUESTS_MAX 100000
 #define GATEWAY_BYTES_MAX    (32768L * MIB(1)) /* in both directions */
 

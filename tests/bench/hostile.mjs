@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What honest tasks and the intake notice of a hostile one (tests/hostile): rounds of nineteen
 // honest tasks with another honest one, and with an agent that means harm, in turns in one run.
-//   script/bench hostile [--json] [--seed=1] [--count=12] [--only=forks,heap]
+//   script/bench hostile [--json] [--seed=1] [--count=N] [--only=forks,heap]   N: all of them
 //
 // A task's time is from the moment it is queued until its tests have passed, by the bot's log: what
 // follows has the forge's pace. Signed deliveries that start nothing are sent all the time, and
@@ -30,7 +30,7 @@ const AIM = 2;
 const EVERY_MS = 25;
 const DONE_MS = 300_000;
 const seed = option('seed', 1);
-const count = option('count', 12);
+const count = option('count', attacks().length);
 const BODY = JSON.stringify({ action: 'nothing', repository: { id: 1, full_name: 'acme/x' } });
 
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));

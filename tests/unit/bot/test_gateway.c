@@ -7,6 +7,7 @@
 #include "base/http1.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "bot/gateway.h"
 #include "tests/unit/bot/box_client.h"
 #include "tests/unit/bot/gateway_rig.h"
 
@@ -211,6 +212,29 @@ what_must_not_leave_does_not(void **state)
 	assert_non_null(strstr(f->g.c.usage.blocked, " evil.example not open to this task\n"));
 }
 
+/* A list that an agent can make as long as it likes; it ends in a word that it is not all. */
+static void
+of_many_hosts_fifty_are_told(void **state)
+{
+	struct fixture *f = *state;
+	int n = 0;
+
+	for (int i = 0; i < GATEWAY_BLOCKED_MAX + 9; i++) {
+		auto_free char *request = mem_fmt("CONNECT h%d.example:443 HTTP/1.1\r\nHost: "
+						  "h%d.example:443\r\n\r\n",
+			i, i);
+		auto_free char *answer = gateway_rig_ask(&f->g, request);
+
+		assert_non_null(strstr(answer, " 403 "));
+	}
+	box(f, WIRE_BOX_CLOSE, false, false);
+	for (const char *p = f->g.c.usage.blocked; (p = strchr(p, '\n')); p++)
+		n++;
+	assert_int_equal(n, GATEWAY_BLOCKED_MAX + 1);
+	assert_non_null(strstr(f->g.c.usage.blocked, " h0.example not open on this server\n"));
+	assert_non_null(strstr(f->g.c.usage.blocked, " others were refused, too\n"));
+}
+
 static void
 a_second_request_on_the_connection_is_ignored(void **state)
 {
@@ -370,6 +394,7 @@ main(void)
 		T(a_question_goes_out_with_our_key_and_streams_back),
 		T(a_chunked_question_is_whole_when_it_leaves),
 		T(what_must_not_leave_does_not),
+		T(of_many_hosts_fifty_are_told),
 		T(a_second_request_on_the_connection_is_ignored),
 		T(an_answer_that_breaks_off_is_not_taken_for_whole),
 		T(without_key_or_upstream_it_says_so),

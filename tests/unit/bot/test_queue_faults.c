@@ -232,7 +232,7 @@ is_seen_alive(struct rig *r)
 static bool
 is_begun_twice(struct rig *r)
 {
-	return r->starts == 2;
+	return r->starts >= 2;
 }
 
 /* The lease of this one would have gone on: nobody waits for it. */
@@ -264,9 +264,7 @@ start_is_said_again_until_the_runner_has_it(void **state)
 
 	r->forgets = true;
 	rig_label(r, "g1", 3);
-	rig_until(r, is_with_runner);
-	rig_run(r, 60);
-	assert_true(r->starts > 1);
+	rig_until(r, is_begun_twice);
 	r->forgets = false;
 	rig_until(r, rig_is_quiet);
 
