@@ -323,6 +323,8 @@ queue_start(struct role_ctx *r, struct err *e)
 	if (rc == 0)
 		rc = queue_nodes_start(q, e);
 	if (rc == 0)
+		rc = queue_trial_start(q, e);
+	if (rc == 0)
 		rc = resume(q, e);
 	if (rc < 0)
 		return rc;
@@ -430,6 +432,7 @@ queue_stop(struct role_ctx *r)
 	queue_bucket_finish(q);
 	forges_finish(q->forges, q->n_forges);
 	q->db->close(q->store);
+	queue_trial_finish(q);
 	store_password_finish(q->store_password);
 	free(q);
 	r->own = NULL;

@@ -10,6 +10,7 @@
  *	queue_decode    inbox -> decoder -> event
  *	queue_case      event -> facts -> handlers -> intents
  *	queue_lost      what a store that is lost has done
+ *	queue_trial     what ends the queue each time is put aside
  *	queue_apply     intents -> store, in one transaction
  *	queue_dispatch  CLAIM -> claim -> START; leases; STOP
  *	queue_task      what happens to a task: progress, end, loss, stop, publication
@@ -120,6 +121,9 @@ struct queue {
 	struct queue_forge *forges;
 	size_t n_forges;
 
+	int trial_fd;    /* 0: there is no file */
+	unsigned trials; /* one in another */
+
 	/* The decoder works at one delivery at a time, so that a strike has one cause. */
 	uint64_t decode_call;
 	int64_t decode_id;
@@ -217,6 +221,17 @@ void queue_world_finish(struct queue_world *w);
  * say whether the mark is ours, and WAKE_CASES follows. */
 bool queue_lost_judge(
 	struct queue *q, const struct forge_event *ev, const char *forge, struct fact *f);
+
+/* ---- queue_trial.c ---- */
+/* Around whatever could end this process; what: "delivery" or "task". where: its place on the
+ * forge, or NULL. One within another is the outer one's. */
+void queue_trial_begin(struct queue *q, const char *what, int64_t id, const struct forge_op *where);
+void queue_trial_end(struct queue *q);
+/* Counts a strike for what the last process was at when it ended. */
+int queue_trial_start(struct queue *q, struct err *e);
+void queue_trial_finish(struct queue *q);
+/* Nothing more is to be thought about t. */
+bool queue_trial_is_aside(struct queue *q, const struct task *t);
 
 /* ---- queue_apply.c ---- */
 /* All intents and the delivery's end, or nothing. */

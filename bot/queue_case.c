@@ -176,6 +176,27 @@ decide(struct queue_case *c, struct queue_forge *f)
 	return is_over;
 }
 
+/* Where people are told if this is the end of us. */
+static bool
+try_to_decide(struct queue_case *c, struct queue_forge *f)
+{
+	const struct forge_event *ev = &c->event;
+	struct queue *q = c->q;
+	const struct forge_op where = {
+		.forge = f->name,
+		.installation_id = ev->installation_id,
+		.repo_id = ev->repo_id,
+		.repo = ev->repo,
+		.number = ev->number,
+		.is_pull = ev->is_pull,
+	};
+
+	queue_trial_begin(q, "delivery", c->delivery.id, &where);
+	bool is_over = decide(c, f);
+	queue_trial_end(q);
+	return is_over;
+}
+
 /* Ends a delivery that no handler has to see. */
 static bool
 end_without(struct queue_case *c, const char *why)
@@ -224,7 +245,7 @@ queue_case_pump(struct queue *q)
 		else if (c->event.kind == EVENT_NONE || c->event.kind == EVENT_PING)
 			is_freed |= end_without(c, "nothing for us");
 		else if (f->is_known && is_first_of_its_issue(c) && are_judged(c))
-			is_freed |= decide(c, f);
+			is_freed |= try_to_decide(c, f);
 		if (q->is_stopping)
 			return;
 	}

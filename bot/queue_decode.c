@@ -91,7 +91,9 @@ on_event(void *ctx, struct msg *m, const struct err *e)
 	q->decode_call = 0;
 	q->decode_id = 0;
 	if (m) {
+		queue_trial_begin(q, "delivery", id, NULL);
 		decoded(q, id, m);
+		queue_trial_end(q);
 	} else {
 		/* The next delivery must not be struck for the end of this decoder. */
 		q->decode_is_cut = true;

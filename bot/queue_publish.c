@@ -43,10 +43,22 @@ settle_once(struct queue *q, struct task *t, struct err *e)
 int
 queue_settle(struct queue *q, struct task *t, struct err *e)
 {
-	int rc = settle_once(q, t, e);
+	const struct forge_op where = {
+		.forge = t->forge,
+		.installation_id = t->installation_id,
+		.repo_id = t->repo_id,
+		.repo = t->repo,
+		.number = t->number,
+		.is_pull = t->is_pull,
+	};
+	int rc = 0;
 
-	if (rc == 1 || (rc == 0 && BUGGIFY("settle.twice")))
+	queue_trial_begin(q, "task", t->id, &where);
+	if (!queue_trial_is_aside(q, t))
 		rc = settle_once(q, t, e);
+	if (rc == 1 || (rc == 0 && BUGGIFY("settle.twice") && !queue_trial_is_aside(q, t)))
+		rc = settle_once(q, t, e);
+	queue_trial_end(q);
 	if (rc < 0)
 		return rc;
 	queue_wake(q, WAKE_OUTBOX);

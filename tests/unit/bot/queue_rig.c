@@ -191,11 +191,19 @@ free_config(struct rig *r)
 int
 rig_setup(void **state)
 {
+	char dir[] = "/tmp/ns-queue-XXXXXX";
+
+	assert_non_null(mkdtemp(dir));
+	return rig_setup_in(state, dir);
+}
+
+int
+rig_setup_in(void **state, const char *dir)
+{
 	struct rig *r = mem_zero(sizeof(*r));
 
 	rig_clock_start();
-	(void)snprintf(r->dir, sizeof(r->dir), "/tmp/ns-queue-XXXXXX");
-	assert_non_null(mkdtemp(r->dir));
+	(void)snprintf(r->dir, sizeof(r->dir), "%s", dir);
 	assert_int_equal(loop_create(&r->loop, NULL), 0);
 	fill_config(r);
 	r->ctx.r.loop = r->loop;

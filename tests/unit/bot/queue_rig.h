@@ -97,6 +97,8 @@ struct rig {
 
 int rig_setup(void **state);
 int rig_teardown(void **state);
+/* In a directory that is there; is removed by teardown. */
+int rig_setup_in(void **state, const char *dir);
 
 /* Ends the queue role and starts another over the same store. */
 void rig_restart(struct rig *r);
