@@ -85,6 +85,19 @@ check_listen(struct check_report *r, const struct config *c)
 
 /* ---- Boxes ---- */
 
+/* What a person does who wants a tier that this machine has not. */
+static const char *
+tier_mend(int has, int wanted)
+{
+	if (wanted == TIER_VM)
+		return "no version builds a box with a kernel of its own yet: set sandbox.tier_min "
+		       "to slots or userns";
+	if (has < TIER_LEAST)
+		return "mend what the lines sandbox.* above say; nothing runs without a box";
+	return "start nightshift as root, which gives each box a host uid, or set "
+	       "sandbox.tier_min to userns";
+}
+
 static void
 check_sandbox(struct check_report *r, const struct config *c)
 {
@@ -110,7 +123,7 @@ check_sandbox(struct check_report *r, const struct config *c)
 	check_ok(r, "sandbox.tiers", "%s", buf_str(&tiers));
 	sandbox_describe(&p, &tier);
 	if ((int)p.tier < wanted)
-		check_fail(r, "sandbox.tier_min", EX_UNAVAILABLE, NULL,
+		check_fail(r, "sandbox.tier_min", EX_UNAVAILABLE, tier_mend((int)p.tier, wanted),
 			"%s is wanted; this machine has %s", c->sandbox_tier_min, buf_str(&tier));
 	else
 		check_ok(r, "sandbox.tier_min", "%s", buf_str(&tier));

@@ -87,6 +87,17 @@ split_choices(const char *choices, struct strs *out)
 	}
 }
 
+/* NULL, or why this word, which others might take, is none of ours. */
+static const char *
+why_refused(const struct setting *s, const char *value)
+{
+	size_t n = s->refused ? strcspn(s->refused, "|") : 0;
+
+	if (n == 0 || strncmp(s->refused, value, n) != 0 || value[n] != '\0')
+		return NULL;
+	return s->refused + n + 1;
+}
+
 static int
 check_choice(const struct setting *s, const char *folder, const char *value, struct buf *out,
 	struct err *e)
@@ -101,6 +112,9 @@ check_choice(const struct setting *s, const char *folder, const char *value, str
 		return buf_adds(out, value);
 	for (size_t i = 0; i < words.n; i++)
 		(void)buf_addf(&all, "%s%s", i ? ", " : "", words.v[i]);
+	if (why_refused(s, value))
+		return err_set(e, ERR_INVALID, "\"%s\" is none of %s: %s", value, buf_str(&all),
+			why_refused(s, value));
 	nearest = str_nearest(value, (const char *const *)words.v, words.n);
 	if (nearest)
 		return err_set(e, ERR_INVALID, "\"%.40s\" is none of %s; did you mean \"%s\"?",

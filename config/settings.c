@@ -279,11 +279,12 @@ static const struct setting SERVER[] = {
 	{ .path = "sandbox.tier_min",
 		.type = SETTING_CHOICE,
 		.choices = "userns|slots|vm",
+		.refused = "landlock|that is no box; `nightshift check` says what userns needs",
 		.def = "userns",
 		.help = "The weakest box in which an agent may run: `userns` (namespaces, one host "
 			"uid for all boxes), `slots` (a host uid for each: nightshift started as "
-			"root), `vm` (a kernel of its own). On a machine that cannot build it, "
-			"nothing runs at all." },
+			"root), `vm` (a kernel of its own; not built yet). On a machine that "
+			"cannot build it, nothing runs at all." },
 	{ .path = "sandbox.rootfs",
 		.type = SETTING_PATH,
 		.help = "A directory whose programs boxes see instead of this machine's: an "
@@ -293,11 +294,10 @@ static const struct setting SERVER[] = {
 	{ .path = "sandbox.runtime",
 		.type = SETTING_TEXT,
 		.help = "An OCI runtime that makes the boxes: `crun`, `runc`, or the path of "
-			"another "
-			"one. `runsc` and `kata` are known and refused: a box's terminal and "
-			"network "
-			"could not be handed out of their kernel. `nightshift check` tries it. "
-			"Default: none, nightshift makes them itself, several times faster." },
+			"another one. `runsc` and `kata` are known and refused: a box's terminal "
+			"and network could not be handed out of their kernel. `nightshift check` "
+			"tries it. Default: none, nightshift makes them itself, several times "
+			"faster." },
 	{ .path = "sandbox.tools",
 		.type = SETTING_PATH,
 		.is_list = true,

@@ -51,6 +51,7 @@ struct setting {
 	int64_t max;
 	const char *def;     /* as the file would say it */
 	const char *choices; /* "webhook|poll" */
+	const char *refused; /* "word|why": one that people know, and is none of them */
 	const struct setting *sub;
 	const char *help; /* one or more sentences; Markdown */
 };

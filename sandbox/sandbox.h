@@ -292,7 +292,7 @@ int sandbox_try(struct box_spec *s, int stdout_fd, const char **mend, struct err
  * request. */
 void sandbox_describe(const struct sandbox_probe *p, struct buf *out);
 
-/* "T1 landlock: yes, T2 userns: yes, T3 slots: no, T4 vm: no" */
+/* "T1 landlock: yes (no box, so nothing runs in it), T2 userns: yes, T3 slots: no, T4 vm: no" */
 void sandbox_tiers(const struct sandbox_probe *p, struct buf *out);
 
 /* Ends what is left of boxes of an earlier life, and removes their cgroups. False: something has

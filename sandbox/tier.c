@@ -52,8 +52,9 @@ void
 sandbox_tiers(const struct sandbox_probe *p, struct buf *out)
 {
 	for (int i = TIER_LANDLOCK; i < TIER_COUNT; i++)
-		(void)buf_addf(out, "%sT%d %s: %s", i == TIER_LANDLOCK ? "" : ", ", i,
-			TIERS[i].name, i <= (int)p->tier ? "yes" : "no");
+		(void)buf_addf(out, "%sT%d %s: %s%s", i == TIER_LANDLOCK ? "" : ", ", i,
+			TIERS[i].name, i <= (int)p->tier ? "yes" : "no",
+			i < TIER_LEAST ? " (no box, so nothing runs in it)" : "");
 }
 
 void

@@ -4,6 +4,7 @@
  */
 #include "sandbox/oci/oci.h"
 
+#include "base/buf.h"
 #include "base/clean.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -72,6 +73,20 @@ find_program(const struct oci_runtime *row, const char *word)
 	return fd;
 }
 
+static int
+not_installed(const struct oci_runtime *row, const char *word, struct err *e)
+{
+	auto_buf struct buf dirs = BUF_INIT(512);
+
+	if (word[0] == '/')
+		return err_set(e, ERR_MISSING,
+			"the runtime %s is not installed: no program is there", word);
+	for (size_t i = 0; i < sizeof(DIRS) / sizeof(DIRS[0]); i++)
+		(void)buf_addf(&dirs, "%s%s", i ? ", " : "", DIRS[i]);
+	return err_set(e, ERR_MISSING, "the runtime %s is not installed: no program %s in %s", word,
+		row->program, buf_str(&dirs));
+}
+
 int
 oci_runtime_find(const char *word, bool has_slots, const struct oci_runtime **out, int *out_fd,
 	struct err *e)
@@ -89,7 +104,7 @@ oci_runtime_find(const char *word, bool has_slots, const struct oci_runtime **ou
 			word);
 	*out_fd = find_program(row, word);
 	if (*out_fd < 0)
-		return err_set(e, ERR_MISSING, "the runtime %s is not installed", word);
+		return not_installed(row, word, e);
 	*out = row;
 	return 0;
 }

@@ -83,7 +83,8 @@ what_cannot_make_boxes_is_refused(void **state)
 		{ "runsc", ERR_DENIED, "cannot be handed out", "crun or runc" },
 		{ "/usr/bin/runsc", ERR_DENIED, "cannot be handed out", "crun or runc" },
 		{ "kata", ERR_DENIED, "cannot be handed out", "crun or runc" },
-		{ "/nowhere/crun", ERR_MISSING, "not installed", "install it" },
+		{ "kata-runtime", ERR_DENIED, "cannot be handed out", "crun or runc" },
+		{ "/nowhere/crun", ERR_MISSING, "no program is there", "install it" },
 		{ "/nowhere/other", ERR_MISSING, "not installed", "install it" },
 		{ "runc", ERR_DENIED, "needs a root in the box", "crun or runc" },
 	};

@@ -154,6 +154,27 @@ the_machine_is_asked_for_everything(void **state)
 	check_report_finish(&r);
 }
 
+/* Every tier that is wanted and not there has its mend; one that is no box says so. */
+static void
+a_tier_that_is_not_there_is_named(void **state)
+{
+	auto_config struct config c = { 0 };
+	struct check_report r = { 0 };
+
+	(void)state;
+	check_case_parse("intake: poll\nsandbox: { tier_min: vm, runtime: /nowhere/crun }\n"
+			 "forges: { t: { kind: gitea, url: \"http://h\", token_file: t } }\n",
+		&c);
+	check_machine(&r, &c);
+	check_case_has(&r, "sandbox.tier_min", "failure", "vm is wanted; this machine has");
+	const struct check_item *tier = check_case_find(&r, "sandbox.tier_min", "");
+	assert_non_null(strstr(tier->mend, "slots or userns"));
+	check_case_has(&r, "sandbox.tiers", "ok", "(no box, so nothing runs in it), T2 userns");
+	check_case_has(&r, "sandbox.runtime", "failure",
+		"/nowhere/crun is not installed: no program is there");
+	check_report_finish(&r);
+}
+
 /* A server that has run for a while. */
 static void
 caches_are_measured(void **state)
@@ -382,6 +403,7 @@ main(void)
 		SCRATCH_TEST(secrets_are_read_and_keys_parsed),
 		SCRATCH_TEST(addresses_for_deliveries),
 		SCRATCH_TEST(the_machine_is_asked_for_everything),
+		SCRATCH_TEST(a_tier_that_is_not_there_is_named),
 		SCRATCH_TEST(caches_are_measured),
 		SCRATCH_TEST(agents_say_what_they_lack),
 		cmocka_unit_test(kinds_are_the_same_for_config_and_sandbox),

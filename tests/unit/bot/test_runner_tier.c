@@ -68,18 +68,26 @@ a_lesser_box_is_none(void **state)
 static void
 none_is_no_tier(void **state)
 {
-	static const char *const words[] = { "none", "landlock", "" };
+	static const struct {
+		const char *word;
+		const char *why;
+	} rows[] = {
+		{ "none", "none of userns, slots, vm" },
+		{ "landlock", "none of userns, slots, vm: that is no box" },
+		{ "", "" },
+	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		auto_config struct config c = { 0 };
 		char text[512];
 		struct err e = { 0 };
 
 		(void)snprintf(text, sizeof(text),
-			"intake: poll\n" FORGE "sandbox: { tier_min: \"%s\" }\n", words[i]);
+			"intake: poll\n" FORGE "sandbox: { tier_min: \"%s\" }\n", rows[i].word);
 		assert_true(config_parse(text, strlen(text), "n.yaml", &c, &e) < 0);
 		assert_non_null(strstr(e.text, "tier_min"));
+		assert_non_null(strstr(e.text, rows[i].why));
 	}
 }
 
