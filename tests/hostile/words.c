@@ -143,8 +143,8 @@ prompt(void)
 }
 
 const struct attack ATTACKS_WORDS[] = {
-	{ "log-flood", log_flood, "output|wall" },
-	{ "log-line", log_line, "output|wall" },
+	{ "log-flood", log_flood, "output" },
+	{ "log-line", log_line, "output" },
 	{ "log-noise", log_noise, "done|output|wall" },
 	{ "terminal", terminal, "done" },
 	{ "last-words", last_words, "done" },

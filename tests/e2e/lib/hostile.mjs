@@ -55,12 +55,14 @@ const REASONS = {
   red: /the tests failed/,
 };
 
+// Past the first 8 MiB a box may print 1 MiB a second: a flood meets `output` after 8 s, well before
+// `wall`.
 const LIMITS = {
   wall: '25s',
   idle: '15s',
   memory: '256MiB',
   disk: '512MiB',
-  output: '32MiB',
+  output: '16MiB',
   processes: 256,
   setup: '1m',
   gate: '1m',
