@@ -25,14 +25,14 @@ function binary(dir) {
 
 export class Bot {
   // wrap: a command to run it under, for instance strace; `{dir}` in it is the test's directory.
-  // uid: who starts it; default: ourselves.
-  constructor({ config, dir, wrap = [], env = {}, uid }) {
-    Object.assign(this, { config, dir, wrap, env, uid, bin: binary(dir), lines: [], runs: 0 });
+  // enter: a command that becomes it, as nsenter does. uid: who starts it; default: ourselves.
+  constructor({ config, dir, wrap = [], enter = [], env = {}, uid }) {
+    Object.assign(this, { config, dir, wrap, enter, env, uid, bin: binary(dir), lines: [], runs: 0 });
   }
 
   async start() {
     const wrap = this.wrap.map((word) => word.replace('{dir}', this.dir));
-    const [command, ...args] = [...wrap, this.bin, 'serve', '-c', this.config];
+    const [command, ...args] = [...this.enter, ...wrap, this.bin, 'serve', '-c', this.config];
     const env = { PATH: process.env.PATH, LANG: 'C.UTF-8', ...this.env };
     this.program = new Program(`nightshift#${++this.runs}`, command, args, {
       cwd: this.dir,

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several bots on one PostgreSQL, each on a wire of its own to the store and to the forge, so that
-// each can be cut off alone.
+// each can be cut off alone: by its relays, or, in a network of its own, by its cable.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Bot } from './bot.mjs';
+import { Netns } from './netns.mjs';
 import { Relay } from './relay.mjs';
 import { ownAddress } from './world.mjs';
 import { yaml } from './yaml.mjs';
 
 export class Node {
-  constructor(name) {
-    this.name = name;
+  // isApart: a network namespace of its own.
+  constructor(name, { isApart = false } = {}) {
+    Object.assign(this, { name, isApart });
     this.forges = []; // a relay to each
   }
 
@@ -19,21 +21,19 @@ export class Node {
     const node = this;
     node.dir = join(world.dir, node.name);
     mkdirSync(node.dir);
-    node.store = await Relay.start(
-      { path: join(node.dir, '.s.PGSQL.5432') },
-      { path: join(pg.dir, '.s.PGSQL.5432') },
-      seeStore,
-    );
+    if (node.isApart) node.net = await Netns.start(node.name);
+    const url = await node.#reachStore(pg, seeStore);
     const base = world.config();
     const forges = {};
     for (const [name, forge] of Object.entries(world.forges)) {
       const { hostname: host, port } = new URL(forge.url);
-      const relay = await Relay.start({ host: '127.0.0.1', port: 0 }, { host, port }, see);
-      const url = `http://127.0.0.1:${relay.address.port}`;
+      const relay = await Relay.start({ host: node.#here(), port: 0 }, { host, port }, see);
+      const base_url = `http://${node.#here()}:${relay.address.port}`;
       node.forges.push(relay);
-      forges[name] = { ...base.forges[name], url, api_url: base.forges[name].api_url.replace(forge.url, url) };
+      const api_url = base.forges[name].api_url.replace(forge.url, base_url);
+      forges[name] = { ...base.forges[name], url: base_url, api_url };
     }
-    const listen = await ownAddress();
+    const listen = node.net ? `${node.net.there}:8080` : await ownAddress();
     const file = join(node.dir, 'nightshift.yaml');
     const whole = {
       ...base,
@@ -41,22 +41,37 @@ export class Node {
       listen,
       public_url: `http://${listen}`,
       state_dir: join(node.dir, 'bot'),
-      store: `postgres://test@/postgres?host=${encodeURIComponent(node.dir)}`,
+      store: url,
       forges,
     };
     writeFileSync(file, yaml(whole), { mode: 0o644 });
-    node.bot = new Bot({ config: file, dir: node.dir });
+    node.bot = new Bot({ config: file, dir: node.dir, enter: node.net?.enter });
     await node.bot.start();
   }
 
-  cut() {
-    this.store.cut();
-    for (const forge of this.forges) forge.cut();
+  // Where its relays are.
+  #here() {
+    return this.net?.here ?? '127.0.0.1';
   }
 
-  heal() {
-    this.store.heal();
-    for (const forge of this.forges) forge.heal();
+  // -> how it is told to reach the store.
+  async #reachStore(pg, seeStore) {
+    const name = '.s.PGSQL.5432';
+    const from = this.net ? { host: this.#here(), port: 0 } : { path: join(this.dir, name) };
+    this.store = await Relay.start(from, { path: join(pg.dir, name) }, seeStore);
+    return this.net
+      ? `postgres://test@${this.#here()}:${this.store.address.port}/postgres`
+      : `postgres://test@/postgres?host=${encodeURIComponent(this.dir)}`;
+  }
+
+  async cut() {
+    if (this.net) return this.net.unplug();
+    for (const relay of [this.store, ...this.forges]) relay.cut();
+  }
+
+  async heal() {
+    await this.net?.plug();
+    for (const relay of [this.store, ...this.forges]) relay.heal();
   }
 
   async stop() {
@@ -66,6 +81,7 @@ export class Node {
       await this.bot?.sweep();
       await this.store?.stop();
       for (const forge of this.forges) await forge.stop();
+      await this.net?.stop();
     }
   }
 }

@@ -30,7 +30,7 @@ export class Relay {
       else wire.down.write(bytes);
     });
     // Whoever closes is not heard while the wire is cut: a server would not answer him any more.
-    up.on('end', () => isHeld() || wire.down.end());
+    up.on('end', () => isHeld() || wire.isLate || wire.down.end());
     this.#watch(wire, up);
   }
 
@@ -52,7 +52,7 @@ export class Relay {
       if (end !== wire.up && end !== wire.down) return; // another has taken its place
       const isOver = wire.up.destroyed && wire.down.destroyed && wire.kept.length === 0;
       if (isOver) this.wires.delete(wire);
-      else if (!wire.isKept && !this.isCut) Relay.reset(wire);
+      else if (!wire.isKept && !wire.isLate && !this.isCut) Relay.reset(wire);
     });
   }
 
@@ -68,8 +68,9 @@ export class Relay {
     for (const wire of this.wires) {
       wire.isKept = false;
       const kept = wire.kept.splice(0);
+      wire.isLate = kept.some(([to]) => to === 'down'); // answered, whether or not anybody listens
       const isGone = wire.down.destroyed || wire.down.readableEnded;
-      if (isGone && kept.some(([to]) => to === 'down')) {
+      if (isGone && wire.isLate) {
         const old = wire.down;
         this.#connect(wire);
         old.destroy();
