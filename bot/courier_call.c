@@ -42,6 +42,7 @@ struct call {
 	struct forge_answer answer;
 	struct http_request request; /* the step's, while it waits for its turn */
 	char *url;                   /* of a GET under way, for its ETag */
+	uint64_t etag;               /* which answer it was sent with */
 	char *token;                 /* it is sent with */
 	int64_t token_age_ms;
 	courier_call_cb *cb;
@@ -150,7 +151,7 @@ need_of(const struct call *call)
 static struct etag_key
 etag_key_of(const struct call *call)
 {
-	return (struct etag_key){ call->forge, call->op.installation_id, call->url };
+	return (struct etag_key){ call->forge, call->op.installation_id, call->url, call->etag };
 }
 
 /* ---- The reply ---- */
@@ -274,7 +275,7 @@ on_reply(void *ctx, struct http_reply *r, const struct err *why)
 	if (call->url)
 		etag_answer(&call->c->etags, &key, r);
 	if (r->status == 304 && call->url && ++call->read_tries < READ_TRIES_MAX) {
-		begin(call); /* many answers came meanwhile, and ours was put aside for them */
+		begin(call); /* other answers came meanwhile, and ours was put aside for them */
 		return;
 	}
 	rc = read_reply(call, r, &e);
@@ -336,7 +337,7 @@ ask_changed(struct call *call)
 	if (!call->url)
 		return;
 	key = etag_key_of(call);
-	etag_ask(call->c->etags, &key, &call->request);
+	call->etag = etag_ask(call->c->etags, &key, &call->request);
 }
 
 static void

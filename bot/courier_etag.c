@@ -21,6 +21,7 @@ struct entry {
 	struct strs headers;
 	struct buf body;
 	uint64_t used; /* when it was asked for, by the count */
+	uint64_t made; /* when it was answered */
 };
 
 struct etags {
@@ -58,15 +59,16 @@ etags_destroy(struct etags *all)
 	free(all);
 }
 
-void
+uint64_t
 etag_ask(struct etags *all, const struct etag_key *key, struct http_request *q)
 {
 	struct entry *t = find(all, key);
 
 	if (!t)
-		return;
+		return 0;
 	t->used = ++all->count;
 	strs_addf(&q->headers, "If-None-Match: %s", t->etag);
+	return t->made;
 }
 
 /* A free one, or the one that nobody has asked for the longest. */
@@ -89,7 +91,7 @@ keep(struct etags *all, const struct etag_key *key, const struct http_reply *r, 
 	struct entry *t = old ? old : oldest(all);
 
 	entry_finish(t);
-	t->used = ++all->count;
+	t->used = t->made = ++all->count;
 	t->forge = key->forge;
 	t->scope = key->scope;
 	t->url = mem_str(key->url);
@@ -105,7 +107,7 @@ etag_answer(struct etags **all, const struct etag_key *key, struct http_reply *r
 	const char *etag = http_reply_header(r, "etag");
 	const struct entry *t = r->status == 304 ? find(*all, key) : NULL;
 
-	if (t) {
+	if (t && t->made == key->asked) {
 		r->status = 200;
 		strs_copy(&r->headers, &t->headers);
 		buf_finish(&r->body);

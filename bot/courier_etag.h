@@ -18,15 +18,17 @@ struct etag_key {
 	const void *forge;
 	int64_t scope;
 	const char *url;
+	uint64_t asked; /* what etag_ask said, for the answer */
 };
 
 /* *all is made when it is first needed. */
 void etags_destroy(struct etags *all);
 
-/* Adds If-None-Match if there is an answer. */
-void etag_ask(struct etags *all, const struct etag_key *key, struct http_request *q);
+/* Adds If-None-Match if there is an answer, and says which: another request's answer may take its
+ * place before ours comes. 0: there is none. */
+uint64_t etag_ask(struct etags *all, const struct etag_key *key, struct http_request *q);
 
-/* Remembers a 200 with an ETag; turns a 304 into what it stands for. */
+/* Remembers a 200 with an ETag; turns a 304 into what it stands for, if that is still known. */
 void etag_answer(struct etags **all, const struct etag_key *key, struct http_reply *r);
 
 /* The answer was of no use, say cut off: it is asked for whole the next time. */
