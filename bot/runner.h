@@ -356,6 +356,11 @@ void attempt_usage(struct attempt *a, const struct wire_usage *u);
 void attempt_transcript_ready(struct attempt *a);
 void attempt_shim_gone(struct attempt *a);
 
+/* ---- runner_mend.c ---- */
+
+/* The transcript of one whose shim was killed. Best effort. */
+void attempt_mend(struct attempt *a);
+
 /* ---- runner_sweep.c: directories that may be large go in a process of their own ---- */
 
 /* Takes path, which lies in run/ or is a gone.<n>. slot >= 0 is taken until nothing is left. */

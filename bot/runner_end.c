@@ -95,6 +95,7 @@ tell(struct attempt *a)
 	struct log_ctx log = runner_log(a);
 	struct err e = { 0 };
 
+	attempt_mend(a);
 	read_log(a, SHIM_CAST, &cast);
 	read_log(a, SHIM_TEXT, &text);
 	read_summary(a);

@@ -35,10 +35,11 @@ open_new(const char *name)
 static int
 start_recorder(struct shim *s, const struct box_spec *spec, struct err *e)
 {
+	auto_fd int half = open_new(SHIM_HALF);
 	auto_fd int cast = open_new(SHIM_CAST);
 	auto_fd int text = open_new(SHIM_TEXT);
 
-	if (cast < 0 || text < 0)
+	if (half < 0 || cast < 0 || text < 0)
 		return err_sys(e, "create the transcript");
 	int64_t room = LIMIT_TRANSCRIPT_BYTES - KIB(1); /* for the mark of what was left out */
 	if (spec->log_bytes_max > 0 && spec->log_bytes_max < room)
@@ -393,10 +394,13 @@ shim_init(struct shim *s, struct err *e)
 static void
 shim_finish(struct shim *s)
 {
+	bool has_transcript = s->recorder != NULL;
 	struct err e = { 0 };
 
 	if (recorder_finish(s->recorder, &e) < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "shim.transcript", &e);
+	if (has_transcript)
+		(void)unlink(SHIM_HALF);
 	loop_timer_remove(s->flush);
 	loop_timer_remove(s->tail);
 	shim_link_close(s); /* the word that the transcript is complete */

@@ -57,6 +57,12 @@ int shim_main(void);
 #define SHIM_SWEEP "sweep"
 int shim_sweep_main(void);
 
+/* Or who makes the transcript of a killed shim whole, which the runner waits for before it tells
+ * it. SHIM_HALF is there from the transcript's beginning to its end. */
+#define SHIM_MEND "mend"
+#define SHIM_HALF "half"
+int shim_mend_main(void);
+
 /* Or a maker of what the runner wants to have ahead, which answers each NET_MAKE with a NET, each
  * DISK_MAKE with a DISK until the runner is gone. To make one may take long on a busy machine, and
  * the runner has no time to spare. Disks have their files in its working directory. */

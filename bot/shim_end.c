@@ -58,7 +58,7 @@ static bool
 is_kept(const char *name)
 {
 	static const char *const kept[] = { ".", "..", SHIM_CAST, SHIM_TEXT, SHIM_SUMMARY,
-		SHIM_STATE };
+		SHIM_HALF, SHIM_STATE };
 	bool found = false;
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)

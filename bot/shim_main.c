@@ -13,5 +13,7 @@ main(int argc, char **argv)
 
 	if (str_eq(name, SHIM_NETS) || str_eq(name, SHIM_DISKS))
 		return shim_maker_main(name);
+	if (str_eq(name, SHIM_MEND))
+		return shim_mend_main();
 	return str_eq(name, SHIM_SWEEP) ? shim_sweep_main() : shim_main();
 }

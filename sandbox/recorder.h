@@ -55,6 +55,11 @@ void recorder_tail(const struct recorder *r, size_t bytes_max, struct buf *out);
 /* A terminal ended: what it had on its screen is final, what it left half done is forgotten. */
 void recorder_cut(struct recorder *r, int64_t now_ms);
 
+/* recorder_mend.c: what a recorder that was killed left in its files, made whole: half a line of
+ * the cast goes, the text has what was on the screen, and both end with the note. Done again it
+ * changes nothing. No cast: nothing was recorded. */
+void recorder_mend(const char *note, struct buf *cast, struct buf *text);
+
 /* Completes and closes the files; NULL is accepted. The first write error comes back. */
 int recorder_finish(struct recorder *r, struct err *e);
 

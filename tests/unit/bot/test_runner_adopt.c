@@ -147,6 +147,9 @@ after_the_shim_nothing_goes_on(void **state)
 	runner_rig_until_done(&r);
 	assert_int_equal(r.done.outcome, OUTCOME_INFRA);
 	assert_int_equal(r.done.fence, 4);
+	assert_string_equal(r.text,
+		"== agent: mine\nbegins\n== the process that watched the box ended: "
+		"what came last may be missing\n");
 	assert_non_null(strstr(r.cast, "begins"));
 	runner_rig_until_clean(&r);
 	runner_rig_finish(&r);

@@ -332,6 +332,76 @@ secrets_are_taken_out(void **state)
 	buf_finish(&table);
 }
 
+/* ---- one that was killed ---- */
+
+#define GONE "it was killed"
+
+static void
+read_into(int fd, struct buf *out)
+{
+	auto_free char *data = contents(fd);
+
+	assert_int_equal(buf_adds(out, data), 0);
+	(void)buf_str(out);
+}
+
+static void
+say(struct rec *c, const char *text, int64_t at_ms)
+{
+	recorder_write(c->r, text, strlen(text), at_ms);
+}
+
+/* What it had not written is lost; nothing that it had, and half a line is nothing. */
+static void
+what_a_killed_one_left_is_made_whole(void **state)
+{
+	auto_buf struct buf cast = BUF_INIT(1 << 20);
+	auto_buf struct buf text = BUF_INIT(1 << 20);
+	struct rec c;
+
+	(void)state;
+	begin(&c, 1 << 20);
+	recorder_note(c.r, "setup", 1000);
+	say(&c, "set\r\nup", 1100);
+	recorder_note(c.r, "agent", 1200);
+	say(&c, "\033[1mone\033[0m\r\ntwo\r\n", 1300);
+	(void)recorder_tick(c.r, 1300 + RECORDER_QUIET_MS);
+	say(&c, "never seen", 2400);
+	read_into(c.cast, &cast);
+	read_into(c.text, &text);
+	assert_null(strstr(text.data, "one"));
+	assert_int_equal(buf_adds(&cast, "[1.400,\"o\",\"nev"), 0);
+	recorder_mend(GONE, &cast, &text);
+	assert_string_equal(buf_str(&text), "== setup\nset\nup\n== agent\none\ntwo\n== " GONE "\n");
+	assert_non_null(strstr(cast.data, GONE));
+	assert_null(strstr(cast.data, "nev"));
+	assert_true(str_ends(cast.data, "\"]\n"));
+	auto_free char *once = mem_str(cast.data);
+	auto_free char *text_once = mem_str(text.data);
+	recorder_mend(GONE, &cast, &text);
+	assert_string_equal(buf_str(&cast), once);
+	assert_string_equal(buf_str(&text), text_once);
+	/* As it had been about to be found by the next one. */
+	assert_int_equal(recorder_finish(c.r, NULL), 0);
+	(void)close(c.cast);
+	(void)close(c.text);
+}
+
+static void
+nothing_recorded_is_nothing_to_mend(void **state)
+{
+	auto_buf struct buf cast = BUF_INIT(1 << 10);
+	auto_buf struct buf text = BUF_INIT(1 << 10);
+
+	(void)state;
+	recorder_mend(GONE, &cast, &text);
+	assert_int_equal(cast.len + text.len, 0);
+	/* Killed within its first line. */
+	assert_int_equal(buf_adds(&cast, "{\"version\":2"), 0);
+	recorder_mend(GONE, &cast, &text);
+	assert_string_equal(buf_str(&text), "== " GONE "\n");
+}
+
 int
 main(void)
 {
@@ -346,6 +416,8 @@ main(void)
 		cmocka_unit_test(the_tail_is_the_last_lines),
 		cmocka_unit_test(a_full_disk_is_an_error),
 		cmocka_unit_test(secrets_are_taken_out),
+		cmocka_unit_test(what_a_killed_one_left_is_made_whole),
+		cmocka_unit_test(nothing_recorded_is_nothing_to_mend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
