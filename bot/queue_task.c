@@ -20,6 +20,8 @@
 #define HOLD_MS      30000
 #define HOLD_LOST_MS 2000
 #define HOLD_FACTOR  4
+#define HOLD_MS_MAX  (10 * 60 * INT64_C(1000))
+#define AWAY_MS_MAX  (24 * 60 * 60 * INT64_C(1000)) /* a forge that is down over a night */
 
 static struct log_ctx
 log_of(const struct task *t)
@@ -69,9 +71,16 @@ end_attempt(
 	return q->db->attempt_end(q->store, &a, e);
 }
 
-/* How many of the last attempts, one after the other, were nobody's fault. */
+/* The last attempts, one after the other, that ended so through nobody's fault. */
+struct row_of_lost {
+	int64_t n;
+	int64_t since_ms; /* the first of them began */
+};
+
+/* A forge that was away in between ends no row of another kind. */
 static int
-infra_in_a_row(struct queue *q, int64_t task, int64_t *out, struct err *e)
+count_lost(struct queue *q, int64_t task, enum task_outcome outcome, struct row_of_lost *out,
+	struct err *e)
 {
 	struct row_list list = { 0 };
 	int rc = q->db->attempt_list(q->store, task, &list, e);
@@ -79,13 +88,23 @@ infra_in_a_row(struct queue *q, int64_t task, int64_t *out, struct err *e)
 	if (rc < 0)
 		return rc;
 	struct attempt *v = list.v;
-	*out = 0;
+	*out = (struct row_of_lost){ 0 };
 	for (size_t i = 0; i < list.n; i++) {
-		*out = v[i].outcome == OUTCOME_INFRA ? *out + 1 : 0;
+		if (v[i].outcome == (int64_t)outcome && out->n++ == 0)
+			out->since_ms = v[i].started_ms;
+		else if (v[i].outcome != (int64_t)outcome && v[i].outcome != OUTCOME_AWAY)
+			out->n = 0;
 		attempt_finish(&v[i]);
 	}
 	free(v);
 	return 0;
+}
+
+static bool
+is_enough(const struct queue *q, enum task_outcome outcome, const struct row_of_lost *row)
+{
+	return outcome == OUTCOME_AWAY ? clock_wall_ms() - row->since_ms > AWAY_MS_MAX
+				       : row->n >= q->role->config->limit_attempts;
 }
 
 static int
@@ -95,8 +114,9 @@ repeat(struct queue *q, struct task *t, int64_t lost, int64_t hold_ms, struct er
 
 	if (rc < 0)
 		return rc;
-	for (int64_t i = 1; i < lost; i++)
+	for (int64_t i = 1; i < lost && hold_ms < HOLD_MS_MAX; i++)
 		hold_ms *= HOLD_FACTOR;
+	hold_ms = hold_ms < HOLD_MS_MAX ? hold_ms : HOLD_MS_MAX;
 	if (BUGGIFY("task.no_hold"))
 		hold_ms = 0;
 	return q->db->task_hold(q->store, t->id, clock_wall_ms() + queue_wait_ms(q, hold_ms), e);
@@ -117,27 +137,34 @@ give_up(struct queue *q, struct task *t, int64_t lost, const char *why, struct e
 /* An attempt that ended through nobody's fault: once more, unless a person wants it stopped or it
  * happens every time. */
 static int
-lost(struct queue *q, struct task *t, const char *why, int64_t hold_ms, struct err *e)
+lost_by(struct queue *q, struct task *t, enum task_outcome outcome, const char *why,
+	int64_t hold_ms, struct err *e)
 {
 	struct log_ctx log = log_of(t);
-	int64_t n = 0;
-	int rc = end_attempt(q, t, OUTCOME_INFRA, why, e);
+	struct row_of_lost row = { 0 };
+	int rc = end_attempt(q, t, outcome, why, e);
 
 	if (rc == 0)
-		rc = infra_in_a_row(q, t->id, &n, e);
+		rc = count_lost(q, t->id, outcome, &row, e);
 	if (rc < 0)
 		return rc;
-	log_warn(&log, "attempt.lost", "lost=%lld why=\"%s\"", (long long)n, why);
+	log_warn(&log, "attempt.lost", "lost=%lld why=\"%s\"", (long long)row.n, why);
 	if (t->stop_wanted) {
 		t->outcome = OUTCOME_STOPPED;
 		rc = queue_task_event(q, t, TASK_EV_PUBLISH, e);
-	} else if (n >= q->role->config->limit_attempts) {
-		rc = give_up(q, t, n, why, e);
+	} else if (is_enough(q, outcome, &row)) {
+		rc = give_up(q, t, row.n, why, e);
 	} else {
-		rc = repeat(q, t, n, hold_ms, e);
+		rc = repeat(q, t, row.n, hold_ms, e);
 	}
 	queue_wake(q, WAKE_DISPATCH);
 	return rc < 0 ? rc : queue_settle(q, t, e);
+}
+
+static int
+lost(struct queue *q, struct task *t, const char *why, int64_t hold_ms, struct err *e)
+{
+	return lost_by(q, t, OUTCOME_INFRA, why, hold_ms, e);
 }
 
 int
@@ -380,6 +407,9 @@ done(struct queue *q, struct task *t, const struct msg *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	usage_merge(&t->usage, d->usage);
+	if (d->outcome == OUTCOME_AWAY)
+		return lost_by(q, t, OUTCOME_AWAY, d->reason ? d->reason : "the forge was away",
+			HOLD_MS, e);
 	if (d->outcome == OUTCOME_INFRA || d->outcome == OUTCOME_NONE)
 		return lost(q, t, d->reason ? d->reason : "the attempt ended without a result",
 			HOLD_MS, e);

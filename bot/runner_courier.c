@@ -69,6 +69,13 @@ take_prepared(struct attempt *a, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* The forge, not the task and not this machine: it says "later", or nothing (repo_command_why). */
+static bool
+is_away(int code)
+{
+	return code == ERR_BUSY || code == ERR_TIMEOUT;
+}
+
 static void
 on_prepared(void *ctx, struct msg *m, const struct err *why)
 {
@@ -80,7 +87,8 @@ on_prepared(void *ctx, struct msg *m, const struct err *why)
 	rc = m ? take_prepared(a, m, &e) : err_set(&e, ERR_TIMEOUT, "%s", why->text);
 	attempt_step_end(a, rc < 0 ? 1 : 0, rc < 0 ? e.text : NULL);
 	if (rc < 0) {
-		attempt_end(a, OUTCOME_INFRA, "the repository could not be prepared: %s", e.text);
+		attempt_end(a, m && is_away(rc) ? OUTCOME_AWAY : OUTCOME_INFRA,
+			"the repository could not be prepared: %s", e.text);
 		return;
 	}
 	if (a->settings.setup.n == 0)

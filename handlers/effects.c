@@ -90,6 +90,7 @@ publish_event(const struct task *t)
 	case OUTCOME_AGENT:
 	case OUTCOME_TIMEOUT:
 	case OUTCOME_INFRA:
+	case OUTCOME_AWAY:
 	case OUTCOME_COUNT:
 		break;
 	}

@@ -86,6 +86,7 @@ static const char *const OUTCOME_NAMES[OUTCOME_COUNT] = {
 	[OUTCOME_TIMEOUT] = "timeout",
 	[OUTCOME_STOPPED] = "stopped",
 	[OUTCOME_INFRA] = "infra",
+	[OUTCOME_AWAY] = "away",
 };
 
 #define T(member)      ROW_I(struct task, member, #member)

@@ -73,6 +73,7 @@ enum task_outcome {
 	OUTCOME_TIMEOUT,
 	OUTCOME_STOPPED, /* a person stopped it */
 	OUTCOME_INFRA,   /* ours or the machine's fault: repeated free of charge */
+	OUTCOME_AWAY,    /* the forge did not hand out the repository: repeated for a day */
 	OUTCOME_COUNT,
 };
 const char *task_outcome_name(int64_t outcome);

@@ -222,7 +222,7 @@ choose_outcome(void)
 		OUTCOME_AGENT, OUTCOME_SETUP, OUTCOME_REFUSED, OUTCOME_TIMEOUT };
 
 	if (fault_of(150))
-		return OUTCOME_INFRA;
+		return chance_of(300) ? OUTCOME_AWAY : OUTCOME_INFRA;
 	return chance_of(650) ? OUTCOME_GREEN : OTHERS[chance_in(0, 6)];
 }
 
@@ -272,7 +272,9 @@ on_start(struct runner *u, const struct wire_start *w)
 	};
 	b->gating_ms = b->prepared_ms + chance_in(1000, chance_of(200) ? 15 * MINUTE : MINUTE);
 	b->ended_ms = b->gating_ms + chance_in(100, 20000);
-	if (fault_of(100)) /* early, anywhere */
+	if (b->outcome == OUTCOME_AWAY)
+		b->ended_ms = b->prepared_ms; /* nothing to work on */
+	else if (fault_of(100))               /* early, anywhere */
 		b->ended_ms = now + chance_in(0, b->ended_ms - now);
 	sim_note("  box of task %" PRId64 " fence %" PRId64 " begins", t->id, t->fence);
 	say_claim(u);

@@ -294,6 +294,42 @@ a_task_that_always_gets_lost_is_put_aside(void **state)
 	free(list.v);
 }
 
+static bool
+has_begun_nine_times(struct rig *r)
+{
+	return r->starts == 9;
+}
+
+/* An outage is nobody's strike: what was asked for in the evening is done in the morning. */
+static void
+a_forge_that_is_away_for_hours_is_waited_for(void **state)
+{
+	struct rig *r = *state;
+
+	r->outcome = OUTCOME_AWAY;
+	rig_label(r, "g1", 3);
+	rig_until(r, has_begun_nine_times);
+	r->outcome = OUTCOME_GREEN;
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
+	assert_int_equal(r->n_pulls, 1);
+	assert_int_equal(rig_count(r, "+agent:failed"), 0);
+}
+
+static void
+a_forge_that_is_away_for_days_is_not(void **state)
+{
+	struct rig *r = *state;
+
+	r->outcome = OUTCOME_AWAY;
+	rig_label(r, "g1", 3);
+	rig_until(r, is_begun_twice);
+	rig_clock_set(25 * 3600 * INT64_C(1000));
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_QUARANTINED);
+	assert_non_null(strstr(r->comments[0].body, "given up after"));
+}
+
 static void
 words_with_an_old_fence_are_not_believed(void **state)
 {
@@ -393,6 +429,8 @@ main(void)
 		T(an_attempt_that_its_runner_has_no_more_is_repeated_at_once),
 		T(start_is_said_again_until_the_runner_has_it),
 		T(a_task_that_always_gets_lost_is_put_aside),
+		T(a_forge_that_is_away_for_hours_is_waited_for),
+		T(a_forge_that_is_away_for_days_is_not),
 		T(words_with_an_old_fence_are_not_believed),
 		T(an_attempt_that_nobody_knows_is_stopped),
 		T(three_strikes_and_a_delivery_is_put_aside),

@@ -364,6 +364,11 @@ preparation_that_fails_is_not_the_agents_fault(void **state)
 	runner_rig_until_done(&r);
 	assert_int_equal(r.done.outcome, OUTCOME_INFRA);
 	assert_string_equal(r.done.reason, "the repository could not be prepared: no such branch");
+	runner_rig_until_alive(&r, 0);
+	r.prepare_code = ERR_BUSY;
+	runner_rig_start(&r, 2, 1);
+	runner_rig_until_done(&r);
+	assert_int_equal(r.done.outcome, OUTCOME_AWAY);
 	runner_rig_finish(&r);
 }
 
