@@ -165,31 +165,36 @@ load_forges(struct queue *q)
 
 /* ---- once a second, once a minute ---- */
 
-/* Places in the queue move, deadlines pass. */
+/* A deadline is its owner's: a runner is told to stop, what we wait for ourselves is given up. */
+static int
+sweep_one(struct queue *q, struct task *t, void *ctx, struct err *e)
+{
+	const struct task_state_row *row = &TASK_STATES[t->state];
+	bool is_late = row->deadline_ms > 0 && clock_wall_ms() - t->changed_ms > row->deadline_ms;
+
+	(void)ctx;
+	if (is_late && row->owner == OWNER_RUNNER && !t->stop_wanted)
+		return queue_task_stop(q, t->id, "nightshift", "it took too long", e);
+	if (is_late && t->state == TASK_PUBLISHING)
+		return queue_publish_late(q, t->id, e);
+	return queue_settle_id(q, t->id, e);
+}
+
+/* Deadlines pass, places in the queue move. However many wait, those at work are all looked at. */
 static int
 sweep(struct queue *q, struct err *e)
 {
-	const struct task_filter f = {
-		.states = TASKS_LIVE, .whose = WHOSE_MINE, .limit = SWEEP_MAX
-	};
-	struct row_list list = { 0 };
-	int rc = q->db->task_list(q->store, &f, &list, e);
+	static const uint32_t turns[] = { TASKS_LIVE & ~TASK_BIT(TASK_QUEUED),
+		TASK_BIT(TASK_QUEUED) };
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
-	struct task *v = list.v;
-	for (size_t i = 0; i < list.n; i++) {
-		int64_t max = TASK_STATES[v[i].state].deadline_ms;
-		bool is_late = max > 0 && clock_wall_ms() - v[i].changed_ms > max;
+	for (size_t i = 0; rc == 0 && i < sizeof(turns) / sizeof(turns[0]); i++) {
+		const struct task_filter f = {
+			.states = turns[i], .whose = WHOSE_MINE, .limit = SWEEP_MAX
+		};
 
-		if (rc == 0 && is_late && TASK_STATES[v[i].state].owner == OWNER_RUNNER &&
-			!v[i].stop_wanted)
-			rc = queue_task_stop(q, v[i].id, "nightshift", "it took too long", e);
-		else if (rc == 0)
-			rc = queue_settle_id(q, v[i].id, e);
-		task_finish(&v[i]);
+		rc = queue_each_task(q, &f, sweep_one, NULL, e);
 	}
-	free(v);
 	return rc;
 }
 

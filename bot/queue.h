@@ -189,6 +189,15 @@ void queue_after(struct queue *q, queue_after_cb *cb, void *ctx);
 void queue_wake(struct queue *q, unsigned wake);
 void queue_round_finish(struct queue *q);
 
+/* ---- queue_each.c ---- */
+/* t is without its prompt. What is not 0 ends the walk. */
+typedef int queue_each_cb(struct queue *q, struct task *t, void *ctx, struct err *e);
+int queue_each_task(
+	struct queue *q, const struct task_filter *f, queue_each_cb *cb, void *ctx, struct err *e);
+/* take_list is emptied. */
+int queue_each_of(
+	struct queue *q, struct row_list *take_list, queue_each_cb *cb, void *ctx, struct err *e);
+
 /* ---- queue_intake.c ---- */
 void queue_delivery(struct queue *q, struct msg *m);
 /* Stores a delivery; ERR_CONFLICT: it is here already. */
@@ -279,6 +288,8 @@ int queue_task_event(struct queue *q, struct task *t, enum task_event ev, struct
 int queue_settle(struct queue *q, struct task *t, struct err *e);
 /* The same for a task by number. */
 int queue_settle_id(struct queue *q, int64_t task, struct err *e);
+/* The task has been in publication for too long: what it waits for is given up. */
+int queue_publish_late(struct queue *q, int64_t task, struct err *e);
 
 /* ---- queue_plan.c ---- */
 struct queue_plan_result {

@@ -113,6 +113,18 @@ queue_dispatch_finish(struct queue *q)
 	q->n_held = 0;
 }
 
+static int
+hold(struct queue *q, struct task *t, void *ctx, struct err *e)
+{
+	struct queue_held *h = held_add(q, t);
+
+	(void)ctx;
+	(void)e;
+	h->is_committed = h->was_started = h->has_begun = true;
+	h->was_seen = t->state != TASK_PREPARING;
+	return 0;
+}
+
 /* After a start everything that was with a runner gets a whole lease: he may be fine. An attempt
  * that is not on his list when he next speaks is begun again if no box of it ever ran, for START
  * may never have been said. Else it is lost: begun twice it would be counted once, and a task that
@@ -123,21 +135,8 @@ queue_dispatch_load(struct queue *q, struct err *e)
 	const struct task_filter f = {
 		.states = TASKS_RUNNER, .whose = WHOSE_MINE, .limit = LIMIT_BOXES
 	};
-	struct row_list list = { 0 };
-	int rc = q->db->task_list(q->store, &f, &list, e);
 
-	if (rc < 0)
-		return rc;
-	struct task *v = list.v;
-	for (size_t i = 0; i < list.n; i++) {
-		struct queue_held *h = held_add(q, &v[i]);
-
-		h->is_committed = h->was_started = h->has_begun = true;
-		h->was_seen = v[i].state != TASK_PREPARING;
-		task_finish(&v[i]);
-	}
-	free(v);
-	return 0;
+	return queue_each_task(q, &f, hold, NULL, e);
 }
 
 /* ---- saying START and STOP ---- */

@@ -242,28 +242,36 @@ queue_live_has(const struct queue_poll *p, int64_t number)
 	return is_live;
 }
 
+struct looking {
+	struct queue_poll *p;
+	size_t n;
+};
+
+static int
+look_if_here(struct queue *q, struct task *t, void *ctx, struct err *e)
+{
+	struct looking *l = ctx;
+
+	(void)q;
+	(void)e;
+	if (l->n < LOOKS_MAX && t->repo_id == l->p->repo_id && str_eq(t->forge, l->p->forge) &&
+		t->verb != VERB_CHORE) {
+		look_at(l->p, t);
+		l->n++;
+	}
+	return 0;
+}
+
 void
 queue_live_look(struct queue_poll *p)
 {
 	const struct task_filter filter = { .states = TASKS_LIVE, .limit = TASKS_MAX };
-	struct queue *q = p->q;
-	struct row_list list = { 0 };
+	struct looking looking = { .p = p };
 	struct err e = { 0 };
-	size_t n = 0;
 
-	if (q->db->task_list(q->store, &filter, &list, &e) < 0) {
-		queue_fatal(q, "poll.live", &e);
+	if (queue_each_task(p->q, &filter, look_if_here, &looking, &e) < 0) {
+		queue_fatal(p->q, "poll.live", &e);
 		return;
 	}
-	struct task *v = list.v;
-	for (size_t i = 0; i < list.n; i++) {
-		if (n < LOOKS_MAX && v[i].repo_id == p->repo_id && str_eq(v[i].forge, p->forge) &&
-			v[i].verb != VERB_CHORE) {
-			look_at(p, &v[i]);
-			n++;
-		}
-		task_finish(&v[i]);
-	}
-	free(v);
 	queue_poll_one_less(p);
 }

@@ -58,6 +58,16 @@ queue_nodes_greet(struct queue *q)
 
 /* ---- news ---- */
 
+static int
+hear_stop(struct queue *q, struct task *t, void *ctx, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	if (t->stop_wanted)
+		queue_dispatch_stop(q, t->id);
+	return 0;
+}
+
 /* A stop that another node was asked for is in the row of the task. */
 static int
 hear_stops(struct queue *q, struct err *e)
@@ -65,19 +75,8 @@ hear_stops(struct queue *q, struct err *e)
 	const struct task_filter f = {
 		.states = TASKS_RUNNER, .whose = WHOSE_OWN, .limit = LIMIT_BOXES
 	};
-	struct row_list list = { 0 };
-	int rc = q->db->task_list(q->store, &f, &list, e);
 
-	if (rc < 0)
-		return rc;
-	struct task *v = list.v;
-	for (size_t i = 0; i < list.n; i++) {
-		if (v[i].stop_wanted)
-			queue_dispatch_stop(q, v[i].id);
-		task_finish(&v[i]);
-	}
-	free(v);
-	return 0;
+	return queue_each_task(q, &f, hear_stop, NULL, e);
 }
 
 static void on_news(void *ctx, int fd, uint32_t events);
@@ -132,6 +131,13 @@ on_news(void *ctx, int fd, uint32_t events)
 /* ---- those who are gone ---- */
 
 static int
+take_over(struct queue *q, struct task *t, void *ctx, struct err *e)
+{
+	(void)ctx;
+	return queue_task_orphaned(q, t->id, e);
+}
+
+static int
 bury(struct queue *q, struct err *e)
 {
 	struct row_list list = { 0 };
@@ -141,14 +147,7 @@ bury(struct queue *q, struct err *e)
 	if (rc < 0)
 		return rc;
 	log_warn(NULL, "node.gone", "node=%s tasks=%d", name, (int)list.n);
-	struct task *v = list.v;
-	for (size_t i = 0; i < list.n; i++) {
-		if (rc == 0)
-			rc = queue_task_orphaned(q, v[i].id, e);
-		task_finish(&v[i]);
-	}
-	free(v);
-	return rc;
+	return queue_each_of(q, &list, take_over, NULL, e);
 }
 
 static void

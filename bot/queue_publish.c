@@ -9,7 +9,10 @@
 #include "bot/queue.h"
 
 #include "base/buggify.h"
+#include "base/log.h"
 #include "base/mem.h"
+
+#define LATE "the forge did not take it in two days"
 
 /* Green work that cannot be handed over is not a success: a person has to look. */
 static void
@@ -73,6 +76,51 @@ queue_settle_id(struct queue *q, int64_t task, struct err *e)
 
 	if (rc == 0)
 		rc = queue_settle(q, &t, e);
+	task_finish(&t);
+	return rc;
+}
+
+/* What is under way will be answered; the next sweep sees it. */
+static int
+give_up_effects(struct queue *q, int64_t task, bool *is_under_way, struct err *e)
+{
+	struct row_list list = { 0 };
+	int rc = q->db->effect_list(q->store, task, &list, e);
+
+	struct effect *v = list.v;
+	for (size_t i = 0; i < list.n; i++) {
+		*is_under_way = *is_under_way || (v[i].must && v[i].state == EFFECT_SENT);
+		if (rc == 0 && v[i].must && v[i].state == EFFECT_PENDING) {
+			v[i].state = EFFECT_DEAD;
+			mem_set(&v[i].text, LATE);
+			rc = q->db->effect_save(q->store, &v[i], e);
+		}
+		effect_finish(&v[i]);
+	}
+	free(v);
+	return rc;
+}
+
+int
+queue_publish_late(struct queue *q, int64_t task, struct err *e)
+{
+	struct log_ctx log = { .task = task };
+	bool is_under_way = false;
+	struct task t = { 0 };
+	int rc = q->db->task_get(q->store, task, &t, e);
+
+	if (rc == 0)
+		rc = give_up_effects(q, task, &is_under_way, e);
+	if (rc == 0)
+		rc = queue_settle(q, &t, e);
+	/* Its forge is not configured any more, say: nothing would ever be done or dead. */
+	if (rc == 0 && t.state == TASK_PUBLISHING && !is_under_way) {
+		note_refusal(&t, LATE);
+		rc = queue_task_event(q, &t, TASK_EV_NEEDS_HUMAN, e);
+		if (rc == 0)
+			rc = queue_settle(q, &t, e);
+	}
+	log_warn(&log, "task.late", "state=%s", task_state_name(t.state));
 	task_finish(&t);
 	return rc;
 }
