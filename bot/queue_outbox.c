@@ -21,6 +21,8 @@
 #define LOOK_MS     500 /* at least so long until the outbox is looked at again without a cause */
 #define LOOK_MS_MAX 60000
 
+#define AUTHORITY_MS 60000 /* so long what allowed a push allows its pull request */
+
 /* An effect that was handed out. */
 struct queue_flight {
 	struct queue *q;
@@ -240,12 +242,28 @@ on_checked(struct queue *q, int64_t effect, int64_t code, const char *text)
 		rc = queue_op_read(row.op, &op, &e);
 	if (rc == 0 && row.state != EFFECT_SENT)
 		rc = err_set(&e, ERR_CONFLICT, "stopped meanwhile");
-	if (rc == 0)
+	if (rc == 0 && row.what == EFFECT_PUSH)
 		call_push(f, &row, &op, NULL);
-	else
+	else if (rc == 0)
+		rc = send_op(f, &row, &op, &e);
+	if (rc < 0)
 		land_failed(f, rc, e.text);
 	forge_op_finish(&op);
 	effect_finish(&row);
+}
+
+/* A pull request follows its push, and what allowed the one allows the other; unless the forge took
+ * the one and for a while not the other. */
+static bool
+is_late_pull(struct queue *q, const struct effect *row, const struct forge_op *op)
+{
+	struct effect push = { 0 };
+	bool is_late = row->what == EFFECT_OP && op->kind == OP_PULL_CREATE &&
+		       q->db->effect_find(q->store, row->task, "push", &push, NULL) == 0 &&
+		       clock_wall_ms() - push.done_ms > queue_wait_ms(q, AUTHORITY_MS);
+
+	effect_finish(&push);
+	return is_late;
 }
 
 static int
@@ -266,7 +284,7 @@ hand_out(struct queue_flight *f, const struct effect *row, struct err *e)
 	struct forge_op op = { 0 };
 	int rc = queue_op_read(row->op, &op, e);
 
-	if (rc == 0 && row->what == EFFECT_PUSH)
+	if (rc == 0 && (row->what == EFFECT_PUSH || is_late_pull(f->q, row, &op)))
 		rc = check_push(f->q, row, e);
 	else if (rc == 0 && row->what == EFFECT_PUSH_LOGS)
 		rc = send_logs(f, row, &op, e);

@@ -36,6 +36,29 @@ is_idle(struct rig *r)
 	return r->n_alive == 0;
 }
 
+static int64_t awaited;
+
+static bool
+is_awaited_done(struct rig *r)
+{
+	if (!rig_is_quiet(r))
+		return false;
+
+	struct task t = rig_task(r);
+	bool is_it = t.id == awaited;
+
+	task_finish(&t);
+	return is_it;
+}
+
+/* Until the newest task is that one, and all is told of it. */
+static void
+until_done(struct rig *r, int64_t id)
+{
+	awaited = id;
+	rig_until(r, is_awaited_done);
+}
+
 /* The store is lost while the task of issue 3 is at work. */
 static void
 lose_at_work(struct rig *r)
@@ -82,8 +105,7 @@ no_number_is_given_again(void **state)
 	rig_command(r, "again", 3, 41, "fix");
 	rig_until(r, rig_is_quiet);
 	rig_command(r, "g2", 4, 42, "fix");
-	rig_run(r, 20);
-	rig_until(r, rig_is_quiet);
+	until_done(r, FIRST_NEW + 1);
 	assert_task(r, FIRST_NEW + 1, TASK_SUCCEEDED);
 	assert_int_equal(r->n_comments, 2);
 	assert_int_equal(r->n_pulls, 2);
@@ -202,17 +224,20 @@ what_nobody_does_any_more_is_told_and_can_be_asked_for(void **state)
 
 	r->orphan.number = 0;
 	rig_command(r, "again", 3, 41, "fix");
-	rig_run(r, 20);
-	rig_until(r, rig_is_quiet);
+	until_done(r, 2 * FIRST_NEW);
 	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
 	assert_int_equal(r->n_comments, 1);
 	assert_int_equal(r->n_pulls, 1);
 }
 
+/* And that it was done is known. */
 static bool
 is_taken_off(struct rig *r)
 {
-	return rig_count(r, "-agent:running") == 1;
+	int64_t at = 0;
+
+	return rig_count(r, "-agent:running") == 1 && r->q->n_flights == 0 &&
+	       r->q->db->effect_next_ms(r->q->store, &at, NULL) == ERR_MISSING;
 }
 
 static void
@@ -229,6 +254,12 @@ a_label_without_a_comment_goes(void **state)
 	assert_int_equal(rig_count(r, "-agent:running"), 1);
 }
 
+static bool
+is_at_work(struct rig *r)
+{
+	return has_comment(r) && rig_state(r) == TASK_RUNNING;
+}
+
 static void
 a_task_that_is_at_work_is_no_orphan(void **state)
 {
@@ -237,7 +268,7 @@ a_task_that_is_at_work_is_no_orphan(void **state)
 	put_orphan(r);
 	r->outcome = OUTCOME_NONE;
 	rig_command(r, "g1", 3, 41, "fix");
-	rig_until(r, has_comment);
+	rig_until(r, is_at_work);
 	rig_restart(r);
 	rig_run(r, 300);
 	assert_int_equal(rig_state(r), TASK_RUNNING);

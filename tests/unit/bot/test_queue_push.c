@@ -2,6 +2,7 @@
 /* test_queue_push - what was allowed at the trigger must still be allowed at the push. */
 #include "queue_rig.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <setjmp.h>
@@ -45,6 +46,51 @@ an_asker_who_lost_his_rights_gets_no_push(void **state)
 	r->new_permission = PERMISSION_READ;
 	rig_label(r, "g1", 3);
 	refused(r, "may not write here any more");
+}
+
+static bool
+has_failed(struct rig *r)
+{
+	return rig_count(r, "fail") > 0;
+}
+
+/* The forge took the push, and the pull request not for a long while. */
+static void
+open_late(struct rig *r, int64_t permission)
+{
+	r->fail_kind = OP_PULL_CREATE;
+	r->fail_code = ERR_BUSY;
+	r->fail_times = RIG_THINGS;
+	rig_label(r, "g1", 3);
+	rig_until(r, has_failed);
+	r->permission = permission;
+	int64_t since_ms = clock_wall_ms();
+	while (clock_wall_ms() - since_ms < 700) /* more than a minute of the queue's */
+		rig_run(r, 20);
+	r->fail_times = 0;
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(r->pushes, 1);
+}
+
+static void
+a_late_pull_request_is_opened(void **state)
+{
+	struct rig *r = *state;
+
+	open_late(r, PERMISSION_WRITE);
+	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
+	assert_int_equal(r->n_pulls, 1);
+}
+
+static void
+a_late_pull_request_needs_its_askers_rights(void **state)
+{
+	struct rig *r = *state;
+
+	open_late(r, PERMISSION_READ);
+	assert_int_equal(rig_state(r), TASK_WAITING);
+	assert_int_equal(r->n_pulls, 0);
+	assert_int_equal(rig_count(r, "+agent:needs-human"), 1);
 }
 
 static void
@@ -174,6 +220,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(an_asker_who_lost_his_rights_gets_no_push),
+		T(a_late_pull_request_is_opened),
+		T(a_late_pull_request_needs_its_askers_rights),
 		T(a_strangers_text_that_changed_unseen_gets_no_push),
 		T(an_author_who_may_write_may_edit),
 		T(an_edit_by_somebody_who_may_does_not_void),

@@ -138,6 +138,19 @@ a_delivery_that_kills_is_put_aside(void **state)
 }
 
 static bool
+is_second_done(struct rig *r)
+{
+	if (!rig_is_quiet(r))
+		return false;
+
+	struct task t = rig_task(r);
+	bool is_it = t.id == 2;
+
+	task_finish(&t);
+	return is_it;
+}
+
+static bool
 is_at_work(struct rig *r)
 {
 	return rig_state(r) == TASK_RUNNING;
@@ -168,6 +181,9 @@ a_task_that_kills_is_put_aside(void **state)
 		assert_true(dies(dir, begin_with_deadly_task));
 	assert_int_equal(rig_setup_in(state, dir), 0);
 	r = *state;
+	/* The comment that the task had in the other lives; this forge counts anew. */
+	r->comments[r->n_comments++] =
+		(struct rig_thing){ .name = mem_str("old"), .body = mem_str("old"), .id = 501 };
 	r->q->db = &deadly; /* nobody plans it any more */
 	deadly = STORE_SQLITE;
 	assert_int_equal(rig_state(r), TASK_QUARANTINED);
@@ -178,8 +194,7 @@ a_task_that_kills_is_put_aside(void **state)
 	deadly.step_list = STORE_SQLITE.step_list;
 
 	deliver(r, "g2", 4, "It crashes");
-	rig_run(r, 20);
-	rig_until(r, rig_is_quiet);
+	rig_until(r, is_second_done);
 	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
 	assert_int_equal(rig_teardown(state), 0);
 }
