@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define SETTLE_MS    10000 /* a list may be that stale (measured by others on GitHub) */
+#define LATE_MS      1000  /* an edit that was given up may still come, and not after the next */
 #define MARKER_START "<!-- nightshift:"
 #define NO_OP        (-1)
 
@@ -286,7 +287,11 @@ start(struct ensure *n)
 	remember_end(n);
 	int64_t settled = n->unknown_ms + SETTLE_MS - clock_wall_ms();
 
-	if (n->recipe && n->recipe->find != NO_OP)
+	int64_t late = n->unknown_ms + LATE_MS - clock_wall_ms();
+
+	if (!n->recipe && n->unknown_ms && late > 0 && late <= LATE_MS)
+		(void)loop_timer_add(n->c->role->loop, late, create_later, n);
+	else if (n->recipe && n->recipe->find != NO_OP)
 		look(n);
 	else if (n->recipe && n->unknown_ms && settled > 0 && settled <= SETTLE_MS)
 		(void)loop_timer_add(n->c->role->loop, settled, create_later, n);
