@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define STOP_MS_MAX 10000
+#define WEB_MS_MAX  6000 /* somewhat more than web gives its requests */
 
 /* ---- ready ---- */
 
@@ -87,6 +88,17 @@ stop_if_empty(struct master *m)
 	loop_stop(m->loop);
 }
 
+/* When web has ended: whoever is answered by it needs the others until then. */
+static void
+stop_rest(void *ctx)
+{
+	struct master *m = ctx;
+
+	loop_timer_remove(m->rest);
+	m->rest = NULL;
+	signal_all(m, SIGTERM);
+}
+
 static void
 begin_stop(struct master *m)
 {
@@ -100,8 +112,12 @@ begin_stop(struct master *m)
 		loop_timer_remove(m->crew[i].timer); /* would start it again */
 		m->crew[i].timer = NULL;
 	}
-	signal_all(m, SIGTERM);
+	m->rest = loop_timer_add(m->loop, WEB_MS_MAX, stop_rest, m);
 	(void)loop_timer_add(m->loop, STOP_MS_MAX, on_stop_timeout, m);
+	if (m->crew[ROLE_WEB].pid)
+		crew_signal(&m->crew[ROLE_WEB], SIGTERM);
+	else
+		stop_rest(m);
 	stop_if_empty(m);
 }
 
@@ -110,9 +126,13 @@ on_stop(void *ctx, int signo)
 {
 	struct master *m = ctx;
 
-	if (!m->is_stopping)
-		log_info(NULL, "serve.stopping", "signal=%d", signo);
-	begin_stop(m);
+	/* Said twice it means now. Nothing is lost by that either. */
+	log_info(
+		NULL, m->is_stopping ? "serve.stopping_now" : "serve.stopping", "signal=%d", signo);
+	if (m->is_stopping)
+		signal_all(m, SIGKILL);
+	else
+		begin_stop(m);
 }
 
 /* What trying again does not mend: a file that is missing, unreadable or wrong. */
@@ -138,6 +158,8 @@ master_on_end(struct master *m, struct loop_exit how)
 		m->exit_code = how.code;
 		begin_stop(m);
 	}
+	if (m->rest && !m->crew[ROLE_WEB].pid)
+		stop_rest(m);
 	stop_if_empty(m);
 }
 

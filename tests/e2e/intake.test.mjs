@@ -11,7 +11,7 @@ import { exchange, head } from './lib/raw-http.mjs';
 import { run } from './lib/process.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { count } from './lib/store.mjs';
-import { secret, World } from './lib/world.mjs';
+import { inWorld, secret, World } from './lib/world.mjs';
 
 const MIB = 1 << 20;
 const PAYLOAD = JSON.stringify({ action: 'nothing', repository: { id: 1, full_name: 'acme/add' } });
@@ -338,3 +338,31 @@ test('behind a proxy, over a unix socket', async () => {
     await world.stop();
   }
 });
+
+// The keeper and the queue, which an answer needs, stay until the door is empty.
+test('what is under way at SIGTERM is answered, and stored', () =>
+  inWorld({ name: 'drain', forges: { gt: { dialect: 'gitea' } } }, async (world) => {
+    let waiting = 0;
+    let stopped;
+    const rest = async () => {
+      if (++waiting === 5) {
+        // Who came before this one was let in before it.
+        await fetch(`${world.bot.url}/healthz`);
+        stopped = world.bot.stop();
+      }
+      await world.bot.log(/serve\.stopping /);
+      return PAYLOAD.slice(10);
+    };
+    const ask = (guid) => {
+      const headers = gitea(world.secrets['gt-hook'], { guid });
+      const begin = head('POST', '/hook/gt', headers) + PAYLOAD.slice(0, 10);
+      return exchange(world.bot.url, [begin, rest], { ms: 30_000 });
+    };
+    const answers = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(ask));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [202, 202, 202, 202, 202],
+    );
+    await stopped;
+    assert.equal(await count(world, 'delivery'), 5);
+  }));

@@ -4,8 +4,9 @@ import net from 'node:net';
 
 const WAIT_MS = 10_000;
 
-// parts: strings and buffers, written one after the other as the socket drains; an error while
-// writing (the server has had enough) is no failure. -> {status, head, text, closed, sent}
+// parts: strings and buffers, or functions that lead to one, written one after the other as the
+// socket drains; an error while writing (the server has had enough) is no failure.
+// -> {status, head, text, closed, sent}
 export function exchange(url, parts, { ms = WAIT_MS } = {}) {
   const { hostname, port } = new URL(url);
   return new Promise((done, fail) => {
@@ -30,7 +31,8 @@ export function exchange(url, parts, { ms = WAIT_MS } = {}) {
       finish();
     });
     socket.on('connect', async () => {
-      for (const part of parts) {
+      for (const given of parts) {
+        const part = typeof given === 'function' ? await given() : given;
         if (socket.destroyed) return;
         const isFull = !socket.write(part);
         sent += part.length;
