@@ -39,7 +39,7 @@ struct master {
 	int notify_fd;
 	bool is_stopping;
 	struct loop_timer *rest; /* until the roles behind web are told to stop */
-	bool has_moved; /* into a control group below the one that we were started in */
+	bool has_moved;          /* into a control group below the one that we were started in */
 	bool was_ready;
 	int exit_code;
 	int64_t turn; /* counts pairs of sockets handed out */
