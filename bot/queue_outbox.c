@@ -226,6 +226,35 @@ flight_of(struct queue *q, int64_t effect)
 	return NULL;
 }
 
+struct refused {
+	int64_t effect;
+	char why[ERR_TEXT_BYTES_MAX];
+};
+
+static void
+on_found(struct queue *q, void *ctx, struct fact *fact)
+{
+	auto_free struct refused *x = ctx;
+	struct queue_flight *f = fact ? flight_of(q, x->effect) : NULL;
+
+	if (f && fact->code == 0)
+		land(f, &(struct queue_answer){ .answer = &fact->answer });
+	else if (f)
+		land_failed(f, queue_is_transient(fact->code) ? fact->code : ERR_DENIED, x->why);
+}
+
+/* It may not be made any more; but a try without an answer may have made it. */
+static void
+look_for_pull(struct queue *q, int64_t effect, struct forge_op *op, const char *why)
+{
+	struct refused *x = mem_zero(sizeof(*x));
+
+	x->effect = effect;
+	(void)snprintf(x->why, sizeof(x->why), "%s", why);
+	op->kind = OP_PULL_FIND;
+	queue_fact_ask(q, op, 1, on_found, x);
+}
+
 static void
 on_checked(struct queue *q, int64_t effect, int64_t code, const char *text)
 {
@@ -236,17 +265,20 @@ on_checked(struct queue *q, int64_t effect, int64_t code, const char *text)
 
 	if (!f)
 		return;
-	int rc = code == 0 ? q->db->effect_get(q->store, effect, &row, &e)
-			   : err_set(&e, (int)code, "%s", text ? text : "not allowed any more");
+	int rc = q->db->effect_get(q->store, effect, &row, &e);
 	if (rc == 0)
 		rc = queue_op_read(row.op, &op, &e);
-	if (rc == 0 && row.state != EFFECT_SENT)
+	if (rc == 0 && code != 0)
+		rc = err_set(&e, (int)code, "%s", text ? text : "not allowed any more");
+	else if (rc == 0 && row.state != EFFECT_SENT)
 		rc = err_set(&e, ERR_CONFLICT, "stopped meanwhile");
 	if (rc == 0 && row.what == EFFECT_PUSH)
 		call_push(f, &row, &op, NULL);
 	else if (rc == 0)
 		rc = send_op(f, &row, &op, &e);
-	if (rc < 0)
+	if (rc == ERR_DENIED && row.what == EFFECT_OP && row.was_unknown)
+		look_for_pull(q, effect, &op, e.text);
+	else if (rc < 0)
 		land_failed(f, rc, e.text);
 	forge_op_finish(&op);
 	effect_finish(&row);
