@@ -363,8 +363,10 @@ void queue_nodes_finish(struct queue *q);
 /* ---- queue_clock ---- */
 
 int queue_clock_start(struct queue *q, struct err *e);
-/* Was the clock set? Before anything that waits is looked at. */
+/* Was the clock set? Before anything that waits is looked at; and in a transaction, before anything
+ * is written in it. */
 void queue_clock_look(struct queue *q);
+int queue_clock_follow(struct queue *q, struct err *e);
 int queue_clock_note(struct queue *q, struct err *e);
 
 /* ---- queue_places.c ---- */

@@ -116,12 +116,17 @@ queue_clock_start(struct queue *q, struct err *e)
 	return by_ms ? move_all(q, by_ms, e) : queue_clock_note(q, e);
 }
 
+int
+queue_clock_follow(struct queue *q, struct err *e)
+{
+	int64_t by_ms = step_ms(q);
+
+	return by_ms ? move_all(q, by_ms, e) : 0;
+}
+
 void
 queue_clock_look(struct queue *q)
 {
-	int64_t by_ms = step_ms(q);
-	struct err e = { 0 };
-
-	if (by_ms != 0 && queue_begin(q) == 0 && move_all(q, by_ms, &e) < 0)
-		queue_fatal(q, "clock.stepped", &e);
+	if (step_ms(q) != 0)
+		(void)queue_begin(q);
 }

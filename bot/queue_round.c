@@ -104,7 +104,8 @@ begin(struct queue *q, struct err *e)
 		q->is_intake_only = true;
 	q->is_open = true;
 	schedule(q);
-	return 0;
+	/* Before anything is written by the new time: it would be moved along with the old. */
+	return queue_clock_follow(q, e);
 }
 
 int
