@@ -9,19 +9,17 @@
 
 #include <assert.h>
 
-/* From *next on, and then from the beginning: columns come mostly in the order of the rows. */
+/* From there on, and then from the beginning: columns come mostly in the order of the rows. */
 static const struct row *
-row_find(const struct row *rows, const char *name, const struct row **next)
+row_find(const struct row *rows, const char *name, const struct row *from)
 {
-	const struct row *from = *next;
-
 	for (const struct row *r = from; r->type != ROW_END; r++) {
 		if (strcmp(r->name, name) == 0)
-			return *next = r + 1, r;
+			return r;
 	}
 	for (const struct row *r = rows; r != from; r++) {
 		if (strcmp(r->name, name) == 0)
-			return *next = r + 1, r;
+			return r;
 	}
 	return NULL;
 }
@@ -90,10 +88,12 @@ row_read(const struct sql_stmt *st, const struct row *rows, void *obj)
 
 	row_zero(rows, obj);
 	for (int i = 0; i < n; i++) {
-		const struct row *r = row_find(rows, d->name(st->st, i), &next);
+		const struct row *r = row_find(rows, d->name(st->st, i), next);
 
-		if (r)
-			read_member(st, i, r, obj);
+		if (!r)
+			continue;
+		read_member(st, i, r, obj);
+		next = r + 1;
 	}
 }
 
@@ -192,9 +192,11 @@ sql_row_save(struct sql *s, const struct sql_table *t, const void *obj, const ch
 	if (rc < 0)
 		return rc;
 	int n = bind_members(&st, 1, t, t->not_changed, obj);
-	const struct row *next = t->rows;
-	for (size_t i = 0; keys[i]; i++)
-		bind_member(&st, n++, row_find(t->rows, keys[i], &next), obj);
+	const struct row *key = t->rows;
+	for (size_t i = 0; keys[i]; i++) {
+		key = row_find(t->rows, keys[i], key);
+		bind_member(&st, n++, key, obj);
+	}
 	rc = sql_step(&st, e);
 	return rc < 0 ? rc : s->sql->changes(s, st.st);
 }
