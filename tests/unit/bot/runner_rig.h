@@ -44,6 +44,7 @@ struct runner_rig {
 
 	/* What the queue heard. */
 	int n_claims;
+	bool had_slots;          /* this runner, in one of its claims */
 	struct wire_claim claim; /* the last one; owned */
 	int n_done;
 	struct wire_done done; /* owned */
