@@ -21,7 +21,7 @@
 #define HOLD_LOST_MS 2000
 #define HOLD_FACTOR  4
 #define HOLD_MS_MAX  (10 * 60 * INT64_C(1000))
-#define AWAY_MS_MAX  (24 * 60 * 60 * INT64_C(1000)) /* a forge that is down over a night */
+#define AWAY_MAX     147 /* a day of such waits; counted, for a clock may be set */
 
 static struct log_ctx
 log_of(const struct task *t)
@@ -71,16 +71,10 @@ end_attempt(
 	return q->db->attempt_end(q->store, &a, e);
 }
 
-/* The last attempts, one after the other, that ended so through nobody's fault. */
-struct row_of_lost {
-	int64_t n;
-	int64_t since_ms; /* the first of them began */
-};
-
-/* A forge that was away in between ends no row of another kind. */
+/* How many of the last attempts, one after the other, ended so through nobody's fault. A forge that
+ * was away in between ends no row of another kind. */
 static int
-count_lost(struct queue *q, int64_t task, enum task_outcome outcome, struct row_of_lost *out,
-	struct err *e)
+count_lost(struct queue *q, int64_t task, enum task_outcome outcome, int64_t *out, struct err *e)
 {
 	struct row_list list = { 0 };
 	int rc = q->db->attempt_list(q->store, task, &list, e);
@@ -88,23 +82,16 @@ count_lost(struct queue *q, int64_t task, enum task_outcome outcome, struct row_
 	if (rc < 0)
 		return rc;
 	struct attempt *v = list.v;
-	*out = (struct row_of_lost){ 0 };
+	*out = 0;
 	for (size_t i = 0; i < list.n; i++) {
-		if (v[i].outcome == (int64_t)outcome && out->n++ == 0)
-			out->since_ms = v[i].started_ms;
-		else if (v[i].outcome != (int64_t)outcome && v[i].outcome != OUTCOME_AWAY)
-			out->n = 0;
+		if (v[i].outcome == (int64_t)outcome)
+			++*out;
+		else if (v[i].outcome != OUTCOME_AWAY)
+			*out = 0;
 		attempt_finish(&v[i]);
 	}
 	free(v);
 	return 0;
-}
-
-static bool
-is_enough(const struct queue *q, enum task_outcome outcome, const struct row_of_lost *row)
-{
-	return outcome == OUTCOME_AWAY ? clock_wall_ms() - row->since_ms > AWAY_MS_MAX
-				       : row->n >= q->role->config->limit_attempts;
 }
 
 static int
@@ -141,21 +128,22 @@ lost_by(struct queue *q, struct task *t, enum task_outcome outcome, const char *
 	int64_t hold_ms, struct err *e)
 {
 	struct log_ctx log = log_of(t);
-	struct row_of_lost row = { 0 };
+	int64_t most = outcome == OUTCOME_AWAY ? AWAY_MAX : q->role->config->limit_attempts;
+	int64_t n = 0;
 	int rc = end_attempt(q, t, outcome, why, e);
 
 	if (rc == 0)
-		rc = count_lost(q, t->id, outcome, &row, e);
+		rc = count_lost(q, t->id, outcome, &n, e);
 	if (rc < 0)
 		return rc;
-	log_warn(&log, "attempt.lost", "lost=%lld why=\"%s\"", (long long)row.n, why);
+	log_warn(&log, "attempt.lost", "lost=%lld why=\"%s\"", (long long)n, why);
 	if (t->stop_wanted) {
 		t->outcome = OUTCOME_STOPPED;
 		rc = queue_task_event(q, t, TASK_EV_PUBLISH, e);
-	} else if (is_enough(q, outcome, &row)) {
-		rc = give_up(q, t, row.n, why, e);
+	} else if (n >= most) {
+		rc = give_up(q, t, n, why, e);
 	} else {
-		rc = repeat(q, t, row.n, hold_ms, e);
+		rc = repeat(q, t, n, hold_ms, e);
 	}
 	queue_wake(q, WAKE_DISPATCH);
 	return rc < 0 ? rc : queue_settle(q, t, e);

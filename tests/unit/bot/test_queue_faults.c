@@ -316,6 +316,37 @@ a_forge_that_is_away_for_hours_is_waited_for(void **state)
 	assert_int_equal(rig_count(r, "+agent:failed"), 0);
 }
 
+static bool
+has_begun_four_times(struct rig *r)
+{
+	return r->starts >= 4;
+}
+
+static bool
+nobody_works(struct rig *r)
+{
+	return rig_state(r) == TASK_QUEUED && r->n_alive == 0;
+}
+
+/* Once more in vain, without the wait. Returns how often it was by now. */
+static int64_t
+be_away(struct rig *r)
+{
+	const struct task_claim c = { .now_ms = INT64_MAX / 2, .lane_max = 1, .running_max = 1 };
+	struct attempt end = { .task = 1, .ended_ms = 1, .outcome = OUTCOME_AWAY };
+	struct task t = { 0 };
+
+	assert_int_equal(r->q->db->begin(r->q->store, NULL), 0);
+	assert_int_equal(r->q->db->task_claim(r->q->store, &c, &t, NULL), 0);
+	end.number = t.attempt;
+	assert_int_equal(r->q->db->attempt_end(r->q->store, &end, NULL), 0);
+	t.state = TASK_QUEUED;
+	assert_int_equal(r->q->db->task_save(r->q->store, &t, NULL), 0);
+	assert_int_equal(r->q->db->commit(r->q->store, NULL), 0);
+	task_finish(&t);
+	return end.number;
+}
+
 static void
 a_forge_that_is_away_for_days_is_not(void **state)
 {
@@ -324,10 +355,18 @@ a_forge_that_is_away_for_days_is_not(void **state)
 	r->outcome = OUTCOME_AWAY;
 	rig_label(r, "g1", 3);
 	rig_until(r, is_begun_twice);
+	/* A clock that is set ahead makes no day of minutes. */
 	rig_clock_set(25 * 3600 * INT64_C(1000));
+	rig_until(r, has_begun_four_times);
+	assert_int_not_equal(rig_state(r), TASK_QUARANTINED);
+	r->slots = 0;
+	rig_until(r, nobody_works);
+	while (be_away(r) < 146)
+		continue;
+	r->slots = 1;
 	rig_until(r, rig_is_quiet);
 	assert_int_equal(rig_state(r), TASK_QUARANTINED);
-	assert_non_null(strstr(r->comments[0].body, "given up after"));
+	assert_non_null(strstr(r->comments[0].body, "given up after 147 attempts"));
 }
 
 static void
