@@ -24,9 +24,13 @@ include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
+# No object names the directory it was built in: builds are the same everywhere, and what one clone
+# has compiled serves the next.
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_C_COMPILER_LAUNCHER)
-	set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+	set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+		CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
 endif()
 
 add_library(ns_warnings INTERFACE)
