@@ -112,7 +112,7 @@ ping_through(const struct box_rig *r, int net_fd)
 	assert_int_equal(box_start(&s, &io, &b, &e), 0);
 	assert_int_equal(box_go(&b, NULL), 0);
 	struct pollfd p = { .fd = b.listen_fd, .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	auto_fd int conn = accept4(b.listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	assert_true(conn >= 0);
 	assert_int_equal(read(conn, text, sizeof(text)), 4);

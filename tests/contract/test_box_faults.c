@@ -213,7 +213,7 @@ it_dies_at(const struct box_rig *r, const struct fault *f)
 				(int)f->stage[r->is_root ? 0 : 1]);
 		(void)close(boxes[i].fd);
 	}
-	assert_true(sandbox_sweep(10000));
+	assert_true(sandbox_sweep(60000));
 	assert_int_equal(fault_cgroups(s.pid), 0);
 }
 

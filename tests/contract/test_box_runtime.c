@@ -26,7 +26,7 @@
 
 #include <cmocka.h>
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 
 static int
 entries(const char *path)
@@ -245,7 +245,7 @@ whoever_is_killed_nothing_is_left(void **state)
 	kill_one(*state, hang, VICTIM_REAPER);
 	kill_one(*state, hang, VICTIM_RUNTIME);
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
-	assert_true(sandbox_sweep(10000));
+	assert_true(sandbox_sweep(60000));
 }
 
 /* At any moment of a start by the real one. */
@@ -274,7 +274,7 @@ a_starter_may_die_at_any_moment(void **state)
 		assert_no_children();
 	}
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
-	assert_true(sandbox_sweep(10000));
+	assert_true(sandbox_sweep(60000));
 }
 
 int

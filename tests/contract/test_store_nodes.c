@@ -60,7 +60,7 @@ beat(struct store *s)
 static void
 must_lead(struct store *s)
 {
-	for (int i = 0; i < 400 && !beat(s).leads; i++)
+	for (int i = 0; i < 2400 && !beat(s).leads; i++)
 		(void)poll(NULL, 0, 25);
 	assert_true(beat(s).leads);
 }
@@ -355,7 +355,7 @@ others_are_heard(void **state)
 	(void)db->shared->heard(a);
 	(void)db->shared->heard(b);
 	(void)add_task(a, "1", 1, 1);
-	assert_int_equal(poll(&fd, 1, 10000), 1);
+	assert_int_equal(poll(&fd, 1, 60000), 1);
 	assert_true(db->shared->heard(b));
 	assert_false(db->shared->heard(b));
 	assert_false(db->shared->heard(a)); /* what it said itself */

@@ -74,7 +74,7 @@ pass_up(int client, int server)
 		struct pollfd answer = { .fd = server, .events = POLLIN };
 
 		relay.cut = CUT_NEVER;
-		(void)poll(&answer, 1, 5000); /* it has answered: it is done */
+		(void)poll(&answer, 1, 60000); /* it has answered: it is done */
 		return false;
 	}
 	return true;
@@ -229,7 +229,7 @@ until_added(struct store *s, const char *guid)
 {
 	struct err e = { 0 };
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 1200; i++) {
 		if (add_one(s, guid, &e) == 0)
 			return;
 		(void)poll(NULL, 0, 50);
