@@ -111,6 +111,21 @@ shim_rig_until_tail(struct shim_rig *c, const char *word)
 }
 
 void
+shim_rig_until_cast(struct shim_rig *c, const char *word)
+{
+	struct loop_timer *guard = loop_timer_add(c->loop, WAIT_MS, too_long, NULL);
+
+	for (bool found = false; !found;) {
+		auto_free char *cast = shim_rig_file(c, SHIM_CAST);
+
+		found = cast && strstr(cast, word);
+		if (!found)
+			round_of(c);
+	}
+	loop_timer_remove(guard);
+}
+
+void
 shim_rig_wait(struct shim_rig *c, int64_t ms)
 {
 	int64_t until_ms = clock_boot_ms() + ms;

@@ -48,6 +48,7 @@ void shim_rig_leave(struct shim_rig *c);
 void shim_rig_wait(struct shim_rig *c, int64_t ms);
 void shim_rig_until(struct shim_rig *c, const int *flag, int at_least);
 void shim_rig_until_tail(struct shim_rig *c, const char *word);
+void shim_rig_until_cast(struct shim_rig *c, const char *word); /* in the recording */
 
 /* A step of a shell command. */
 void shim_rig_shell(struct box_spec *s, const char *name, const char *command);

@@ -79,12 +79,19 @@ static void
 the_wall_ends_it(void **state)
 {
 	struct shim_rig *c = *state;
-	auto_box_spec struct box_spec s;
 
-	shim_rig_shell(&s, "agent", "trap 'echo told; exit 3' TERM; while :; do sleep 0.05; done");
-	s.wall_ms = 200;
-	shim_rig_run(c, &s);
-	assert_int_equal(c->done.ended_by, BOX_END_WALL);
+	/* On a busy machine its time may be over before it listens: then it gets more. */
+	for (int64_t ms = 200; ms < 30000; ms *= 2) {
+		auto_box_spec struct box_spec s;
+
+		shim_rig_shell(&s, "agent",
+			"trap 'echo told; exit 3' TERM; echo up; while :; do sleep 0.05; done");
+		s.wall_ms = ms;
+		shim_rig_run(c, &s);
+		assert_int_equal(c->done.ended_by, BOX_END_WALL);
+		if (strstr(c->tail, "up"))
+			break;
+	}
 	assert_int_equal(c->done.exit_code, 3);
 	assert_non_null(strstr(c->tail, "told"));
 	assert_non_null(strstr(c->tail, "== agent: ended by wall"));
@@ -94,34 +101,57 @@ static void
 silence_ends_it(void **state)
 {
 	struct shim_rig *c = *state;
-	auto_box_spec struct box_spec s;
 
-	/* It speaks for longer than the limit, then no more. */
-	shim_rig_shell(&s, "agent", "for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done; sleep 60");
-	s.idle_ms = 400;
-	shim_rig_run(c, &s);
-	assert_int_equal(c->done.ended_by, BOX_END_IDLE);
-	assert_non_null(strstr(c->tail, "6\n"));
+	/* It speaks for longer than the limit, then no more. A busy machine may silence it for as
+	 * long: then all takes twice the time. */
+	for (int ms = 100; ms <= 3200; ms *= 2) {
+		auto_box_spec struct box_spec s;
+		auto_free char *command =
+			mem_fmt("for i in 1 2 3 4 5 6; do echo $i; sleep %d.%d; done; sleep 600",
+				ms / 1000, ms / 100 % 10);
+
+		shim_rig_shell(&s, "agent", command);
+		s.idle_ms = 4 * ms;
+		shim_rig_run(c, &s);
+		assert_int_equal(c->done.ended_by, BOX_END_IDLE);
+		if (strstr(c->tail, "6\n"))
+			return;
+	}
+	fail_msg("not heard: %s", c->tail);
+}
+
+/* How long it takes. */
+static int64_t
+stop_deaf(struct shim_rig *c)
+{
+	auto_box_spec struct box_spec s;
+	int before = c->n_done;
+	auto_free char *word = mem_fmt("deaf %d", before);
+	auto_free char *command = mem_fmt("trap '' TERM HUP INT; (setsid sh -c 'sleep 3600' &); "
+					  "echo %s; while :; do sleep 1; done",
+		word);
+
+	shim_rig_shell(&s, "agent", command);
+	shim_rig_send(c, &s);
+	shim_rig_until_tail(c, word);
+	int64_t began = clock_boot_ms();
+	assert_int_equal(msg_send(c->link, &(struct msg_out){ .type = WIRE_SHIM_STOP }, NULL), 0);
+	shim_rig_until(c, &c->n_done, before + 1);
+	int64_t took = clock_boot_ms() - began;
+	assert_int_equal(c->done.ended_by, BOX_END_STOP);
+	assert_int_equal(c->done.exit_code, 137);
+	return took;
 }
 
 static void
 a_stop_is_quick_whatever_runs(void **state)
 {
-	struct shim_rig *c = *state;
-	auto_box_spec struct box_spec s;
-	int64_t began;
+	int64_t took = stop_deaf(*state);
 
-	shim_rig_shell(&s, "agent",
-		"trap '' TERM HUP INT; (setsid sh -c 'sleep 3600' &); echo deaf; while :; do sleep "
-		"1; done");
-	shim_rig_send(c, &s);
-	shim_rig_until_tail(c, "deaf");
-	began = clock_boot_ms();
-	assert_int_equal(msg_send(c->link, &(struct msg_out){ .type = WIRE_SHIM_STOP }, NULL), 0);
-	shim_rig_until(c, &c->n_done, 1);
-	assert_true(clock_boot_ms() - began < 5000);
-	assert_int_equal(c->done.ended_by, BOX_END_STOP);
-	assert_int_equal(c->done.exit_code, 137);
+	/* A busy machine may be in the way of one. */
+	for (int i = 0; i < 5 && took >= 5000; i++)
+		took = stop_deaf(*state);
+	assert_true(took < 5000);
 }
 
 static void

@@ -122,14 +122,12 @@ the_rest_goes_too(void **state)
 {
 	struct shim_rig *c = *state;
 	auto_box_spec struct box_spec s;
-	int64_t began = clock_boot_ms();
 
-	harm(c, &s, "sleep 60 & hostile heaps; wait; echo lived");
+	harm(c, &s, "sleep 3600 & hostile heaps; wait; echo lived");
 	s.memory_bytes_max = MEMORY;
 	shim_rig_run(c, &s);
 	assert_int_equal(c->done.ended_by, BOX_END_MEMORY);
 	assert_false(says(c, "lived"));
-	assert_true(clock_boot_ms() - began < 15000);
 }
 
 /* When the machine itself has none left, the kernel looks at this. */
@@ -152,17 +150,20 @@ processes_and_threads_are_counted(void **state)
 	/* The second is over in no time: who only looks now and then does not see it. */
 	static const char *const kinds[] = { "forks", "threads" };
 	struct shim_rig *c = *state;
+	int seconds = 3;
 
-	for (size_t i = 0; i < (geteuid() == 0 ? 2 : 1); i++) {
+	for (size_t i = 0; i < (geteuid() == 0 ? 2 : 1);) {
 		auto_free char *command =
-			mem_fmt("hostile %s & sleep 3; kill -9 -1; exit 3", kinds[i]);
+			mem_fmt("hostile %s & sleep %d; kill -9 -1; exit 3", kinds[i], seconds);
 		auto_box_spec struct box_spec s;
 
 		harm(c, &s, command);
 		s.procs_max = 64;
 		shim_rig_run(c, &s);
 		assert_int_equal(c->done.ended_by, BOX_END_ITSELF);
-		if (c->done.procs_met != 64)
+		if (c->done.procs_met == 64)
+			i++;
+		else if ((seconds *= 2) > 24) /* what a busy machine may need */
 			fail_msg("%s: not met: %s", kinds[i], c->tail);
 	}
 }
@@ -182,20 +183,15 @@ who_stays_below_has_met_nothing(void **state)
 
 /* ---- processors ---- */
 
-struct spin {
-	const struct shim_rig *c;
-	int64_t throttled; /* times; -1: no group says so */
-};
-
-/* On a busy machine a box gets little anyway, so it is the kernel that says whether it held it
- * back.
+/* On a busy machine a box gets little anyway, so it is the kernel that says how often it held the
+ * box back. -1: no group says so.
  */
-static void
-on_spinning(void *ctx)
+static int64_t
+throttled(const struct shim_rig *c)
 {
-	struct spin *spin = ctx;
 	const struct cgroup_world *w = cgroup_world();
-	auto_free char *prefix = mem_fmt("nightshift-%d-", spin->c->pid);
+	auto_free char *prefix = mem_fmt("nightshift-%d-", c->pid);
+	int64_t n = -1;
 
 	for (size_t i = 0; i < w->n; i++) {
 		auto_dir DIR *d = opendir(w->v[i].base);
@@ -208,24 +204,43 @@ on_spinning(void *ctx)
 			if (!str_starts(de->d_name, prefix) || fs_read(path, &text, NULL) < 0)
 				continue;
 			const char *at = strstr(buf_str(&text), "nr_throttled ");
-			spin->throttled = at ? strtoll(at + 13, NULL, 10) : -1;
+			n = at ? strtoll(at + 13, NULL, 10) : -1;
 		}
 	}
+	return n;
 }
 
-static int64_t
-throttled(struct shim_rig *c, int64_t cpu_milli)
+#define SPIN(n) "nice; i=0; while [ $i -lt " n " ]; do i=$((i+1)); done; echo spun; sleep 3600"
+
+static void
+start_spinning(struct shim_rig *c, const char *command, int64_t cpu_milli)
 {
-	struct spin spin = { c, -1 };
 	auto_box_spec struct box_spec s;
 
-	harm(c, &s, "nice; while :; do :; done");
+	harm(c, &s, command);
 	s.cpu_milli_max = cpu_milli;
-	s.wall_ms = 1500;
-	(void)loop_timer_add(c->loop, 1000, on_spinning, &spin);
-	shim_rig_run(c, &s);
-	assert_int_equal(c->done.ended_by, BOX_END_WALL);
-	return spin.throttled;
+	shim_rig_send(c, &s);
+}
+
+static void
+stop(struct shim_rig *c)
+{
+	int before = c->n_done;
+
+	assert_int_equal(msg_send(c->link, &(struct msg_out){ .type = WIRE_SHIM_STOP }, NULL), 0);
+	shim_rig_until(c, &c->n_done, before + 1);
+	assert_int_equal(c->done.ended_by, BOX_END_STOP);
+}
+
+static void
+who_may_have_all_is_not_held_back(void **state)
+{
+	struct shim_rig *c = *state;
+
+	start_spinning(c, SPIN("300000"), 0);
+	shim_rig_until_tail(c, "spun");
+	assert_int_equal(throttled(c), geteuid() == 0 ? 0 : -1);
+	stop(c);
 }
 
 /* Where there is no quota there is at least a low priority. */
@@ -233,71 +248,93 @@ static void
 processors_are_shared(void **state)
 {
 	struct shim_rig *c = *state;
-	int64_t all = throttled(c, 0);
-	int64_t some = throttled(c, 10);
 
+	start_spinning(c, geteuid() == 0 ? SPIN("1000000000") : SPIN("1"), 10);
 	if (geteuid() == 0) {
-		assert_int_equal(all, 0);
-		assert_true(some > 0);
+		for (int i = 0; i < 12000 && throttled(c) <= 0; i++)
+			shim_rig_wait(c, 5);
+		assert_true(throttled(c) > 0);
 	} else {
-		assert_int_equal(some, -1);
+		shim_rig_until_tail(c, "spun");
+		assert_int_equal(throttled(c), -1);
 		assert_true(says(c, "\n10\n"));
 	}
+	stop(c);
 }
 
 /* ---- silence ---- */
+
+/* What works for longer than the limit lives. A busy machine may give it less than work is, or may
+ * take as long to pass on what is sent: then all takes twice the time, and again.
+ */
+#define SCALES 5
 
 static void
 work_is_a_sign_of_life(void **state)
 {
 	struct shim_rig *c = *state;
-	auto_box_spec struct box_spec s;
 
-	harm(c, &s, "while :; do :; done");
-	s.idle_ms = 500;
-	s.wall_ms = 1500;
-	shim_rig_run(c, &s);
+	for (int i = 0; i < SCALES; i++) {
+		auto_box_spec struct box_spec s;
+
+		harm(c, &s, "while :; do :; done");
+		s.idle_ms = 500 << i;
+		s.wall_ms = 1500 << i;
+		shim_rig_run(c, &s);
+		if (c->done.ended_by == BOX_END_WALL)
+			break;
+	}
 	assert_int_equal(c->done.ended_by, BOX_END_WALL);
-	box_spec_finish(&s);
+	auto_box_spec struct box_spec s;
 	harm(c, &s, "sleep 60");
 	s.idle_ms = 500;
 	shim_rig_run(c, &s);
 	assert_int_equal(c->done.ended_by, BOX_END_IDLE);
 }
 
-static void
-on_beat(void *ctx)
+/* A box that hears something from the gateway for three times as long as it may be silent, and then
+ * no more. True: it heard all. */
+static bool
+hears_all(struct shim_rig *c, int64_t idle_ms)
 {
-	(void)!send(*(const int *)ctx, "x\n", 2, MSG_NOSIGNAL);
+	auto_box_spec struct box_spec s;
+	int listens = c->n_listens, done = c->n_done;
+
+	harm(c, &s, "exec 3<>/dev/tcp/127.0.0.1/3128; while read -r x <&3; do :; done; sleep 60");
+	free(s.argv.v[0]);
+	s.argv.v[0] = mem_str("/bin/bash");
+	s.net = true;
+	s.idle_ms = idle_ms;
+	shim_rig_send(c, &s);
+	shim_rig_until(c, &c->n_listens, listens + 1);
+	assert_int_equal(msg_send(c->link, &(struct msg_out){ .type = WIRE_STEP_GO }, NULL), 0);
+	struct pollfd p = { .fd = c->listen_fd, .events = POLLIN };
+	if (poll(&p, 1, (int)idle_ms) != 1) {
+		shim_rig_until(c, &c->n_done, done + 1);
+		return false;
+	}
+	auto_fd int conn = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(conn >= 0);
+	int64_t began = clock_boot_ms();
+	while (c->n_done == done && clock_boot_ms() - began < 3 * idle_ms) {
+		(void)!send(conn, "x\n", 2, MSG_NOSIGNAL);
+		shim_rig_wait(c, idle_ms / 6);
+	}
+	bool is_alive = c->n_done == done;
+	shim_rig_until(c, &c->n_done, done + 1);
+	assert_int_equal(c->done.ended_by, BOX_END_IDLE);
+	return is_alive;
 }
 
 /* As long as something comes from the gateway. */
 static void
 traffic_is_a_sign_of_life(void **state)
 {
-	struct shim_rig *c = *state;
-	auto_box_spec struct box_spec s;
-	int64_t began;
+	bool heard = false;
 
-	harm(c, &s, "exec 3<>/dev/tcp/127.0.0.1/3128; while read -r x <&3; do :; done; sleep 60");
-	free(s.argv.v[0]);
-	s.argv.v[0] = mem_str("/bin/bash");
-	s.net = true;
-	s.idle_ms = 600;
-	shim_rig_send(c, &s);
-	shim_rig_until(c, &c->n_listens, 1);
-	assert_int_equal(msg_send(c->link, &(struct msg_out){ .type = WIRE_STEP_GO }, NULL), 0);
-	struct pollfd p = { .fd = c->listen_fd, .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 20000), 1);
-	auto_fd int conn = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	assert_true(conn >= 0);
-	began = clock_boot_ms();
-	for (int i = 0; i < 20; i++) {
-		(void)loop_timer_add(c->loop, 100 * i, on_beat, &conn);
-	}
-	shim_rig_until(c, &c->n_done, 1);
-	assert_int_equal(c->done.ended_by, BOX_END_IDLE);
-	assert_true(clock_boot_ms() - began > 2000);
+	for (int i = 0; i < SCALES && !heard; i++)
+		heard = hears_all(*state, 600 << i);
+	assert_true(heard);
 }
 
 /* ---- output ---- */
@@ -361,6 +398,7 @@ run_all(const char *who)
 		LIMIT_TEST(boxes_go_first),
 		LIMIT_TEST(processes_and_threads_are_counted),
 		LIMIT_TEST(who_stays_below_has_met_nothing),
+		LIMIT_TEST(who_may_have_all_is_not_held_back),
 		LIMIT_TEST(processors_are_shared),
 		LIMIT_TEST(work_is_a_sign_of_life),
 		LIMIT_TEST(traffic_is_a_sign_of_life),
