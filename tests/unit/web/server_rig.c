@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "web/site.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,7 +164,7 @@ server_rig_dial(void)
 	return fd;
 }
 
-void
+bool
 server_rig_put(int fd, const void *data, size_t len)
 {
 	const char *p = data;
@@ -171,11 +172,14 @@ server_rig_put(int fd, const void *data, size_t len)
 	while (len > 0) {
 		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n <= 0)
-			return; /* the server closed: the answer tells */
+			return false;
 		p += n;
 		len -= (size_t)n;
 	}
+	return true;
 }
 
 void
@@ -184,8 +188,11 @@ server_rig_get(int fd, struct buf *out)
 	char piece[4096];
 	ssize_t n;
 
-	while ((n = recv(fd, piece, sizeof(piece), 0)) > 0)
-		assert_int_equal(buf_add(out, piece, (size_t)n), 0);
+	/* Who was stopped for a moment is interrupted where a time is set. */
+	while ((n = recv(fd, piece, sizeof(piece), 0)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n > 0)
+			assert_int_equal(buf_add(out, piece, (size_t)n), 0);
+	}
 }
 
 int

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 
 #define ANSWER_BYTES_MAX KIB(64)
-#define WAIT_S           10
+#define WAIT_S           60
 #define ROOM             8 /* connections at once */
 
 #define POST_GH "POST /hook/gh HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: issues\r\n"
@@ -22,7 +22,8 @@ int server_rig_start(void **state);
 int server_rig_stop(void **state);
 
 int server_rig_dial(void);
-void server_rig_put(int fd, const void *data, size_t len);
+/* False: the server closed; its answer tells why. */
+bool server_rig_put(int fd, const void *data, size_t len);
 /* Everything until the server closes. */
 void server_rig_get(int fd, struct buf *out);
 int server_rig_status_of(const struct buf *answer);

@@ -17,7 +17,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct row_request {
@@ -185,7 +184,7 @@ an_endless_chunked_body_is_cut_off(void **state)
 	memcpy(piece, "100000\r\n", 8);
 	memset(piece + 8, 'x', MIB(1));
 	memcpy(piece + 8 + MIB(1), "\r\n", 2);
-	while (sent < 64 && send(fd, piece, MIB(1) + 10, MSG_NOSIGNAL) > 0)
+	while (sent < 64 && server_rig_put(fd, piece, MIB(1) + 10))
 		sent++;
 	/* 25 MiB are the cap and 1 MiB is drained; what the sockets hold comes on top. */
 	assert_in_range(sent, 25, 40);
@@ -211,7 +210,7 @@ a_body_that_stalls_over_the_cap_is_cut_off(void **state)
 	server_rig_put(fd, body, LIMIT_DELIVERY_BYTES + 8 + (size_t)n);
 	began = clock_boot_ms();
 	server_rig_get(fd, &answer);
-	assert_in_range(clock_boot_ms() - began, 0, LIMIT_DRAIN_MS + 3000);
+	assert_in_range(clock_boot_ms() - began, 0, 5L * LIMIT_DRAIN_MS);
 	assert_int_not_equal(server_rig_status_of(&answer), 202);
 }
 
