@@ -102,7 +102,7 @@ too_long(void *ctx)
 void
 http_case_run(struct fixture *f)
 {
-	struct loop_timer *guard = loop_timer_add(f->l, 30000, too_long, NULL);
+	struct loop_timer *guard = loop_timer_add(f->l, 60000, too_long, NULL);
 
 	assert_int_equal(loop_run(f->l, NULL), 0);
 	loop_timer_remove(guard);

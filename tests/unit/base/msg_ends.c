@@ -89,7 +89,7 @@ too_long(void *ctx)
 void
 ends_run(struct fixture *f)
 {
-	struct loop_timer *guard = loop_timer_add(f->l, 20000, too_long, NULL);
+	struct loop_timer *guard = loop_timer_add(f->l, 60000, too_long, NULL);
 	struct err e = { 0 };
 
 	assert_int_equal(loop_run(f->l, &e), 0);

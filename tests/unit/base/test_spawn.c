@@ -81,7 +81,7 @@ read_all(int fd, struct buf *out)
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 
-		assert_int_equal(poll(&p, 1, 20000), 1);
+		assert_int_equal(poll(&p, 1, 60000), 1);
 		n = read(fd, chunk, sizeof(chunk));
 		assert_true(n >= 0);
 		if (n == 0)
@@ -322,7 +322,7 @@ a_child_dies_with_its_parent(void **state)
 	assert_int_equal(read(up[0], &c, 1), 1); /* cat runs */
 	assert_int_equal(kill(middle, SIGKILL), 0);
 	struct pollfd p = { .fd = up[0], .events = POLLIN };
-	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	assert_int_equal(read(up[0], &c, 1), 0);
 	(void)wait_code(middle);
 	(void)close(up[0]);

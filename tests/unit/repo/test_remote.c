@@ -208,7 +208,7 @@ start_stalled(struct remote *r, struct running *run)
 {
 	const int stdio[3] = { -1, -1, -1 };
 	struct err e = { 0 };
-	int64_t deadline = clock_boot_ms() + 20000;
+	int64_t deadline = clock_boot_ms() + 60000;
 
 	r->b.shared->stall_after = 600;
 	*run = (struct running){ .pidfd = -1 };

@@ -288,7 +288,7 @@ what_runs_too_long_is_ended(void **state)
 	assert_int_equal(repo_command_run(&c, NULL, NULL, &e), ERR_TIMEOUT);
 	free(c.argv.v[1]);
 	c.argv.v[1] = mem_str("talk");
-	c.wall_ms = 20000;
+	c.wall_ms = 60000;
 	assert_int_equal(repo_command_run(&c, NULL, &out, &e), ERR_LIMIT);
 	repo_command_finish(&c);
 }
