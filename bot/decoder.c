@@ -3,8 +3,9 @@
  * decoder - bytes in, event out, and nothing to lose.
  *
  * JSON and Markdown of strangers are read here: no network, no files, no secrets, little memory,
- * and an alarm that ends the process when one delivery takes too long. The queue counts that as a
- * strike against the delivery and the master starts another decoder.
+ * and an alarm that ends the process when one delivery takes too much of a processor: on a busy
+ * machine an honest one takes long. The queue counts that as a strike against the delivery and the
+ * master starts another decoder.
  */
 #include "bot/decoder.h"
 
@@ -27,7 +28,7 @@ set_alarm(int64_t ms)
 	const struct itimerval t = {
 		.it_value = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 },
 	};
-	int rc = setitimer(ITIMER_REAL, &t, NULL);
+	int rc = setitimer(ITIMER_PROF, &t, NULL);
 
 	assert(rc == 0);
 }

@@ -12,8 +12,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* The decoder's own alarm ends it at LIMIT_DECODE_MS; this is for one that cannot even be ended. */
-#define ANSWER_MS (2 * LIMIT_DECODE_MS)
+/* The decoder's own alarm ends it when it has worked for LIMIT_DECODE_MS; this is for one that does
+ * not even work. */
+#define ANSWER_MS (15 * LIMIT_DECODE_MS)
 
 static void
 put_aside(struct queue *q, int64_t id, enum delivery_state state, const char *why)

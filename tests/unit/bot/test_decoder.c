@@ -161,7 +161,7 @@ its_alarm_ends_it(void **state)
 	struct role_case *c = *state;
 
 	/* What the timer of a delivery that takes too long sends. */
-	assert_int_equal(kill(c->pid, SIGALRM), 0);
+	assert_int_equal(kill(c->pid, SIGPROF), 0);
 	role_case_until(c, &c->gone);
 	assert_int_equal(c->gone, 1);
 }
