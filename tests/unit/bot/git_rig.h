@@ -11,7 +11,7 @@
 #include "tests/unit/repo/scene.h"
 
 #define RIG_TOKEN   "token-0123456789abcdef"
-#define RIG_WAIT_MS 30000
+#define RIG_WAIT_MS 60000
 
 struct git_rig {
 	struct role_case c; /* its peer is the runner */

@@ -3,7 +3,7 @@
  * queue_rig_clock - time as the rig lets it pass, in the place of base/clock.
  *
  * The queue's half minutes last 300 ms here, and on a busy machine a test may stand still for
- * longer than that. So a standstill counts as STALL_MS, however long it was: no lease ends by it.
+ * longer than that. So a standstill counts as stall_ms, however long it was: no lease ends by it.
  */
 #include "queue_rig.h"
 
@@ -11,9 +11,8 @@
 
 #include <time.h>
 
-#define STALL_MS 10
-
 static bool is_started;
+static int64_t stall_ms = 10;
 static int64_t real_ms, boot_ms, wall_ms;
 
 static int64_t
@@ -37,11 +36,17 @@ static void
 pass(void)
 {
 	int64_t now_ms = read_ms(CLOCK_BOOTTIME);
-	int64_t passed = now_ms - real_ms < STALL_MS ? now_ms - real_ms : STALL_MS;
+	int64_t passed = now_ms - real_ms < stall_ms ? now_ms - real_ms : stall_ms;
 
 	real_ms = now_ms;
 	boot_ms += passed;
 	wall_ms += passed;
+}
+
+void
+rig_clock_stall(int64_t ms)
+{
+	stall_ms = ms;
 }
 
 void

@@ -231,7 +231,7 @@ role_case_refuses(struct role_case *c, const char *yaml, enum role peer)
 	int status = 0;
 
 	begin(c, yaml, peer);
-	for (int i = 0; i < 4000 && waitpid(c->pid, &status, WNOHANG) != c->pid; i++)
+	for (int i = 0; i < 12000 && waitpid(c->pid, &status, WNOHANG) != c->pid; i++)
 		role_case_wait(c);
 	assert_false(c->is_ready);
 	assert_true(WIFEXITED(status));
@@ -304,7 +304,7 @@ role_case_ask(struct role_case *c, const struct msg_out *out)
 {
 	forget_answer(c);
 	c->n_answers = 0;
-	(void)msg_call(c->peer, out, 20000, on_answer, c);
+	(void)msg_call(c->peer, out, 60000, on_answer, c);
 	role_case_until(c, &c->n_answers);
 }
 

@@ -444,7 +444,7 @@ runner_rig_until_done(struct runner_rig *r)
 	int before = r->n_done;
 	int more = 0;
 
-	for (int i = 0; i < 4000 && r->n_done == before; i++)
+	for (int i = 0; i < 12000 && r->n_done == before; i++)
 		role_case_wait(&r->c);
 	more = r->n_done - before;
 	role_case_until(&r->c, &more);
@@ -455,7 +455,7 @@ runner_rig_until_tail(struct runner_rig *r, const char *word)
 {
 	int found = 0;
 
-	for (int i = 0; i < 4000 && !found; i++) {
+	for (int i = 0; i < 12000 && !found; i++) {
 		role_case_wait(&r->c);
 		found = r->tail && strstr(r->tail, word);
 	}
@@ -477,7 +477,7 @@ runner_rig_until_told(struct runner_rig *r, const char *what)
 {
 	int found = 0;
 
-	for (int i = 0; i < 4000 && !found; i++) {
+	for (int i = 0; i < 12000 && !found; i++) {
 		role_case_wait(&r->c);
 		found = runner_rig_was_told(r, what);
 	}
@@ -491,7 +491,7 @@ runner_rig_until_alive(struct runner_rig *r, size_t n)
 	int found = 0;
 	int before = r->n_claims;
 
-	for (int i = 0; i < 4000 && !found; i++) {
+	for (int i = 0; i < 12000 && !found; i++) {
 		role_case_wait(&r->c);
 		found = r->n_claims > before && r->claim.alive.n == n;
 	}

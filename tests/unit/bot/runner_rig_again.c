@@ -113,7 +113,7 @@ runner_rig_until_clean(struct runner_rig *r)
 	int gone = 0;
 
 	runner_rig_until_alive(r, 0);
-	for (int i = 0; i < 2000 && !gone; i++) {
+	for (int i = 0; i < 12000 && !gone; i++) {
 		role_case_wait(&r->c);
 		gone = rmdir(run) == 0;
 	}

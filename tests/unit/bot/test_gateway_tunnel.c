@@ -154,7 +154,7 @@ connect_to(struct fixture *f, struct box_client *cl, const char *host)
 static void
 until_in(struct fixture *f, const struct box_client *cl, size_t len)
 {
-	for (int i = 0; i < 2000 && cl->in.len < len && !cl->done; i++)
+	for (int i = 0; i < 12000 && cl->in.len < len && !cl->done; i++)
 		role_case_wait(&f->c);
 	assert_true(cl->in.len >= len);
 }

@@ -215,7 +215,7 @@ a_jwt_follows_the_forges_clock_a_little(void **state)
 			auto_json struct json *j = claims_of(c);
 
 			assert_in_range(json_i64(j, "exp"), now_s + rows[i].skew_s + 540,
-				now_s + rows[i].skew_s + 545);
+				clock_wall_ms() / 1000 + rows[i].skew_s + 540);
 			continue;
 		}
 		assert_int_equal(c->verdict.code, ERR_BUSY);

@@ -206,7 +206,7 @@ read_log(struct fixture *f)
 	char chunk[4096];
 	struct pollfd p = { .fd = f->log, .events = POLLIN };
 
-	if (poll(&p, 1, 20000) != 1)
+	if (poll(&p, 1, 60000) != 1)
 		fail_msg("nothing more comes; so far:\n%s", buf_str(&f->text));
 	ssize_t n = read(f->log, chunk, sizeof(chunk));
 	assert_true(n >= 0);

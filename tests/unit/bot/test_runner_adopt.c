@@ -44,7 +44,7 @@ until_written(struct runner_rig *r, const char *word)
 	auto_free char *file = mem_fmt("%s/state/boxes/run/0.1.4/" SHIM_CAST, r->c.dir);
 	int found = 0;
 
-	for (int i = 0; i < 4000 && !found; i++) {
+	for (int i = 0; i < 12000 && !found; i++) {
 		auto_buf struct buf text = BUF_INIT(1 << 20);
 
 		role_case_wait(&r->c);

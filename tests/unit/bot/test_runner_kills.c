@@ -128,7 +128,7 @@ until_moment(struct runner_rig *r, const struct moment *m, int64_t task)
 	r->mute = m->mute;
 	r->takes_nothing = m->mute == WIRE_DONE;
 	runner_rig_start(r, task, 1);
-	for (int i = 0; i < 4000 && !found; i++) {
+	for (int i = 0; i < 12000 && !found; i++) {
 		role_case_wait(&r->c);
 		found = m->is_there(r, task);
 	}
@@ -178,7 +178,7 @@ assert_text(const struct runner_rig *r, const char *text)
 static void
 until_free(struct runner_rig *r, int64_t n)
 {
-	for (int i = 0; i < 4000 && r->claim.free_slots != n; i++)
+	for (int i = 0; i < 12000 && r->claim.free_slots != n; i++)
 		role_case_wait(&r->c);
 	assert_int_equal(r->claim.free_slots, n);
 }
@@ -222,7 +222,7 @@ until_sweeper(struct runner_rig *r, const char *dir, pid_t but)
 {
 	pid_t pid = 0;
 
-	for (int i = 0; i < 4000 && pid == 0; i++) {
+	for (int i = 0; i < 12000 && pid == 0; i++) {
 		role_case_wait(&r->c);
 		pid = runner_rig_find(dir, SHIM_SWEEP, but);
 	}

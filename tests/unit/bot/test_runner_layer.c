@@ -308,7 +308,7 @@ a_half_made_one_is_never_found(void **state)
 	until(&r, 2);
 	assert_true(was_told(&r, 2, "setup 0"));
 	assert_int_equal(count(&r, true), 1);
-	for (int i = 0; i < 2000 && count(&r, false) > 0; i++)
+	for (int i = 0; i < 12000 && count(&r, false) > 0; i++)
 		role_case_wait(&r.c);
 	assert_int_equal(count(&r, false), 0);
 	runner_rig_finish(&r);

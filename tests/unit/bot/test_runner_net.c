@@ -52,7 +52,7 @@ until_nets(struct runner_rig *r, size_t n, struct strs *nets)
 
 	assert_true(readlink(link, own, sizeof(own) - 1) > 0);
 	assert_true(readlink("/proc/self/ns/net", ours, sizeof(ours) - 1) > 0);
-	for (int i = 0; i < 1000 && (i == 0 || nets->n != n); i++) {
+	for (int i = 0; i < 12000 && (i == 0 || nets->n != n); i++) {
 		role_case_wait(&r->c);
 		strs_finish(nets);
 		nets_of(r, nets);
@@ -153,7 +153,7 @@ nothing_is_left_of_a_killed_runner(void **state)
 	assert_int_equal(kill(r.c.pid, SIGKILL), 0);
 	assert_int_equal(waitpid(r.c.pid, NULL, 0), r.c.pid);
 	r.c.pid = 0;
-	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_int_equal(poll(&p, 1, 60000), 1);
 	runner_rig_finish(&r);
 }
 

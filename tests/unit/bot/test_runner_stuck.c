@@ -35,7 +35,7 @@ until_free(struct runner_rig *r, int64_t n)
 {
 	int found = 0;
 
-	for (int i = 0; i < 4000 && !found; i++) {
+	for (int i = 0; i < 12000 && !found; i++) {
 		role_case_wait(&r->c);
 		found = r->claim.free_slots == n;
 	}

@@ -118,7 +118,7 @@ until_one_waits(struct runner_rig *r)
 	runner_rig_until_tail(r, "began");
 	r->is_dumb = true;
 	runner_rig_start(r, 2, 1);
-	for (int i = 0; i < 4000 && !one; i++) {
+	for (int i = 0; i < 12000 && !one; i++) {
 		role_case_wait(&r->c);
 		one = r->unanswered != 0;
 	}
