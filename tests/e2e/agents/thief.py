@@ -105,7 +105,7 @@ def plant(control):
     ]))
     with open("/tmp/control", "w", encoding="utf-8") as f:
         f.write(control)
-    return subprocess.Popen(["sleep", "300"], env={"PLANTED": control, "PATH": os.environ["PATH"]})
+    return subprocess.Popen(["sleep", "900"], env={"PLANTED": control, "PATH": os.environ["PATH"]})
 
 
 def main():
@@ -122,7 +122,7 @@ def main():
     loot.close()
     print(f"{control} in my own words", flush=True)
     print("thief: ready", flush=True)
-    signal.sigtimedwait([signal.SIGUSR1], 120)
+    signal.sigtimedwait([signal.SIGUSR1], 500)
     child.kill()
     with open("add.sh", encoding="utf-8") as f:
         text = f.read()
