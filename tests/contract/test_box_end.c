@@ -282,8 +282,9 @@ lines(const char *path)
 	return n;
 }
 
-/* The mounts that are counted are ours; others may come and go on the machine meanwhile. Who is not
- * root mounts nothing out here. */
+/* The mounts that are counted are ours; others may come and go on the machine meanwhile. One that
+ * was there goes here, too, when somebody removes what it lay on. Who is not root mounts nothing
+ * out here. */
 static void
 have_own_mounts(const struct box_rig *r)
 {
@@ -306,7 +307,7 @@ fifty_boxes_later_nothing_has_grown(void **state)
 	for (int i = 0; i < 50; i++)
 		box_rig_expect(*state, "true", "");
 	assert_int_equal(entries("/proc/self/fd"), fds);
-	assert_int_equal(r->is_root ? lines("/proc/self/mountinfo") : 0, mounts);
+	assert_true(!r->is_root || lines("/proc/self/mountinfo") <= mounts);
 }
 
 static void
