@@ -273,8 +273,7 @@ box_unlisten(struct gateway_box *b)
 	b->io = NULL;
 	if (b->fd >= 0)
 		(void)close(steal_fd(&b->fd));
-	if (b->life_fd >= 0)
-		(void)close(steal_fd(&b->life_fd));
+	gateway_box_end_life(b);
 }
 
 static void
@@ -330,7 +329,7 @@ box_open(struct gateway *g, struct msg *m, int *life, struct err *e)
 	if (!b)
 		b = box_create(g, w);
 	*life = ends[0];
-	b->life_fd = ends[1];
+	gateway_box_begin_life(b, ends[1]);
 	budget_open(&b->budget, w);
 	strs_copy(&b->hosts, &w->hosts);
 	b->is_guest = w->is_guest;

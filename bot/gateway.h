@@ -29,7 +29,8 @@ struct gateway_box {
 	struct strs hosts; /* of rights */
 	bool is_guest;     /* uses the cache of packages, and does not fill it */
 	int fd;
-	int life_fd; /* of a pipe: who has its other end sees when we let go */
+	int life_fd; /* of a pipe: who has its other end sees when we let go, or hang */
+	struct loop_timer *pulse;
 	struct loop_io *io;
 	struct gateway_conn *conns;
 	int n_conns;
@@ -59,6 +60,10 @@ void gateway_box_say_spent(struct gateway_box *b);
 typedef void gateway_key_cb(void *ctx, const char *key, const struct err *e);
 uint64_t gateway_key(struct gateway *g, const char *provider, gateway_key_cb *cb, void *ctx);
 void gateway_key_cancel(struct gateway *g, uint64_t id);
+
+/* gateway_life.c: as long as it lasts, the shim of the box hears of it every few seconds. */
+void gateway_box_begin_life(struct gateway_box *b, int take_fd);
+void gateway_box_end_life(struct gateway_box *b);
 
 /* gateway_conn.c: takes the descriptor, ends by itself. */
 void gateway_conn_create(struct gateway_box *b, int take_fd);

@@ -16,7 +16,8 @@
  *	STEP         a box spec
  *	STEP_LISTEN  the box is built; with its listener, if it has one. Said again to each runner
  *	STEP_GO      the box may begin; with a pipe whose other end the gateway holds. When that
- *	             end closes and 30 s later no other GO has come, the step is over
+ *	             end closes and 30 s later no other GO has come, the step is over; and so it
+ *	             is when nothing comes through it for that long after something did
  *	STEP_SPENT   its budget is used up: it has a second to end by itself, as agents do that are
  *	             refused more
  *	STEP_DONE    it ended, however. Said again to each runner until the next step
@@ -39,7 +40,7 @@
 #define SHIM_STATE   "state" /* what the runner knows of the attempt (runner_state.c) */
 
 /* Raise it when what is said keeps its form and changes its meaning. */
-#define SHIM_PROTOCOL 1
+#define SHIM_PROTOCOL 2
 
 /* One number for the language that shims and runners speak, so that a runner does not talk to the
  * shim of another version. SIGTERM is understood by all. */

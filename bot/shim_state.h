@@ -35,6 +35,8 @@ struct shim_step {
 	struct loop_timer *patience; /* with who should let it go, or be its gateway */
 	struct loop_io *gateway_io;  /* ends when the gateway lets go of the box */
 	int gateway_fd;
+	struct loop_timer *pulse; /* from the gateway's first word on */
+	int n_silent;             /* how often it was due and had said nothing */
 	struct loop_timer *kill;
 };
 

@@ -114,8 +114,9 @@ static void
 forget_gateway(struct shim_step *step)
 {
 	loop_timer_remove(step->patience);
-	step->patience = NULL;
+	loop_timer_remove(step->pulse);
 	loop_io_remove(step->gateway_io);
+	step->patience = step->pulse = NULL;
 	step->gateway_io = NULL;
 	clean_fd(&step->gateway_fd);
 	step->gateway_fd = -1;
@@ -253,15 +254,21 @@ shim_step_stop(struct shim *s, enum box_end why, int64_t grace_ms)
 }
 
 static void
+end_without_gateway(struct shim *s, const char *why)
+{
+	if (s->step->end == BOX_END_ITSELF)
+		mem_set(&s->step->text, why);
+	shim_step_stop(s, BOX_END_INFRA, 0);
+}
+
+static void
 on_patience_over(void *ctx)
 {
 	struct shim *s = ctx;
 
 	s->step->patience = NULL;
-	if (s->step->end == BOX_END_ITSELF)
-		mem_set(&s->step->text, s->step->has_gone ? "the gateway stayed away"
-							  : "the gateway did not take the box");
-	shim_step_stop(s, BOX_END_INFRA, 0);
+	end_without_gateway(s,
+		s->step->has_gone ? "the gateway stayed away" : "the gateway did not take the box");
 }
 
 /* ---- the gateway, which we know by a pipe that it holds open ---- */
@@ -275,15 +282,39 @@ shim_step_listens(struct shim *s)
 		step->patience = loop_timer_add(s->loop, GATEWAY_MS_MAX, on_patience_over, s);
 }
 
+/* Counted, not read from a clock: who was stopped himself, or slept with the machine, has missed
+ * nothing. */
+static void
+on_pulse_due(void *ctx)
+{
+	struct shim *s = ctx;
+
+	s->step->pulse = NULL;
+	if (++s->step->n_silent > GATEWAY_MS_MAX / WIRE_PULSE_MS)
+		end_without_gateway(s, "the gateway hangs");
+	else
+		s->step->pulse = loop_timer_add(s->loop, WIRE_PULSE_MS, on_pulse_due, s);
+}
+
 static void
 on_gateway(void *ctx, int fd, uint32_t events)
 {
 	struct shim *s = ctx;
+	char words[64];
+	ssize_t n;
 
-	(void)fd;
 	(void)events;
-	forget_gateway(s->step);
-	shim_step_listens(s);
+	do
+		n = read(fd, words, sizeof(words));
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		s->step->n_silent = 0;
+		if (!s->step->pulse)
+			s->step->pulse = loop_timer_add(s->loop, WIRE_PULSE_MS, on_pulse_due, s);
+	} else if (n == 0 || errno != EAGAIN) {
+		forget_gateway(s->step);
+		shim_step_listens(s);
+	}
 }
 
 static void
@@ -292,6 +323,7 @@ watch_gateway(struct shim *s, int take_fd)
 	struct shim_step *step = s->step;
 
 	forget_gateway(step);
+	step->n_silent = 0;
 	step->gateway_fd = take_fd;
 	if (take_fd >= 0)
 		step->gateway_io = loop_io_add(s->loop, take_fd, EPOLLIN, on_gateway, s);

@@ -27,6 +27,8 @@ enum role {
 
 #define ROLE_BIT(r) (1u << (r))
 
+#define WIRE_PULSE_MS 5000 /* how often a gateway says to each box's shim that it does not hang */
+
 enum wire_type {
 	/* master -> role */
 	WIRE_CONFIG = 1, /* blob: row-packed struct config; sent first and again on reload */
@@ -91,7 +93,7 @@ enum wire_type {
 	WIRE_BOX_OPEN,   /* struct wire_box; fd: listening socket inside the box's network namespace
 			  */
 	WIRE_BOX_OPENED, /* struct wire_verdict; fd: a pipe that the gateway holds open as long as
-			    it serves the box */
+			    it serves the box, with a byte every WIRE_PULSE_MS */
 	WIRE_BOX_CLOSE,  /* struct wire_box */
 	WIRE_BOX_USAGE,  /* struct wire_usage: the answer to close */
 	WIRE_BOX_SPENT,  /* gateway -> runner: struct wire_usage as it is now; one way, so that a

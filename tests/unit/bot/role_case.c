@@ -56,7 +56,7 @@ role_case_until(struct role_case *c, const int *flag)
 void
 role_case_init(struct role_case *c, enum role role)
 {
-	*c = (struct role_case){ .role = role, .name = role_name(role) };
+	*c = (struct role_case){ .role = role, .name = role_name(role), .fd = -1 };
 	(void)snprintf(c->dir, sizeof(c->dir), "/tmp/role-case-XXXXXX");
 	assert_non_null(mkdtemp(c->dir));
 	assert_int_equal(chmod(c->dir, 0711), 0); /* the role has another user */
@@ -261,6 +261,8 @@ forget_answer(struct role_case *c)
 	c->verdict = (struct wire_verdict){ 0 };
 	c->usage = (struct wire_usage){ 0 };
 	c->blob = NULL;
+	clean_fd(&c->fd);
+	c->fd = -1;
 }
 
 void
@@ -295,6 +297,8 @@ on_answer(void *ctx, struct msg *m, const struct err *e)
 	if (m->blob_len > 0)
 		memcpy(c->blob, m->blob, m->blob_len);
 	c->blob_len = m->blob_len;
+	if (m->n_fds > 0)
+		c->fd = steal_fd(&m->fds[0]);
 	c->n_answers++;
 	loop_stop(c->loop);
 }

@@ -34,6 +34,7 @@ struct role_case {
 	char *said_spent;            /* of the last BOX_SPENT: its usage; owned */
 	char *blob;                  /* owned, NUL-terminated */
 	size_t blob_len;
+	int fd; /* owned, or -1 */
 };
 
 /* Makes the directory; the role is started by role_case_start. */

@@ -11,6 +11,7 @@
 #include "tests/unit/bot/box_client.h"
 #include "tests/unit/bot/gateway_rig.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 #define TARBALL MIB(20)
+#define WAIT_MS 120000 /* a machine may have much else to do */
 
 struct fixture {
 	struct gateway_rig g;
@@ -331,6 +333,31 @@ a_closed_box_is_closed(void **state)
 }
 
 static void
+wait_for(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+}
+
+/* Until it lets go of the box. */
+static void
+it_says_that_it_lives(void **state)
+{
+	struct fixture *f = *state;
+	auto_fd int life = steal_fd(&f->g.c.fd);
+	char byte;
+
+	for (int i = 0; i < 2; i++) {
+		wait_for(life);
+		assert_int_equal(read(life, &byte, 1), 1);
+	}
+	box(f, WIRE_BOX_CLOSE, false, false);
+	wait_for(life);
+	assert_int_equal(read(life, &byte, 1), 0);
+}
+
+static void
 a_step_without_models_has_none(void **state)
 {
 	struct fixture *f = *state;
@@ -400,6 +427,7 @@ main(void)
 		T(without_key_or_upstream_it_says_so),
 		T(an_index_leads_back_and_a_tarball_comes_whole),
 		T(a_closed_box_is_closed),
+		T(it_says_that_it_lives),
 		T(a_step_without_models_has_none),
 		T(when_the_box_hangs_up_the_upstream_is_left_too),
 		T(sixteen_connections_are_served_and_the_next_waits),
