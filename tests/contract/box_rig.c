@@ -324,13 +324,39 @@ is_named(const char *name, const char *const *names)
 	return found;
 }
 
+/* With each driver that is wanted. What cannot be tried is no success: who is not root becomes
+ * nobody but himself. */
+static int
+run_each(
+	const struct CMUnitTest *tests, size_t n, const char *const *names, const char *const *only)
+{
+	bool is_root = geteuid() == 0;
+	int failed = 0, tried = 0;
+
+	for (size_t i = 0; i < N_VARIANTS; i++) {
+		variant = &VARIANTS[i];
+		if (!is_named(variant->name, names) || !is_named(variant->name, only))
+			continue;
+		tried++;
+		if (variant->is_root && !is_root) {
+			print_error("%s: not tried; run this as root\n", variant->name);
+			failed++;
+		} else if (is_root && !variant->is_root) {
+			failed += run_as_stranger(tests, n);
+		} else {
+			failed += run_group(tests, n);
+		}
+	}
+	if (tried == 0)
+		print_error("nothing is named so\n");
+	return tried > 0 ? failed : 99;
+}
+
 /* NIGHTSHIFT_TEST_BOX: only those whose name begins thus, for whoever looks for a fault. */
 int
 box_rig_main_by(const struct CMUnitTest *tests, size_t n, const char *const *names)
 {
 	const char *only[] = { getenv("NIGHTSHIFT_TEST_BOX"), NULL };
-	bool is_root = geteuid() == 0;
-	int failed = 0;
 
 	/* Opened while we may; each rig copies them from here. */
 	for (int i = 0; i < N_PROGRAMS; i++) {
@@ -342,15 +368,7 @@ box_rig_main_by(const struct CMUnitTest *tests, size_t n, const char *const *nam
 		}
 	}
 	(void)umask(022);
-	for (size_t i = 0; i < N_VARIANTS; i++) {
-		variant = &VARIANTS[i];
-		if ((variant->is_root && !is_root) || !is_named(variant->name, names) ||
-			!is_named(variant->name, only[0] ? only : NULL))
-			continue;
-		failed += is_root && !variant->is_root ? run_as_stranger(tests, n)
-						       : run_group(tests, n);
-	}
-	return failed;
+	return run_each(tests, n, names, only[0] ? only : NULL);
 }
 
 int

@@ -19,8 +19,8 @@ struct box_rig {
 struct CMUnitTest;
 
 /* main of a group: each test gets a rig as its state. All are run with each driver that can be
- * there: as root if we are, and then by somebody without rights. A runtime that is missing fails.
- */
+ * there, as root and then by somebody without rights. A runtime that is missing fails, and so does
+ * who is not root and cannot try the first half. */
 int box_rig_main(const struct CMUnitTest *tests, size_t n);
 
 /* The same for what only the native driver has, or chooses a driver itself. */

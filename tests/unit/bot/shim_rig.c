@@ -303,14 +303,21 @@ run_as_stranger(const struct CMUnitTest *tests, size_t n)
 }
 
 int
-shim_rig_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n)
+shim_rig_main_of(int argc, char **argv, const struct CMUnitTest *tests, size_t n, size_t n_stranger)
 {
-	bool is_root = geteuid() == 0;
-	int failed;
-
 	if (argc == 3 && str_eq(argv[2], "shim"))
 		return shim_main();
-	failed = _cmocka_run_group_tests(
-		is_root ? "as root" : "as the user who runs the tests", tests, n, NULL, NULL);
-	return is_root ? failed + run_as_stranger(tests, n) : failed;
+	if (geteuid() != 0) {
+		print_error("as root: not tried; run this as root\n");
+		return 1 + _cmocka_run_group_tests(
+				   "as the user who runs the tests", tests, n_stranger, NULL, NULL);
+	}
+	return _cmocka_run_group_tests("as root", tests, n, NULL, NULL) +
+	       run_as_stranger(tests, n_stranger);
+}
+
+int
+shim_rig_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n)
+{
+	return shim_rig_main_of(argc, argv, tests, n, n);
 }

@@ -29,8 +29,13 @@ struct shim_rig {
 
 struct CMUnitTest;
 
-/* Runs the tests, as root if we are, and then by somebody without rights. */
+/* Runs the tests, as root and then by somebody without rights. Who is not root runs the second
+ * half, and fails for the first. */
 int shim_rig_main(int argc, char **argv, const struct CMUnitTest *tests, size_t n);
+
+/* The same where only the first n_stranger tests are for those without rights. */
+int shim_rig_main_of(
+	int argc, char **argv, const struct CMUnitTest *tests, size_t n, size_t n_stranger);
 
 /* Of each test: the shim is started, has ended. */
 int shim_rig_setup(void **state);

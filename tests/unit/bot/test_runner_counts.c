@@ -330,5 +330,7 @@ main(void)
 {
 	int failed = cmocka_run_group_tests_name("as who runs the tests", TESTS, NULL, NULL);
 
-	return geteuid() == 0 ? failed + run_as_stranger() : failed;
+	if (geteuid() != 0)
+		print_error("as root: not tried; run this as root\n");
+	return failed + (geteuid() == 0 ? run_as_stranger() : 1);
 }

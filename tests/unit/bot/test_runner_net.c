@@ -98,18 +98,17 @@ maker_of(const struct runner_rig *r)
 static void
 each_box_has_one_that_was_ready_and_nobody_has_it_again(void **state)
 {
-	size_t ahead = geteuid() == 0 ? AHEAD : 0;
 	auto_strs struct strs before = { 0 };
 	auto_strs struct strs after = { 0 };
 	struct runner_rig r;
 
 	(void)state;
 	runner_rig_init(&r, TELL, "");
-	until_nets(&r, ahead, &before);
+	until_nets(&r, AHEAD, &before);
 	auto_free char *first = net_of_agent(&r, 1);
-	assert_int_equal(strs_has(&before, first), ahead > 0);
+	assert_true(strs_has(&before, first));
 	end_task(&r, 1);
-	until_nets(&r, ahead, &after);
+	until_nets(&r, AHEAD, &after);
 	assert_false(strs_has(&after, first));
 	free(steal_ptr(&r.tail));
 	auto_free char *second = net_of_agent(&r, 2);
@@ -157,16 +156,20 @@ nothing_is_left_of_a_killed_runner(void **state)
 	runner_rig_finish(&r);
 }
 
+/* Nobody else's runner has them made ahead. */
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_box_has_one_that_was_ready_and_nobody_has_it_again),
-		/* Only root's runner has them made ahead. */
 		cmocka_unit_test(a_maker_may_die),
 		cmocka_unit_test(nothing_is_left_of_a_killed_runner),
 	};
-	size_t n = geteuid() == 0 ? sizeof(tests) / sizeof(tests[0]) : 1;
 
-	return _cmocka_run_group_tests("networks made ahead", tests, n, NULL, NULL);
+	if (geteuid() != 0) {
+		print_error("not tried; run this as root\n");
+		return 1;
+	}
+	return _cmocka_run_group_tests(
+		"networks made ahead", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL);
 }

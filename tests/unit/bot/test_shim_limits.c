@@ -415,7 +415,6 @@ main(int argc, char **argv)
 {
 	bool is_root = geteuid() == 0;
 	int status = 0;
-	int failed;
 
 	if (argc == 3 && str_eq(argv[2], "shim"))
 		return shim_main();
@@ -424,8 +423,12 @@ main(int argc, char **argv)
 		return 99;
 	if (argc == 2)
 		cmocka_set_test_filter(argv[1]);
-	failed = run_all(is_root ? "as root" : "as the user who runs the tests");
-	pid_t pid = is_root ? fork() : -1;
+	int failed = run_all(is_root ? "as root" : "as the user who runs the tests");
+	if (!is_root) {
+		print_error("as root: not tried; run this as root\n");
+		return failed + 1;
+	}
+	pid_t pid = fork();
 	if (pid == 0) {
 		if (setgroups(0, NULL) < 0 || setresgid(STRANGER, STRANGER, STRANGER) < 0 ||
 			setresuid(STRANGER, STRANGER, STRANGER) < 0 ||

@@ -68,8 +68,6 @@ what_is_frozen_is_thawed(void **state)
 {
 	struct shim_rig *c = *state;
 
-	if (!freezer)
-		return;
 	start_box(c);
 	freeze(c, false);
 	stop(c);
@@ -86,8 +84,6 @@ what_does_not_end_keeps_its_slot(void **state)
 	struct shim_rig *c = *state;
 	auto_box_spec struct box_spec next = { 0 };
 
-	if (!freezer)
-		return;
 	start_box(c);
 	freeze(c, true);
 	stop(c);
@@ -163,10 +159,11 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		STUCK_TEST(an_heir_waits_for_it_too),
+		/* Only root can freeze anything. */
 		STUCK_TEST(what_is_frozen_is_thawed),
 		STUCK_TEST(what_does_not_end_keeps_its_slot),
-		STUCK_TEST(an_heir_waits_for_it_too),
 	};
 
-	return shim_rig_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
+	return shim_rig_main_of(argc, argv, tests, sizeof(tests) / sizeof(tests[0]), 1);
 }
