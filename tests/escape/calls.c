@@ -64,11 +64,14 @@ new_fs(const struct attempt *a)
 	return outcome(fsopen("tmpfs", FSOPEN_CLOEXEC));
 }
 
+/* With all below it: what others mount there meanwhile may not be left out. */
 static int
 clone_tree(const struct attempt *a)
 {
+	const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
+
 	(void)a;
-	return outcome(open_tree(AT_FDCWD, "/tmp", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+	return outcome(open_tree(AT_FDCWD, "/tmp", flags));
 }
 
 static int
