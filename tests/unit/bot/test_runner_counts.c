@@ -275,6 +275,21 @@ run_tasks(struct runner_rig *r, int64_t first, int n)
 	}
 }
 
+/* What is kept for ever is kept by the first tasks. What is made ahead may come late on a busy
+ * machine, so it is counted until it was the same twice. */
+static struct counts
+first_counts(struct runner_rig *r)
+{
+	struct counts last = { 0 }, now = { 0 };
+
+	for (int i = 0; i < 5 && (i == 0 || memcmp(&now, &last, sizeof(now)) != 0); i++) {
+		last = now;
+		run_tasks(r, 1 + 2 * i, 2);
+		now = settled(r);
+	}
+	return now;
+}
+
 static void
 everything_is_as_it_was(void **state)
 {
@@ -288,11 +303,14 @@ everything_is_as_it_was(void **state)
 	runner_rig_init(&r, AGENT, BOXES);
 	r.settings.gate_test = mem_str("true");
 	runner_rig_harvest_file(&r, "x", "x\n");
-	run_tasks(&r, 1, 2); /* what is kept for ever is kept now */
-	before = settled(&r);
+	before = first_counts(&r);
 	say("before", &before);
 	run_tasks(&r, 1000, tasks ? (int)strtol(tasks, NULL, 10) : TASKS);
 	after = settled(&r);
+	for (int i = 0; i < 2000 && memcmp(&after, &before, sizeof(after)) != 0; i++) {
+		role_case_wait(&r.c);
+		after = count(&r);
+	}
 	say("after", &after);
 	for (size_t i = 0; i < groups.n && after.groups != before.groups; i++)
 		list(groups.v[i]);
