@@ -17,7 +17,7 @@
 #define TICK_MS      1000
 #define WHOAMI_TRIES 1000000 /* without it our own deeds look like other people's */
 #define SWEEP_TICKS  60
-#define SWEEP_MAX    500
+#define SWEEP_MAX    TASK_PLACE_MAX
 
 int64_t
 queue_wait_ms(const struct queue *q, int64_t ms)
@@ -180,22 +180,38 @@ sweep_one(struct queue *q, struct task *t, void *ctx, struct err *e)
 	return queue_settle_id(q, t->id, e);
 }
 
-/* Deadlines pass, places in the queue move. However many wait, those at work are all looked at. */
+/* A page of those in states, from after on; *after is 0 when there are no more. */
+static int
+sweep_page(struct queue *q, uint32_t states, int64_t *after, struct err *e)
+{
+	const struct task_filter f = {
+		.states = states, .whose = WHOSE_MINE, .after_id = *after, .limit = SWEEP_MAX
+	};
+	struct row_list list = { 0 };
+	int rc = q->db->task_list(q->store, &f, &list, e);
+	const struct task *v = list.v;
+
+	if (rc < 0)
+		return rc;
+	*after = list.n == SWEEP_MAX ? v[list.n - 1].id : 0;
+	return queue_each_of(q, &list, sweep_one, NULL, e);
+}
+
+/* Deadlines pass, places in the queue move. However many there are, all of them get their turn: a
+ * page of those at work, the head of the queue, where places change, and a page of the rest. */
 static int
 sweep(struct queue *q, struct err *e)
 {
-	static const uint32_t turns[] = { TASKS_LIVE & ~TASK_BIT(TASK_QUEUED),
-		TASK_BIT(TASK_QUEUED) };
-	int rc = 0;
+	int64_t head = 0;
+	int rc = sweep_page(q, TASKS_LIVE & ~TASK_BIT(TASK_QUEUED), &q->swept_work, e);
 
-	for (size_t i = 0; rc == 0 && i < sizeof(turns) / sizeof(turns[0]); i++) {
-		const struct task_filter f = {
-			.states = turns[i], .whose = WHOSE_MINE, .limit = SWEEP_MAX
-		};
-
-		rc = queue_each_task(q, &f, sweep_one, NULL, e);
-	}
-	return rc;
+	if (rc == 0)
+		rc = sweep_page(q, TASK_BIT(TASK_QUEUED), &head, e);
+	if (rc < 0 || head == 0)
+		return rc;
+	if (q->swept_queued < head)
+		q->swept_queued = head;
+	return sweep_page(q, TASK_BIT(TASK_QUEUED), &q->swept_queued, e);
 }
 
 static void

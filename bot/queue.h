@@ -16,6 +16,7 @@
  *	queue_task      what happens to a task: progress, end, loss, stop, publication
  *	queue_plan      what should exist on the forge -> outbox
  *	queue_outbox    outbox -> courier -> answers
+ *	queue_pick      whose turn it is in the outbox
  *	queue_push      authority, asked again before the push
  *	queue_nodes     other queues on the same store
  *	queue_poll      what nobody told us, looked for on a timer; its parts are in queue_poll.h
@@ -143,6 +144,7 @@ struct queue {
 
 	struct queue_flight *flights;
 	size_t n_flights;
+	char *pick_after; /* the scope that was the last to get a turn; NULL: all got theirs */
 	struct loop_timer *outbox_timer;
 	struct queue_bucket *buckets;
 	size_t n_buckets;
@@ -159,6 +161,8 @@ struct queue {
 	struct loop_timer *chore_timer;
 	struct loop_timer *tick_timer;
 	int64_t ticks;
+	int64_t swept_work;   /* up to which task those at work were looked at */
+	int64_t swept_queued; /* the same of those that wait */
 
 	struct queue_care *care;        /* under way, or NULL */
 	int64_t care_at_ms;             /* the next one, wall clock; 0: not known yet */
@@ -308,6 +312,10 @@ void queue_outbox_pump(struct queue *q);
 void queue_outbox_gone(struct queue *q); /* the courier died: outcomes are unknown */
 void queue_outbox_finish(struct queue *q);
 
+/* ---- queue_pick.c ---- */
+/* Effects that may go out now, at most max. */
+int queue_pick(struct queue *q, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e);
+
 /* ---- queue_answer.c ---- */
 struct queue_answer {
 	int64_t code;
@@ -332,9 +340,12 @@ int queue_push_late(struct queue *q, struct effect *f, struct err *e);
 void queue_push_check(struct queue *q, const struct task *t, int64_t effect, queue_push_cb *cb);
 
 /* ---- queue_bucket.c ---- */
-/* 0: a write may go out now, and is counted. Else how long to wait. */
+/* For what there is room in a scope; a third is kept for what is more than progress. */
+enum queue_room { ROOM_NONE, ROOM_RESULTS, ROOM_ALL };
 /* Times of the boot clock. */
-int64_t queue_bucket_take(struct queue *q, const char *scope, bool is_urgent, int64_t now_ms);
+enum queue_room queue_bucket_room(struct queue *q, const char *scope, int64_t now_ms);
+/* True: a write may go out now, and is counted. */
+bool queue_bucket_take(struct queue *q, const char *scope, bool is_result, int64_t now_ms);
 /* The forge asked for peace until then, boot clock. In a round's transaction. */
 void queue_bucket_close(struct queue *q, const char *scope, int64_t until_ms);
 /* A new courier is told which forges asked for it. */

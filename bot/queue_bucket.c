@@ -20,13 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINUTE_MS     60000
-#define HOUR_MS       (60 * MINUTE_MS)
-#define IDLE_MINUTE   (BUDGET_MINUTE_MAX * 2 / 3)
-#define IDLE_HOUR     (BUDGET_HOUR_MAX * 2 / 3)
-#define LOOK_AGAIN_MS 2000
-#define CLOSED_KEY    "pace.closed" /* scopes that a forge closed, one a line */
-#define SCOPES_BYTES  16384
+#define MINUTE_MS    60000
+#define HOUR_MS      (60 * MINUTE_MS)
+#define IDLE_MINUTE  (BUDGET_MINUTE_MAX * 2 / 3)
+#define IDLE_HOUR    (BUDGET_HOUR_MAX * 2 / 3)
+#define CLOSED_KEY   "pace.closed" /* scopes that a forge closed, one a line */
+#define SCOPES_BYTES 16384
 
 /* ---- in the store ---- */
 
@@ -109,23 +108,36 @@ spent_since(const struct budget *b, int64_t since_ms)
 	return n;
 }
 
-int64_t
-queue_bucket_take(struct queue *q, const char *scope, bool is_urgent, int64_t now_ms)
+static enum queue_room
+room_of(const struct budget *b, int64_t now_ms)
 {
-	struct queue_bucket *k = find(q, scope);
-	struct budget *b = &k->spent;
+	if (budget_write_wait_ms(b, now_ms) > 0)
+		return ROOM_NONE;
+	return spent_since(b, now_ms - MINUTE_MS) >= IDLE_MINUTE ||
+			       spent_since(b, now_ms - HOUR_MS) >= IDLE_HOUR
+		       ? ROOM_RESULTS
+		       : ROOM_ALL;
+}
 
+enum queue_room
+queue_bucket_room(struct queue *q, const char *scope, int64_t now_ms)
+{
+	return *scope ? room_of(&find(q, scope)->spent, now_ms * q->speed) : ROOM_ALL;
+}
+
+bool
+queue_bucket_take(struct queue *q, const char *scope, bool is_result, int64_t now_ms)
+{
+	struct queue_bucket *k = *scope ? find(q, scope) : NULL;
+
+	if (!k)
+		return true;
 	now_ms *= q->speed;
-	int64_t wait = budget_write_wait_ms(b, now_ms);
-	if (wait == 0 && !is_urgent &&
-		(spent_since(b, now_ms - MINUTE_MS) >= IDLE_MINUTE ||
-			spent_since(b, now_ms - HOUR_MS) >= IDLE_HOUR))
-		wait = LOOK_AGAIN_MS;
-	if (wait > 0)
-		return queue_wait_ms(q, wait) + 1;
-	budget_write(b, now_ms);
+	if (room_of(&k->spent, now_ms) < (is_result ? ROOM_RESULTS : ROOM_ALL))
+		return false;
+	budget_write(&k->spent, now_ms);
 	save(q, k, now_ms);
-	return 0;
+	return true;
 }
 
 /* ---- peace ---- */

@@ -14,8 +14,7 @@
 
 #include <inttypes.h>
 
-#define LOOKS_MAX 50 /* of one repository at a time */
-#define TASKS_MAX 500
+#define LOOKS_MAX 50              /* of one repository at a time */
 #define LATE_MS   (5 * 60 * 1000) /* no answer is that old */
 
 struct live {
@@ -242,34 +241,37 @@ queue_live_has(const struct queue_poll *p, int64_t number)
 	return is_live;
 }
 
-struct looking {
-	struct queue_poll *p;
-	size_t n;
-};
-
 static int
-look_if_here(struct queue *q, struct task *t, void *ctx, struct err *e)
+look_unless_chore(struct queue *q, struct task *t, void *ctx, struct err *e)
 {
-	struct looking *l = ctx;
-
 	(void)q;
 	(void)e;
-	if (l->n < LOOKS_MAX && t->repo_id == l->p->repo_id && str_eq(t->forge, l->p->forge) &&
-		t->verb != VERB_CHORE) {
-		look_at(l->p, t);
-		l->n++;
-	}
+	if (t->verb != VERB_CHORE)
+		look_at(ctx, t);
 	return 0;
 }
 
+/* Page by page, one a look: where more are at work, the next ones have their turn next time. */
 void
 queue_live_look(struct queue_poll *p)
 {
-	const struct task_filter filter = { .states = TASKS_LIVE, .limit = TASKS_MAX };
-	struct looking looking = { .p = p };
+	const struct task_filter f = {
+		.states = TASKS_LIVE,
+		.forge = p->forge,
+		.repo_id = p->repo_id,
+		.after_id = p->live_after,
+		.limit = LOOKS_MAX,
+	};
+	struct row_list list = { 0 };
 	struct err e = { 0 };
+	int rc = p->q->db->task_list(p->q->store, &f, &list, &e);
+	const struct task *v = list.v;
 
-	if (queue_each_task(p->q, &filter, look_if_here, &looking, &e) < 0) {
+	if (rc == 0) {
+		p->live_after = list.n == LOOKS_MAX ? v[list.n - 1].id : 0;
+		rc = queue_each_of(p->q, &list, look_unless_chore, p, &e);
+	}
+	if (rc < 0) {
 		queue_fatal(p->q, "poll.live", &e);
 		return;
 	}

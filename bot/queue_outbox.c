@@ -28,6 +28,7 @@ struct queue_flight {
 	struct queue *q;
 	struct queue_flight *next;
 	int64_t effect;
+	int64_t task;
 	uint64_t call; /* 0: the courier does not have it yet */
 };
 
@@ -362,6 +363,7 @@ take_off(struct queue *q, struct effect *row, int64_t now_ms, struct err *e)
 	}
 	f->q = q;
 	f->effect = row->id;
+	f->task = row->task;
 	f->next = q->flights;
 	q->flights = f;
 	q->n_flights++;
@@ -381,31 +383,34 @@ lacks_marker(struct queue *q, const struct effect *row, bool *out, struct err *e
 	return rc;
 }
 
+/* Scopes know nothing of each other; what is of no task knows no order. */
+static bool
+is_under_way(const struct queue *q, int64_t task)
+{
+	for (const struct queue_flight *f = q->flights; task != 0 && f; f = f->next) {
+		if (f->task == task)
+			return true;
+	}
+	return false;
+}
+
 static int
 consider(struct queue *q, int64_t id, int64_t now_ms, struct err *e)
 {
 	struct effect row = { 0 };
 	bool must_wait = false;
-	int64_t wait = 0;
 	int rc = q->db->effect_get(q->store, id, &row, e);
 
 	/* Another node may have been faster. */
-	must_wait = rc == 0 && row.state != EFFECT_PENDING;
+	must_wait = rc == 0 && (row.state != EFFECT_PENDING || is_under_way(q, row.task));
 	if (rc == 0 && !must_wait)
 		rc = lacks_marker(q, &row, &must_wait, e);
-	if (rc < 0 || must_wait) {
-		effect_finish(&row);
-		return rc;
-	}
-	if (row.what == EFFECT_OP || row.what == EFFECT_ATTACH)
-		wait = queue_bucket_take(
-			q, row.scope, row.is_urgent || !row.is_latest, clock_boot_ms());
-	if (BUGGIFY("outbox.later"))
-		wait += 3000;
-	if (wait > 0) {
-		row.not_before_ms = now_ms + wait;
+	if (rc == 0 && !must_wait && BUGGIFY("outbox.later")) {
+		row.not_before_ms = now_ms + 3000;
 		rc = q->db->effect_save(q->store, &row, e);
-	} else {
+	} else if (rc == 0 && !must_wait &&
+		   queue_bucket_take(
+			   q, row.scope, row.is_urgent || !row.is_latest, clock_boot_ms())) {
 		rc = take_off(q, &row, now_ms, e);
 	}
 	effect_finish(&row);
@@ -451,7 +456,7 @@ queue_outbox_pump(struct queue *q)
 	if (BUGGIFY("outbox.impatient"))
 		queue_outbox_gone(q);
 	if (q->n_flights < FLIGHTS_MAX && !queue_dispatch_goes_first(q))
-		rc = q->db->effect_due(q->store, now_ms, ids, FLIGHTS_MAX - q->n_flights, &n, &e);
+		rc = queue_pick(q, now_ms, ids, FLIGHTS_MAX - q->n_flights, &n, &e);
 	if (rc == 0 && n > 0 && queue_begin(q) < 0)
 		return;
 	if (n > 1 && BUGGIFY("outbox.one"))
@@ -490,4 +495,5 @@ queue_outbox_finish(struct queue *q)
 			msg_call_cancel(role_link(q->role, ROLE_COURIER), q->flights->call);
 		flight_end(q->flights);
 	}
+	mem_set(&q->pick_after, NULL);
 }

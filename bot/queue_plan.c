@@ -93,10 +93,14 @@ is_in_state(const struct planning *p, const char *purpose, enum effect_state sta
 	return f && f->state == (int64_t)state;
 }
 
+/* A forge limits its API; git is another matter. */
 static void
-scope_of(const struct forge_op *op, struct buf *out)
+scope_of(const struct effect *f, const struct forge_op *op, struct buf *out)
 {
-	(void)buf_addf(out, "%s/%lld", op->forge ? op->forge : "", (long long)op->installation_id);
+	(void)buf_adds(out, "");
+	if (f->what == EFFECT_OP || f->what == EFFECT_ATTACH)
+		(void)buf_addf(
+			out, "%s/%lld", op->forge ? op->forge : "", (long long)op->installation_id);
 }
 
 /* A label that is put on late would stay on: those of a task keep their order whatever happens. */
@@ -121,12 +125,13 @@ add(struct queue *q, struct effect *f, const struct forge_op *op, struct err *e)
 		rc = digest_of(op, digest, e);
 	if (rc < 0)
 		return rc;
-	scope_of(op, &scope);
+	scope_of(f, op, &scope);
 	f->op = text.data;
 	f->digest = digest;
 	f->lane = lane;
 	f->scope = scope.data;
 	f->created_ms = clock_wall_ms();
+	f->not_before_ms = f->created_ms;
 	f->state = EFFECT_PENDING;
 	queue_wake(q, WAKE_OUTBOX);
 	return q->db->effect_add(q->store, f, e);
@@ -197,7 +202,7 @@ renew(const struct planning *p, struct effect *f, const struct effect_plan *plan
 	auto_buf struct buf text = BUF_INIT(LIMIT_BLOB_BYTES);
 	char digest[65];
 	int rc = digest_of(&plan->op, digest, e);
-	bool is_sent = f->state == EFFECT_SENT;
+	bool is_sent = f->state == EFFECT_SENT, was_pending = f->state == EFFECT_PENDING;
 
 	if (rc < 0 || is_settled(p, f, plan, digest))
 		return rc;
@@ -211,8 +216,10 @@ renew(const struct planning *p, struct effect *f, const struct effect_plan *plan
 		f->state = EFFECT_PENDING;
 		f->tries = 0;
 	}
-	if (is_held_by_pace(f))
-		f->not_before_ms = again_ms(p, f, &plan->op);
+	/* What could go already keeps its turn. */
+	int64_t at = again_ms(p, f, &plan->op);
+	if (is_held_by_pace(f) && (!was_pending || at > p->now_ms || f->not_before_ms > at))
+		f->not_before_ms = at;
 	queue_wake(p->q, WAKE_OUTBOX);
 	return p->q->db->effect_save(p->q->store, f, e);
 }

@@ -43,10 +43,11 @@ struct queue_poll {
 	bool is_quiet;    /* it has had no task, and nobody has named it */
 	struct loop_timer *timer;
 	enum poll_stage stage;
-	size_t n_open;     /* questions of this stage */
-	int64_t newest_ms; /* of what was found; the next watermark */
-	bool is_ordered;   /* oldest first: a list that was cut goes on at its last */
-	bool is_cut;       /* there is more than one answer holds */
+	size_t n_open;      /* questions of this stage */
+	int64_t live_after; /* up to which task those at work were looked at; 0: all */
+	int64_t newest_ms;  /* of what was found; the next watermark */
+	bool is_ordered;    /* oldest first: a list that was cut goes on at its last */
+	bool is_cut;        /* there is more than one answer holds */
 	bool has_failed;
 };
 

@@ -4,6 +4,7 @@
  */
 #include "handlers/commands.h"
 #include "handlers/intents.h"
+#include "handlers/text.h"
 
 #include "base/mem.h"
 
@@ -22,6 +23,7 @@ cmd_status(const struct command_in *c, struct intents *out)
 {
 	const struct handler_world *w = c->in->world;
 	const struct task *t = w->live ? w->live : w->last;
+	auto_buf struct buf place = BUF_INIT(64);
 	auto_free char *text = NULL;
 	auto_free char *link = NULL;
 
@@ -30,11 +32,12 @@ cmd_status(const struct command_in *c, struct intents *out)
 		return;
 	}
 	link = link_to(c->in, t);
-	if (w->live && w->place > 0)
-		text = mem_fmt(
-			"Task %" PRId64 " is queued, place %" PRId64 ".%s", t->id, w->place, link);
-	else
+	if (w->live && w->place > 0) {
+		text_place(w->place, &place);
+		text = mem_fmt("Task %" PRId64 " is %s.%s", t->id, buf_str(&place), link);
+	} else {
 		text = mem_fmt("Task %" PRId64 " is %s, attempt %" PRId64 ".%s", t->id,
 			task_state_name(t->state), t->attempt, link);
+	}
 	intent_reply(c->in, out, c->n, text);
 }

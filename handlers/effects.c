@@ -157,7 +157,8 @@ plan_sticky(const struct effects_in *in, struct effect_plans *out)
 	struct effect_plan *p = last(out);
 
 	p->mode = EFFECT_LATEST;
-	p->is_urgent = in->task->state != TASK_RUNNING;
+	/* However many wait, what they are told does not hold up those who are done. */
+	p->is_urgent = in->task->state != TASK_RUNNING && in->task->state != TASK_QUEUED;
 	text_sticky(in, &body);
 	op->body = buf_steal(&body);
 	op->marker = mem_fmt("task=%" PRId64, in->task->id);

@@ -53,7 +53,7 @@ struct handler_world {
 	bool label_is_on; /* the generation has not ended: a person or, by the queue when a task is
 			     claimed, we end it */
 	bool running_is_on; /* the purpose "running" of live is done: our state label is there */
-	int64_t place;      /* of live in the queue, 0 = it has begun */
+	int64_t place;      /* of live in the queue, up to TASK_PLACE_MAX; 0 = it has begun */
 	int64_t now_ms;     /* wall time */
 	int64_t since_ms;   /* what happened before that may have been answered by a store that is
 			       lost; 0: nothing is */
@@ -139,7 +139,7 @@ struct effects_in {
 	const struct task *task;
 	const struct task_step *steps;
 	size_t n_steps;
-	int64_t place;  /* in the queue, 0 = begun */
+	int64_t place;  /* in the queue, up to TASK_PLACE_MAX; 0 = begun */
 	int64_t now_ms; /* wall time; only whole minutes of it are shown, so that nothing is edited
 			   for a second's sake */
 	bool pushed;    /* the purpose "push" is done */

@@ -52,7 +52,7 @@ add_headline(const struct effects_in *in, struct buf *out)
 
 	(void)buf_addf(out, "%s **Task %" PRId64 HEADLINE_END, STATE_MARKS[t->state], t->id);
 	if (t->state == TASK_QUEUED && in->place > 0)
-		(void)buf_addf(out, "queued, place %" PRId64, in->place);
+		text_place(in->place, out);
 	else
 		(void)buf_adds(out, headline_name(t->state));
 	if (t->attempt > 1)

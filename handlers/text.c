@@ -16,6 +16,15 @@
 #define GATE_BY         "nightshift itself in a clean box after the agent had ended"
 
 void
+text_place(int64_t place, struct buf *out)
+{
+	if (place < TASK_PLACE_MAX)
+		(void)buf_addf(out, "queued, place %" PRId64, place);
+	else
+		(void)buf_addf(out, "queued, place %d or later", TASK_PLACE_MAX);
+}
+
+void
 text_page_link(const struct handler_conf *conf, const struct task *t, struct buf *out)
 {
 	if (!str_is_empty(conf->public_url) && !str_is_empty(t->page))

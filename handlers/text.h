@@ -34,6 +34,9 @@ void text_tail(const struct task *t, struct buf *out);
 /* "agent/17-crash-on-empty-input", or the pull request's branch if the work may go there. */
 void text_branch(const struct task *t, struct buf *out);
 
+/* "queued, place 137". */
+void text_place(int64_t place, struct buf *out);
+
 /* " · [task page](...)" or nothing. */
 void text_page_link(const struct handler_conf *conf, const struct task *t, struct buf *out);
 

@@ -182,8 +182,9 @@ int sql_effect_find(
 int sql_effect_save(struct store *st, const struct effect *f, struct err *e);
 int sql_effect_list(struct store *st, int64_t task, struct row_list *out, struct err *e);
 int sql_effect_drop(struct store *st, int64_t id, struct err *e);
-int sql_effect_due(
-	struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e);
+int sql_effect_due(struct store *st, const struct effect_ask *ask, int64_t *ids, size_t max,
+	size_t *n, struct err *e);
+int sql_effect_scope(struct store *st, const char *after, char **scope, struct err *e);
 int sql_effect_next_ms(struct store *st, int64_t *at_ms, struct err *e);
 int sql_effect_resume(struct store *st, int64_t now_ms, int64_t *n, struct err *e);
 
@@ -212,8 +213,8 @@ int sql_kv_put(struct store *st, const char *key, const char *value, struct err 
 	.effect_task = sql_effect_task, .effect_find = sql_effect_find,                            \
 	.effect_save = sql_effect_save, .effect_list = sql_effect_list,                            \
 	.effect_drop = sql_effect_drop, .effect_due = sql_effect_due,                              \
-	.effect_next_ms = sql_effect_next_ms, .effect_resume = sql_effect_resume,                  \
-	.waits_move = sql_waits_move, .tally = sql_tally, .prune = sql_prune,                      \
-	.kv_get = sql_kv_get, .kv_put = sql_kv_put
+	.effect_scope = sql_effect_scope, .effect_next_ms = sql_effect_next_ms,                    \
+	.effect_resume = sql_effect_resume, .waits_move = sql_waits_move, .tally = sql_tally,      \
+	.prune = sql_prune, .kv_get = sql_kv_get, .kv_put = sql_kv_put
 
 #endif

@@ -104,18 +104,26 @@ sql_effect_drop(struct store *st, int64_t id, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
-/* One of each task and none beside one under way, so the forge sees a task's effects in their order
- * as long as it answers. One that has to be repeated lets the others pass, but for those of its
- * lane. Effects of no task know no order. */
-#define DUE                                                                                        \
-	"SELECT id FROM (SELECT id, is_urgent, row_number() OVER ("                                \
-	"  PARTITION BY CASE task WHEN 0 THEN -id ELSE task END ORDER BY is_urgent DESC, id)"      \
-	" AS place"                                                                                \
-	" FROM effect AS f WHERE state = 0 AND not_before_ms <= ?1 AND (task = 0 OR ("             \
-	"  task NOT IN (SELECT task FROM effect WHERE state = 1)"                                  \
-	"  AND NOT EXISTS (SELECT 1 FROM effect AS o WHERE o.task = f.task AND o.lane = f.lane"    \
-	"   AND o.state = 0 AND o.id < f.id)))%s) AS first"                                        \
-	" WHERE place = 1 ORDER BY is_urgent DESC, id LIMIT ?2"
+/* None beside one under way, so the forge sees a task's effects in their order as long as it
+ * answers. One that has to be repeated lets the others pass, but for those of its lane. Effects of
+ * no task know no order. A count and no NOT EXISTS: PostgreSQL would make a join of whole tables of
+ * that. */
+#define RANK(rank, urgent, latest)                                                                 \
+	"SELECT * FROM (SELECT " rank " AS place, not_before_ms, id, task FROM effect AS f"        \
+	" WHERE state = 0 AND scope = ?1 AND is_urgent = " urgent " AND is_latest = " latest       \
+	" AND not_before_ms <= ?2 AND (task = 0 OR (SELECT count(*) FROM effect AS o"              \
+	"  WHERE o.task = f.task AND (o.state = 1"                                                 \
+	"   OR (o.state = 0 AND o.lane = f.lane AND o.id < f.id))) = 0)%s"                         \
+	" ORDER BY not_before_ms, id LIMIT ?3) AS rank" rank
+
+/* Each part is a seek into the index effect_next. */
+#define DUE_SPARE                                                                                  \
+	RANK("1", "1", "0") " UNION ALL " RANK("2", "1", "1") " UNION ALL " RANK("3", "0", "0")
+#define DUE      DUE_SPARE " UNION ALL " RANK("4", "0", "1")
+#define IN_ORDER " ORDER BY 1, 2, 3"
+
+/* A task has a handful of effects: so many rows are those of enough tasks. */
+#define ROWS_OF_TASK 4
 
 /* Effects of no task are the leader's. */
 static void
@@ -128,22 +136,60 @@ mine_sql(const struct sql *s, struct buf *out)
 			s->mine);
 }
 
+static bool
+has(const int64_t *v, size_t n, int64_t what)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i] == what)
+			return true;
+	}
+	return false;
+}
+
 int
-sql_effect_due(struct store *st, int64_t now_ms, int64_t *ids, size_t max, size_t *n, struct err *e)
+sql_effect_due(struct store *st, const struct effect_ask *ask, int64_t *ids, size_t max, size_t *n,
+	struct err *e)
 {
 	struct sql *s = sql_of(st);
 	auto_buf struct buf mine = BUF_INIT(512);
 	auto_sql struct sql_stmt q = { 0 };
+	auto_free int64_t *tasks = mem_array(max, sizeof(*tasks));
 
 	mine_sql(s, &mine);
-	auto_free char *due = mem_fmt(DUE, buf_str(&mine));
-	int rc = sql_query(s, &q, e, due, "ii", now_ms, (int64_t)max);
+	const char *m = buf_str(&mine);
+	auto_free char *due = ask->is_spare ? mem_fmt(DUE_SPARE IN_ORDER, m, m, m)
+					    : mem_fmt(DUE IN_ORDER, m, m, m, m);
+	int rc = sql_query(
+		s, &q, e, due, "sii", ask->scope, ask->now_ms, (int64_t)(max * ROWS_OF_TASK));
+	*n = 0;
+	while (rc >= 0 && *n < max && (rc = sql_step(&q, e)) > 0) {
+		int64_t task = sql_get_i64(&q, 3);
+
+		if (task != 0 && has(tasks, *n, task))
+			continue;
+		tasks[*n] = task;
+		ids[(*n)++] = sql_get_i64(&q, 2);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+int
+sql_effect_scope(struct store *st, const char *after, char **scope, struct err *e)
+{
+	auto_sql struct sql_stmt q = { 0 };
+	size_t len = 0;
+	int rc = sql_query(sql_of(st), &q, e,
+		"SELECT scope FROM effect WHERE state = 0 AND scope > ? ORDER BY scope LIMIT 1",
+		"s", after);
+
+	if (rc == 0)
+		rc = sql_step(&q, e);
 	if (rc < 0)
 		return rc;
-	*n = 0;
-	while ((rc = sql_step(&q, e)) > 0)
-		ids[(*n)++] = sql_get_i64(&q, 0);
-	return rc;
+	if (rc == 0)
+		return err_set(e, ERR_MISSING, "nothing is pending after %s", after);
+	*scope = mem_str(sql_get(&q, 0, &len));
+	return 0;
 }
 
 int

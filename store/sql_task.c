@@ -92,7 +92,9 @@ sql_task_get_page(struct store *st, const char *page, struct task *out, struct e
 	return sql_row_one(&q, TASK_ROWS, out, "such task", e);
 }
 
-/* The states as text, so that a partial index can be used: that of unfinished ones. */
+/* The states as text, so that the partial indexes can be used: of unfinished ones, of those at
+ * work.
+ */
 static void
 states_sql(uint32_t states, struct buf *out)
 {
@@ -106,6 +108,8 @@ states_sql(uint32_t states, struct buf *out)
 		}
 	}
 	(void)buf_adds(out, (states & TASKS_FINAL) == 0 ? ") AND state < 6" : ")");
+	if ((states & TASKS_OVER) == 0)
+		(void)buf_adds(out, " AND state < 5");
 }
 
 int
@@ -120,13 +124,18 @@ sql_task_list(struct store *st, const struct task_filter *f, struct row_list *ou
 	if (f->whose != WHOSE_ANY)
 		(void)buf_adds(&sql, f->whose == WHOSE_OWN ? s->own : s->mine);
 	if (f->forge)
-		(void)buf_adds(&sql, " AND forge = ?3 AND repo_id = ?4 AND number = ?5");
+		(void)buf_adds(&sql, " AND forge = ?3 AND repo_id = ?4");
+	if (f->forge && f->number != 0)
+		(void)buf_adds(&sql, " AND number = ?5");
 	(void)buf_adds(&sql, f->newest_first ? " AND (?1 = 0 OR id < ?1) ORDER BY id DESC LIMIT ?2"
 					     : " AND id > ?1 ORDER BY id LIMIT ?2");
 
-	int rc = f->forge ? sql_query(s, &q, e, buf_str(&sql), "iisii", f->after_id, f->limit,
-				    f->forge, f->repo_id, f->number)
-			  : sql_query(s, &q, e, buf_str(&sql), "ii", f->after_id, f->limit);
+	/* As many of them as the text names. */
+	int rc = sql_query(s, &q, e, buf_str(&sql),
+		!f->forge        ? "ii"
+		: f->number == 0 ? "iisi"
+				 : "iisii",
+		f->after_id, f->limit, f->forge, f->repo_id, f->number);
 	if (rc < 0)
 		return rc;
 	return sql_row_all(&q, TASK_ROWS, sizeof(struct task), out, e);
@@ -171,9 +180,10 @@ sql_task_place(struct store *st, int64_t id, int64_t *place, struct err *e)
 {
 	return sql_int(sql_of(st), e, place,
 		"SELECT CASE WHEN (SELECT state FROM task WHERE id = ?1) = 0"
-		" THEN (SELECT count(*) FROM task WHERE state = 0 AND state < 6 AND id <= ?1)"
+		" THEN (SELECT count(*) FROM (SELECT id FROM task WHERE state = 0 AND state < 6"
+		"  AND id <= ?1 ORDER BY id LIMIT ?2) AS older)"
 		" ELSE 0 END",
-		"i", id);
+		"ii", id, (int64_t)TASK_PLACE_MAX);
 }
 
 int

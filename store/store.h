@@ -101,7 +101,7 @@ struct effect {
 	int64_t task;   /* 0: of no task */
 	char *purpose;  /* unique in its task */
 	char *lane;     /* those of one task with the same lane are done strictly in order of id */
-	char *scope;    /* whose rate limit it counts against */
+	char *scope;    /* whose rate limit it counts against; "": nobody's */
 	int64_t what;   /* the caller's kind of effect */
 	bool is_latest; /* a newer op replaces this one; else it happens once */
 	bool is_urgent;
@@ -125,6 +125,12 @@ struct effect {
 extern const struct row EFFECT_ROWS[];
 void effect_finish(struct effect *f);
 
+struct effect_ask {
+	const char *scope;
+	int64_t now_ms;
+	bool is_spare; /* leave the rest alone: what is neither urgent nor happens once */
+};
+
 /* A repository that has had a task, under its newest name. */
 struct store_repo {
 	char *forge;
@@ -147,9 +153,9 @@ enum store_whose { WHOSE_ANY, WHOSE_OWN, WHOSE_MINE /* the leader's, too, if we 
 struct task_filter {
 	uint32_t states;
 	enum store_whose whose;
-	const char *forge; /* NULL = any; else the issue below */
+	const char *forge; /* NULL = any; else the repository or issue below */
 	int64_t repo_id;
-	int64_t number;
+	int64_t number;   /* 0 = all of the repository */
 	int64_t after_id; /* ids above (below if newest_first); 0 = from the start */
 	bool newest_first;
 	int64_t limit;
@@ -283,7 +289,8 @@ struct store_driver {
 	int (*task_save)(struct store *s, const struct task *t, struct err *e);
 	/* A queued task is not claimed before that time. */
 	int (*task_hold)(struct store *s, int64_t id, int64_t not_before_ms, struct err *e);
-	/* How many queued tasks would be claimed before this one, plus one. 0: it is not queued. */
+	/* How many queued tasks are older than this one, plus one; TASK_PLACE_MAX also stands for
+	 * any more. 0: it is not queued. */
 	int (*task_place)(struct store *s, int64_t id, int64_t *place, struct err *e);
 	/* struct store_repo each, those with the newest tasks first. */
 	int (*repo_list)(struct store *s, int64_t limit, struct row_list *out, struct err *e);
@@ -323,11 +330,14 @@ struct store_driver {
 	int (*effect_list)(struct store *s, int64_t task, struct row_list *out, struct err *e);
 	/* It was never there; its purpose is free. */
 	int (*effect_drop)(struct store *s, int64_t id, struct err *e);
-	/* Of what is mine: ids of effects that are due and first in their lane, urgent ones first,
-	 * then the oldest; none of a task that has one under way, and one of each task. At most
-	 * max; *n says how many. */
-	int (*effect_due)(struct store *s, int64_t now_ms, int64_t *ids, size_t max, size_t *n,
-		struct err *e);
+	/* Of what is mine and of that scope: ids of effects that are due and first in their lane;
+	 * none of a task that has one under way, and one of each task. Urgent ones first, then what
+	 * happens once, then the rest; of those alike the one that could have gone for longest. At
+	 * most max; *n says how many. Costs the same however many others wait. */
+	int (*effect_due)(struct store *s, const struct effect_ask *ask, int64_t *ids, size_t max,
+		size_t *n, struct err *e);
+	/* The next scope after that name that has something pending, owned. ERR_MISSING: none. */
+	int (*effect_scope)(struct store *s, const char *after, char **scope, struct err *e);
 	/* When the next pending one of mine is due; ERR_MISSING if none is pending. */
 	int (*effect_next_ms)(struct store *s, int64_t *at_ms, struct err *e);
 	/* After a start: whatever we had under way is pending again with an unknown outcome. */

@@ -131,6 +131,8 @@ struct task {
 };
 extern const struct row TASK_ROWS[];
 void task_finish(struct task *t);
+/* Places in the queue are counted so far; whoever waits behind is not told where. */
+#define TASK_PLACE_MAX 500
 /* Nobody has done it here: it stands for what was found on the forge. */
 bool task_is_found(const struct task *t);
 

@@ -306,10 +306,11 @@ add_effect(struct store *s, int64_t task, enum effect_state state, struct effect
 static size_t
 due(struct store *s)
 {
+	const struct effect_ask ask = { .scope = "x", .now_ms = 1 };
 	int64_t ids[9];
 	size_t n = 0;
 
-	assert_int_equal(db->effect_due(s, 1, ids, 9, &n, NULL), 0);
+	assert_int_equal(db->effect_due(s, &ask, ids, 9, &n, NULL), 0);
 	return n;
 }
 

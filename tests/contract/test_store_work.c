@@ -278,6 +278,14 @@ set_effect(struct rig *r, int64_t id, enum effect_state to)
 	effect_finish(&f);
 }
 
+static int
+due(struct rig *r, int64_t now_ms, int64_t *ids, size_t max, size_t *n)
+{
+	const struct effect_ask ask = { .scope = "gh/1", .now_ms = now_ms };
+
+	return r->db->effect_due(r->s, &ask, ids, max, n, NULL);
+}
+
 static void
 a_purpose_is_one_effect(void **state)
 {
@@ -313,25 +321,25 @@ due_are_one_of_each_task_urgent_ones_first(void **state)
 	int64_t ids[9], at = 0;
 	size_t n = 0;
 
-	assert_int_equal(r->db->effect_due(r->s, 500, ids, 9, &n, NULL), 0);
+	assert_int_equal(due(r, 500, ids, 9, &n), 0);
 	assert_int_equal(n, 4);
 	assert_int_equal(ids[0], b1);
 	assert_int_equal(ids[1], a1);
 	assert_int_equal(ids[2], x);
 	assert_int_equal(ids[3], y);
-	assert_int_equal(r->db->effect_due(r->s, 500, ids, 2, &n, NULL), 0);
+	assert_int_equal(due(r, 500, ids, 2, &n), 0);
 	assert_int_equal(n, 2);
 
 	/* Under way: nothing else of that task. */
 	set_effect(r, a1, EFFECT_SENT);
 	set_effect(r, x, EFFECT_SENT);
 	set_effect(r, b1, EFFECT_DONE);
-	assert_int_equal(r->db->effect_due(r->s, 500, ids, 9, &n, NULL), 0);
+	assert_int_equal(due(r, 500, ids, 9, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(ids[0], y);
 	set_effect(r, a1, EFFECT_DEAD);
 	set_effect(r, y, EFFECT_DONE);
-	assert_int_equal(r->db->effect_due(r->s, 500, ids, 9, &n, NULL), 0);
+	assert_int_equal(due(r, 500, ids, 9, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(ids[0], a2);
 	set_effect(r, a2, EFFECT_DONE);
@@ -351,19 +359,19 @@ a_lane_keeps_its_order_when_its_first_has_to_wait(void **state)
 	int64_t other = add_effect(r, 2, "label:off", false, 0), ids[9];
 	size_t n = 0;
 
-	assert_int_equal(r->db->effect_due(r->s, 500, ids, 9, &n, NULL), 0);
+	assert_int_equal(due(r, 500, ids, 9, &n), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(ids[0], pull);
 	assert_int_equal(ids[1], other);
 	set_effect(r, pull, EFFECT_DONE);
 	set_effect(r, other, EFFECT_DONE);
-	assert_int_equal(r->db->effect_due(r->s, 500, ids, 9, &n, NULL), 0);
+	assert_int_equal(due(r, 500, ids, 9, &n), 0);
 	assert_int_equal(n, 0);
-	assert_int_equal(r->db->effect_due(r->s, 900, ids, 9, &n, NULL), 0);
+	assert_int_equal(due(r, 900, ids, 9, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(ids[0], on);
 	set_effect(r, on, EFFECT_DEAD);
-	assert_int_equal(r->db->effect_due(r->s, 900, ids, 9, &n, NULL), 0);
+	assert_int_equal(due(r, 900, ids, 9, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(ids[0], off);
 }

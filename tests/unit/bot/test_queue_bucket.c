@@ -16,13 +16,17 @@ progress_leaves_a_third_to_results(void **state)
 	struct queue q = { .speed = 1 };
 
 	(void)state;
-	for (int i = 0; i < BUDGET_MINUTE_MAX * 2 / 3; i++)
-		assert_int_equal(queue_bucket_take(&q, "gh/1", false, NOW), 0);
-	assert_true(queue_bucket_take(&q, "gh/1", false, NOW) > 0);
+	for (int i = 0; i < BUDGET_MINUTE_MAX * 2 / 3; i++) {
+		assert_int_equal(queue_bucket_room(&q, "gh/1", NOW), ROOM_ALL);
+		assert_true(queue_bucket_take(&q, "gh/1", false, NOW));
+	}
+	assert_int_equal(queue_bucket_room(&q, "gh/1", NOW), ROOM_RESULTS);
+	assert_false(queue_bucket_take(&q, "gh/1", false, NOW));
 	for (int i = 0; i < BUDGET_MINUTE_MAX / 3; i++)
-		assert_int_equal(queue_bucket_take(&q, "gh/1", true, NOW), 0);
-	assert_true(queue_bucket_take(&q, "gh/1", true, NOW) > 0);
-	assert_int_equal(queue_bucket_take(&q, "gh/1", false, NOW + 60001), 0);
+		assert_true(queue_bucket_take(&q, "gh/1", true, NOW));
+	assert_int_equal(queue_bucket_room(&q, "gh/1", NOW), ROOM_NONE);
+	assert_false(queue_bucket_take(&q, "gh/1", true, NOW));
+	assert_true(queue_bucket_take(&q, "gh/1", false, NOW + 60001));
 	queue_bucket_finish(&q);
 }
 
@@ -34,10 +38,10 @@ an_hour_is_counted_too(void **state)
 	int n = 0;
 
 	(void)state;
-	for (; n < 1000 && queue_bucket_take(&q, "gh/1", false, now) == 0; n++)
+	for (; n < 1000 && queue_bucket_take(&q, "gh/1", false, now); n++)
 		now += 2000;
 	assert_in_range(n, BUDGET_HOUR_MAX * 2 / 3, BUDGET_HOUR_MAX * 2 / 3 + 1);
-	assert_int_equal(queue_bucket_take(&q, "gh/1", true, now), 0);
+	assert_true(queue_bucket_take(&q, "gh/1", true, now));
 	queue_bucket_finish(&q);
 }
 
@@ -48,10 +52,22 @@ installations_do_not_share(void **state)
 
 	(void)state;
 	for (int i = 0; i < BUDGET_MINUTE_MAX; i++)
-		assert_int_equal(queue_bucket_take(&q, "gh/1", true, NOW), 0);
-	assert_true(queue_bucket_take(&q, "gh/1", true, NOW) > 0);
-	assert_int_equal(queue_bucket_take(&q, "gh/2", true, NOW), 0);
+		assert_true(queue_bucket_take(&q, "gh/1", true, NOW));
+	assert_false(queue_bucket_take(&q, "gh/1", true, NOW));
+	assert_true(queue_bucket_take(&q, "gh/2", true, NOW));
 	queue_bucket_finish(&q);
+}
+
+static void
+what_no_forge_counts_is_not_counted(void **state)
+{
+	struct queue q = { .speed = 1 };
+
+	(void)state;
+	for (int i = 0; i < 2 * BUDGET_HOUR_MAX; i++)
+		assert_true(queue_bucket_take(&q, "", false, NOW));
+	assert_int_equal(queue_bucket_room(&q, "", NOW), ROOM_ALL);
+	assert_int_equal(q.n_buckets, 0);
 }
 
 static void
@@ -62,8 +78,9 @@ what_the_forge_closed_stays_closed(void **state)
 	(void)state;
 	queue_bucket_close(&q, "gh/1", NOW + 5000);
 	queue_bucket_close(&q, "gh/1", NOW + 1000);
-	assert_true(queue_bucket_take(&q, "gh/1", true, NOW + 4999) > 0);
-	assert_int_equal(queue_bucket_take(&q, "gh/1", true, NOW + 5001), 0);
+	assert_int_equal(queue_bucket_room(&q, "gh/1", NOW + 4999), ROOM_NONE);
+	assert_false(queue_bucket_take(&q, "gh/1", true, NOW + 4999));
+	assert_true(queue_bucket_take(&q, "gh/1", true, NOW + 5001));
 	queue_bucket_finish(&q);
 }
 
@@ -75,14 +92,14 @@ a_restart_forgets_nothing(void **state)
 
 	assert_int_equal(queue_begin(r->q), 0);
 	for (int i = 0; i < BUDGET_HOUR_MAX; i++)
-		assert_int_equal(
-			queue_bucket_take(r->q, "gh/1", true, clock_boot_ms() - 30000 + i * 75), 0);
+		assert_true(
+			queue_bucket_take(r->q, "gh/1", true, clock_boot_ms() - 30000 + i * 75));
 	queue_bucket_close(r->q, "gh/2", clock_boot_ms() + 30000);
 	rig_restart(r);
 	assert_int_equal(queue_begin(r->q), 0);
-	assert_true(queue_bucket_take(r->q, "gh/1", true, clock_boot_ms()) > 0);
-	assert_true(queue_bucket_take(r->q, "gh/2", true, clock_boot_ms()) > 0);
-	assert_int_equal(queue_bucket_take(r->q, "gh/3", true, clock_boot_ms()), 0);
+	assert_false(queue_bucket_take(r->q, "gh/1", true, clock_boot_ms()));
+	assert_false(queue_bucket_take(r->q, "gh/2", true, clock_boot_ms()));
+	assert_true(queue_bucket_take(r->q, "gh/3", true, clock_boot_ms()));
 }
 
 int
@@ -92,6 +109,7 @@ main(void)
 		cmocka_unit_test(progress_leaves_a_third_to_results),
 		cmocka_unit_test(an_hour_is_counted_too),
 		cmocka_unit_test(installations_do_not_share),
+		cmocka_unit_test(what_no_forge_counts_is_not_counted),
 		cmocka_unit_test(what_the_forge_closed_stays_closed),
 		cmocka_unit_test_setup_teardown(a_restart_forgets_nothing, rig_setup, rig_teardown),
 	};

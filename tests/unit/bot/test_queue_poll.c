@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bot/decoder.h"
+#include "bot/queue_poll.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -225,6 +226,50 @@ a_forge_that_is_slow_at_our_start_is_looked_at_soon(void **state)
 	assert_int_equal(r->n_pulls, 2);
 }
 
+#define MANY 60 /* more than one look takes */
+
+static bool
+is_half_way(struct rig *r)
+{
+	return r->q->polls->live_after > 0;
+}
+
+static bool
+is_round(struct rig *r)
+{
+	return r->q->polls->live_after == 0;
+}
+
+/* Page after page, and from the start again. */
+static void
+all_that_wait_are_looked_at_in_turn(void **state)
+{
+	struct rig *r = *state;
+	int64_t last = 0;
+
+	r->slots = 0;
+	mem_set(&r->title, "It crashes");
+	assert_int_equal(queue_begin(r->q), 0);
+	for (int64_t i = 1; i <= MANY; i++) {
+		auto_free char *key = mem_fmt("k%lld", (long long)i);
+		struct task t = { .forge = mem_str("gh"),
+			.repo = mem_str("acme/widget"),
+			.page = mem_fmt("%032lld", (long long)i),
+			.repo_id = RIG_REPO,
+			.number = i,
+			.comment_id = i };
+		bool was_seen;
+
+		assert_int_equal(r->q->db->task_add(r->q->store, key, 0, &t, &was_seen, NULL), 0);
+		last = t.id;
+		task_finish(&t);
+	}
+	rig_until(r, is_half_way);
+	assert_true(r->q->polls->live_after < last);
+	rig_until(r, is_round);
+	rig_until(r, is_half_way);
+}
+
 int
 main(void)
 {
@@ -243,6 +288,7 @@ main(void)
 			poll_teardown),
 		cmocka_unit_test_setup_teardown(a_forge_that_is_slow_at_our_start_is_looked_at_soon,
 			rig_setup, poll_teardown),
+		T(all_that_wait_are_looked_at_in_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
