@@ -42,6 +42,8 @@ extern const struct sql_driver SQLITE_SQL;
 /* Turns what sqlite3 says into an err; rc is an extended result code. */
 int sqlite_err(struct sqlite *s, int rc, struct err *e, const char *what);
 
+/* ERR_INVALID: of another program, or of a newer one of ours. */
+int sqlite_version(struct sqlite *s, int64_t *version, struct err *e);
 int sqlite_migrate(struct sqlite *s, struct err *e);
 
 /* ---- sqlite_open.c ---- */

@@ -45,10 +45,10 @@ migrate_to(struct sqlite *s, int n, struct err *e)
 }
 
 int
-sqlite_migrate(struct sqlite *s, struct err *e)
+sqlite_version(struct sqlite *s, int64_t *version, struct err *e)
 {
-	int64_t id = 0, version = 0, tables = 0;
-	int rc = sql_int(&s->sql, e, &version, "PRAGMA user_version", "");
+	int64_t id = 0, tables = 0;
+	int rc = sql_int(&s->sql, e, version, "PRAGMA user_version", "");
 
 	if (rc == 0)
 		rc = sql_int(&s->sql, e, &id, "PRAGMA application_id", "");
@@ -56,16 +56,22 @@ sqlite_migrate(struct sqlite *s, struct err *e)
 		rc = sql_int(&s->sql, e, &tables, "SELECT count(*) FROM sqlite_schema", "");
 	if (rc < 0)
 		return rc;
-	if (id != APPLICATION_ID && (id != 0 || version != 0 || tables != 0))
+	if (id != APPLICATION_ID && (id != 0 || *version != 0 || tables != 0))
 		return err_set(e, ERR_INVALID, "the file is some other program's database");
-	if (version > sql_files_count + 1)
+	if (*version > sql_files_count + 1)
 		return err_set(e, ERR_INVALID,
 			"written by a newer nightshift: schema %lld, this one knows %d",
-			(long long)version, sql_files_count);
-	for (int n = (int)version + 1; n <= sql_files_count; n++) {
-		rc = migrate_to(s, n, e);
-		if (rc < 0)
-			return rc;
-	}
+			(long long)*version, sql_files_count);
 	return 0;
+}
+
+int
+sqlite_migrate(struct sqlite *s, struct err *e)
+{
+	int64_t version = 0;
+	int rc = sqlite_version(s, &version, e);
+
+	for (int n = (int)version + 1; rc == 0 && n <= sql_files_count; n++)
+		rc = migrate_to(s, n, e);
+	return rc;
 }

@@ -312,9 +312,12 @@ make_durable(const char *dir, bool made_dir, struct err *e)
 	return rc;
 }
 
+/* A file is looked at before anything is done to it: a migration would write what it read from a
+ * damaged page into new ones. */
 static int
 db_steps(struct sqlite *s, const struct store_conf *c, const char *path, struct err *e)
 {
+	int64_t version;
 	char mark[16];
 	int rc = db_open(s, path, true, e);
 
@@ -324,8 +327,10 @@ db_steps(struct sqlite *s, const struct store_conf *c, const char *path, struct 
 	if (rc == 0)
 		rc = set_modes(s, c, e);
 	if (rc == 0)
-		rc = sqlite_migrate(s, e);
-	return rc == 0 ? check(s, path, mark, e) : rc;
+		rc = sqlite_version(s, &version, e);
+	if (rc == 0)
+		rc = check(s, path, mark, e);
+	return rc == 0 ? sqlite_migrate(s, e) : rc;
 }
 
 /* Nobody who has backups wants to begin anew without being asked. */

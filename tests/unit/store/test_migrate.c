@@ -4,11 +4,13 @@
  */
 #include "store_case.h"
 
+#include "base/clean.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "store/sql.gen.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -128,6 +130,37 @@ killed_at_each_statement_a_schema_is_whole(void **state)
 		}
 	}
 	assert_true(kills > 20);
+}
+
+static void
+garble(const struct store_case *c, int64_t page)
+{
+	int64_t size = store_case_number(c, "PRAGMA page_size");
+	auto_fd int fd = open(c->file, O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "\xff\xee\xdd\xcc\xbb\xaa", 6, (page - 1) * size), 6);
+}
+
+/* Damage that no migration would stumble over. */
+static void
+what_is_damaged_is_not_migrated(void **state)
+{
+	const struct store_case *c = *state;
+	const struct store_conf conf = { .dir = c->dir };
+	const int before = sql_files_count - 1;
+	struct store *s = NULL;
+	struct err e = { 0 };
+
+	make_old(c, before);
+	STORE_SQLITE.close(store_case_open(c, NULL));
+	make_old(c, before);
+	garble(c, store_case_number(
+			  c, "SELECT rootpage FROM sqlite_schema WHERE name = 'delivery_guid'"));
+	assert_int_equal(STORE_SQLITE.open(&conf, &s, &e), ERR_INVALID);
+	assert_null(s);
+	assert_non_null(strstr(e.text, "damaged"));
+	assert_int_equal(store_case_number(c, "PRAGMA user_version"), before);
 }
 
 /* ---- N-1 ---- */
@@ -269,6 +302,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_CASE(killed_at_each_statement_a_schema_is_whole),
+		STORE_CASE(what_is_damaged_is_not_migrated),
 		STORE_CASE(a_schema_only_adds_to_the_one_before),
 		STORE_CASE(the_program_before_can_go_on),
 	};
