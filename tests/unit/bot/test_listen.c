@@ -39,10 +39,26 @@ a_port_is_chosen_and_told(void **state)
 	assert_true(fcntl(l.fds[0], F_GETFL) & O_NONBLOCK);
 	assert_int_equal(listen_open(l.address, &second, &e), ERR_CONFLICT);
 	assert_non_null(strstr(e.text, "another program listens there"));
-	char address[160];
-	(void)snprintf(address, sizeof(address), "%s", l.address);
 	listen_close(&l);
-	assert_int_equal(listen_open(address, &l, &e), 0); /* free again at once */
+}
+
+/* Unless another program was quicker. */
+static void
+a_port_is_free_again_at_once(void **state)
+{
+	struct listen l;
+	int rc = ERR_CONFLICT;
+
+	(void)state;
+	for (int i = 0; i < 5 && rc == ERR_CONFLICT; i++) {
+		char address[160];
+
+		assert_int_equal(listen_open("127.0.0.1:0", &l, NULL), 0);
+		(void)snprintf(address, sizeof(address), "%s", l.address);
+		listen_close(&l);
+		rc = listen_open(address, &l, NULL);
+	}
+	assert_int_equal(rc, 0);
 	listen_close(&l);
 }
 
@@ -127,6 +143,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_is_chosen_and_told),
+		cmocka_unit_test(a_port_is_free_again_at_once),
 		SCRATCH_TEST(a_unix_socket_replaces_a_dead_one_only),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(systemd_hands_over_sockets),
