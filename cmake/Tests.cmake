@@ -60,7 +60,8 @@ set(NS_LONG lint_tidy=285 docker_smoke=275 e2e_many=242 e2e_hostile=147 e2e_kill
 	e2e_reconcile=82 e2e_nodes=69 test_bot_shim_limits=56 e2e_hostile_canaries=54
 	e2e_bad_day=46 sim=45 test_bot_shim_hung=45 e2e_chores=44
 	test_bot_runner_gateway=38 e2e_poll=37 test_bot_shim_alone=36 e2e_manners=35
-	e2e_registries=34 campaign_kill=34 test_contract_box_rootfs=33 e2e_agents=27 e2e_command=26 campaign_syscall=26 e2e_canary=24
+	e2e_registries=34 campaign_kill=34 test_contract_box_rootfs=33 e2e_agents=27
+	e2e_command=26 campaign_syscall=26 e2e_canary=24
 	test_bot_shim=23 test_contract_box_attacks=23 e2e_demo=23 e2e_stop=21
 	test_bot_shim_stuck=20)
 
