@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -237,6 +238,21 @@ fault_begin(const struct box_rig *r, const struct fault *f, int *listener)
 	if (listener)
 		*listener = receive_fd(s.told);
 	return s;
+}
+
+bool
+fault_next(int listener, int wait_ms, struct seccomp_notif *call)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	int rc;
+
+	do {
+		*call = (struct seccomp_notif){ 0 };
+		if (poll(&p, 1, wait_ms) != 1 || !(p.revents & POLLIN))
+			return false;
+		rc = ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, call);
+	} while (rc < 0 && (errno == ENOENT || errno == EINTR));
+	return rc == 0;
 }
 
 /* ---- what came of it ---- */

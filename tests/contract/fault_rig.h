@@ -10,6 +10,8 @@
 
 #include "box_rig.h"
 
+struct seccomp_notif;
+
 #define FAULT_NO_CALL (-1)
 #define NO_MEND                                                                                    \
 	{                                                                                          \
@@ -46,6 +48,10 @@ struct fault_start {
 	int told; /* what it came to */
 };
 struct fault_start fault_begin(const struct box_rig *r, const struct fault *f, int *listener);
+
+/* The next call that is held, within that time. One whose caller was stopped meanwhile is made
+ * again, and held again. */
+bool fault_next(int listener, int wait_ms, struct seccomp_notif *call);
 
 /* Fails the test unless the start failed as the fault has it, and left nothing. */
 void fault_end(const struct box_rig *r, const struct fault *f, struct fault_start *s);

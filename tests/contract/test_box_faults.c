@@ -197,9 +197,7 @@ it_dies_at(const struct box_rig *r, const struct fault *f)
 
 	auto_fd int listener = -1;
 	struct fault_start s = fault_begin(r, f, &listener);
-	struct pollfd p = { .fd = listener, .events = POLLIN };
-	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-	assert_int_equal(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call), 0);
+	assert_true(fault_next(listener, WAIT_MS, &call));
 	size_t n = hold_all(s.pid, (pid_t)call.pid, boxes);
 	assert_int_equal(kill(s.pid, SIGKILL), 0);
 	assert_int_equal(waitpid(s.pid, NULL, 0), s.pid);
