@@ -430,8 +430,12 @@ queue_on_peer(struct role_ctx *r, enum role peer, bool is_up)
 static void
 queue_on_config(struct role_ctx *r)
 {
-	load_forges(r->own);
-	queue_chore_load(r->own);
+	struct queue *q = r->own;
+
+	load_forges(q);
+	if (q->node.leads)
+		queue_poll_follow(q);
+	queue_chore_load(q);
 }
 
 static void

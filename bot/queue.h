@@ -382,6 +382,8 @@ int queue_clock_note(struct queue *q, struct err *e);
 
 /* ---- queue_places.c ---- */
 int queue_poll_start(struct queue *q, struct err *e);
+/* The configuration was changed: forges and repositories that are new are looked at. */
+void queue_poll_follow(struct queue *q);
 /* The repository of a new task; looked at from now on. */
 void queue_poll_learn(struct queue *q, const struct task *t);
 void queue_poll_finish(struct queue *q);

@@ -208,10 +208,36 @@ list_later(struct queue *q, const char *forge)
 
 /* ---- start and end ---- */
 
+static bool
+is_listed(const struct queue *q, const char *forge)
+{
+	const struct queue_listing *l = q->listings;
+
+	while (l && !str_eq(l->forge, forge))
+		l = l->next;
+	return l != NULL;
+}
+
+/* A forge that is there no more is asked nothing: whoever would ask finds it gone, and goes on when
+ * it is back. */
+void
+queue_poll_follow(struct queue *q)
+{
+	const struct config_forge *v = q->role->config->forges.v;
+
+	for (size_t i = 0; i < q->role->config->forges.n; i++) {
+		add_configured(q, &v[i]);
+		if (is_listed(q, v[i].name))
+			continue;
+		list_later(q, v[i].name);
+		if (has_log(q, v[i].name) && is_app(q, v[i].name))
+			queue_log_add(q, v[i].name, NULL);
+	}
+}
+
 int
 queue_poll_start(struct queue *q, struct err *e)
 {
-	const struct config_forge *v = q->role->config->forges.v;
 	struct row_list list = { 0 };
 	int rc = q->db->repo_list(q->store, POLL_REPOS_MAX, &list, e);
 
@@ -223,12 +249,7 @@ queue_poll_start(struct queue *q, struct err *e)
 		row_finish(STORE_REPO_ROWS, &repos[i]);
 	}
 	free(repos);
-	for (size_t i = 0; i < q->role->config->forges.n; i++) {
-		add_configured(q, &v[i]);
-		list_later(q, v[i].name);
-		if (has_log(q, v[i].name) && is_app(q, v[i].name))
-			queue_log_add(q, v[i].name, NULL);
-	}
+	queue_poll_follow(q);
 	return 0;
 }
 

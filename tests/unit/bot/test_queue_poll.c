@@ -226,6 +226,49 @@ a_forge_that_is_slow_at_our_start_is_looked_at_soon(void **state)
 	assert_int_equal(r->n_pulls, 2);
 }
 
+static void
+reload(struct rig *r, size_t n_forges)
+{
+	r->config.forges.n = n_forges;
+	ROLE_SPEC_QUEUE.on_config(&r->ctx.r);
+}
+
+static bool
+second_is_here(struct rig *r)
+{
+	return rig_delivery_state(r, 2) >= 0;
+}
+
+static void
+a_forge_that_comes_with_a_reload_is_looked_at_until_it_goes(void **state)
+{
+	struct rig *r = *state;
+	size_t n_forges = r->config.forges.n;
+
+	r->config.forges.n = 0;
+	rig_restart(r);
+	put_label(r, 3, 1000);
+	rig_run(r, 300);
+	assert_null(r->q->polls);
+	assert_int_equal(rig_state(r), -1);
+
+	reload(r, n_forges);
+	rig_until(r, rig_is_quiet);
+	assert_int_equal(rig_state(r), TASK_SUCCEEDED);
+
+	reload(r, 0);
+	rig_run(r, 300); /* what was asked already is answered */
+	put_label(r, 4, 2000);
+	rig_run(r, 300);
+	assert_int_equal(rig_delivery_state(r, 2), -1);
+	/* Back again, and nothing is there twice. */
+	reload(r, n_forges);
+	reload(r, n_forges);
+	assert_non_null(r->q->polls);
+	assert_null(r->q->polls->next);
+	rig_until(r, second_is_here);
+}
+
 #define MANY 60 /* more than one look takes */
 
 static bool
@@ -288,6 +331,7 @@ main(void)
 			poll_teardown),
 		cmocka_unit_test_setup_teardown(a_forge_that_is_slow_at_our_start_is_looked_at_soon,
 			rig_setup, poll_teardown),
+		T(a_forge_that_comes_with_a_reload_is_looked_at_until_it_goes),
 		T(all_that_wait_are_looked_at_in_turn),
 	};
 
