@@ -163,12 +163,20 @@ is_wanted(const struct result *r)
 	return false;
 }
 
+/* It is shown that the call is made, and not what the kernel says to it. */
+static bool
+is_answered(const struct result *outside)
+{
+	return strcmp(outside->outcome, "answered") == 0 &&
+	       (strcmp(outside->control, "call") == 0 || strcmp(outside->control, "args") == 0);
+}
+
 /* Through. Of what is root's it is enough that it is there, and what this machine does not have at
  * all must not be in the box either. */
 static bool
 is_control(const struct result *outside, const struct result *box)
 {
-	if (strcmp(outside->outcome, "through") == 0)
+	if (strcmp(outside->outcome, "through") == 0 || is_answered(outside))
 		return true;
 	if (strcmp(outside->control, "root") != 0)
 		return false;
@@ -195,6 +203,16 @@ compare(const struct result *outside, const struct result *box, size_t n)
 		}
 	}
 	return bad;
+}
+
+static size_t
+count_answered(const struct result *outside, size_t n)
+{
+	size_t answered = 0;
+
+	for (size_t i = 0; i < n; i++)
+		answered += is_answered(&outside[i]);
+	return answered;
 }
 
 static void
@@ -259,7 +277,8 @@ no_way_leads_out(void **state)
 	assert_int_equal(parse(run.out.data, box), n);
 	assert_all_numbers(box, n);
 	assert_int_equal(compare(outside, box, n), 0);
-	print_message("%zu ways tried, each with its control\n", n);
+	print_message("%zu ways tried, each with its control; of %zu only that the call is made\n",
+		n, count_answered(outside, n));
 }
 
 int

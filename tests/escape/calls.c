@@ -35,7 +35,7 @@ raw(const struct attempt *a)
 
 #define RAW(n, name)                                                                               \
 	{                                                                                          \
-		n, #name, raw, "EPERM", CONTROL_CALL, SYS_##name, NULL, 0                          \
+		n, #name, raw, "EPERM", CONTROL_ARGS, SYS_##name, NULL, 0                          \
 	}
 
 /* ---- mounts ---- */
@@ -267,7 +267,7 @@ const struct attempt ESCAPE_CALLS[] = {
 	{ 11, "uid_map", map_ids, "EPERM", CONTROL_PLAIN, 0, NULL, 0 },
 	/* Where there is a 0, it is another's. */
 	{ 11, "setuid", become_root, "EINVAL;EPERM", CONTROL_OWN, 0, NULL, 0 },
-	{ 11, "setgroups", drop_groups, "EPERM", CONTROL_CALL, SYS_setgroups, NULL, 0 },
+	{ 11, "setgroups", drop_groups, "EPERM", CONTROL_ARGS, SYS_setgroups, NULL, 0 },
 	{ 12, "new_privileges", may_gain_privileges, "EPERM", CONTROL_PLAIN, 0, NULL, 0 },
 	{ 12, "capabilities", has_capabilities, "EPERM", CONTROL_PLAIN, 0, NULL, 0 },
 
@@ -303,9 +303,10 @@ const struct attempt ESCAPE_CALLS[] = {
 	RAW(16, syslog),
 	RAW(16, acct),
 	RAW(16, open_by_handle_at),
-	RAW(16, vhangup),
+	/* It takes none. */
+	{ 16, "vhangup", raw, "EPERM", CONTROL_CALL, SYS_vhangup, NULL, 0 },
 	{ 16, "name_to_handle", handle, "EPERM", CONTROL_PLAIN, 0, NULL, 0 },
-	{ 16, "statmount", raw, "ENOSYS", CONTROL_CALL, 457, NULL, 0 },
+	{ 16, "statmount", raw, "ENOSYS", CONTROL_ARGS, 457, NULL, 0 },
 	{ 16, "open_tree_attr", raw, "ENOSYS", CONTROL_CALL, 467, NULL, 0 },
 	{ 16, "of_tomorrow", raw, "ENOSYS", CONTROL_CALL, 4000, NULL, 0 },
 

@@ -17,8 +17,11 @@ enum control {
 	CONTROL_PLAIN, /* gets through for whoever runs it outside */
 	CONTROL_OWN,   /* gets through for the root of namespaces of its own */
 	CONTROL_ROOT,  /* gets through for root; elsewhere it is shown that the path is there */
+	CONTROL_ARGS,  /* gets through, or as far as its arguments, which are wrong, for whoever
+			  runs it or for the root of namespaces of its own; where neither may make
+			  the call, as below */
 	CONTROL_CALL,  /* makes the system call in question, which is answered before the kernel
-			  sees it */
+			  sees it: it would do harm, or not every kernel has it */
 };
 
 struct attempt {
@@ -28,7 +31,7 @@ struct attempt {
 	const char *box; /* outcomes that are refusals, with | between; after a semicolon those
 			    of a box with a 0 in it (runc's), where they are others */
 	enum control control;
-	long call;        /* CONTROL_CALL: its number */
+	long call;        /* CONTROL_ARGS, CONTROL_CALL: its number */
 	const char *path; /* for those that are about one */
 	long arg;
 };

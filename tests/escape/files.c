@@ -207,7 +207,7 @@ many_terminals(const struct attempt *a)
 const struct attempt ESCAPE_FILES[] = {
 	{ 12, "mount_with_setuid", find_mount, "ENOENT", CONTROL_PLAIN, 0, "nosuid", 0 },
 	{ 18, "mount_with_devices", find_mount, "ENOENT", CONTROL_PLAIN, 0, "nodev", 0 },
-	{ 18, "node_block", make_node, "EPERM|EACCES", CONTROL_CALL, SYS_mknodat, NULL, S_IFBLK },
+	{ 18, "node_block", make_node, "EPERM|EACCES", CONTROL_ARGS, SYS_mknodat, NULL, S_IFBLK },
 	/* One that anybody may make; in the box only Landlock is against it. */
 	{ 18, "node_whiteout", make_node, "EACCES", CONTROL_PLAIN, 0, NULL, S_IFCHR },
 	ABSENT(18, "/dev/mem"),

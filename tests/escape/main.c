@@ -6,8 +6,9 @@
  *	escape_attempts prey CANARY
  *
  * One line a row: "number name outcome wanted control". The outcome is `through`, the name of an
- * errno, or that of the signal that ended the try. Each is a process of its own, so that none
- * spoils another. The prey is a process to be attacked: it holds the canary and waits.
+ * errno, or that of the signal that ended the try; of a control also `there` or `answered`. Each is
+ *a process of its own, so that none spoils another. The prey is a process to be attacked: it holds
+ *the canary and waits.
  */
 #include "escape.h"
 
@@ -37,6 +38,7 @@ static const char *const CONTROLS[] = {
 	[CONTROL_PLAIN] = "plain",
 	[CONTROL_OWN] = "own",
 	[CONTROL_ROOT] = "root",
+	[CONTROL_ARGS] = "args",
 	[CONTROL_CALL] = "call",
 };
 
@@ -105,6 +107,41 @@ is_there(const char *path)
 	return stat(path, &st) < 0 ? errno : THERE;
 }
 
+/* The kernel has asked who we are and has gone on to what we want. */
+static bool
+is_let_in(const struct attempt *a, bool as_own_root)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (as_own_root)
+			own_namespaces();
+		_exit(a->run(a));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		abort();
+	if (!WIFEXITED(status))
+		return false;
+	switch (WEXITSTATUS(status)) {
+	case EPERM:
+	case EACCES:
+	case ENOSYS:
+	case EPROTONOSUPPORT: /* a part of the kernel that is not there */
+	case ENOTRECOVERABLE: /* no namespaces of our own */
+		return false;
+	default:
+		return true;
+	}
+}
+
+static int
+run_answered(const struct attempt *a)
+{
+	answer_call(a->call);
+	return a->run(a) == ANSWERED ? ANSWERED : ENOTRECOVERABLE;
+}
+
 static int
 run_control(const struct attempt *a)
 {
@@ -117,10 +154,10 @@ run_control(const struct attempt *a)
 	case CONTROL_ROOT:
 		rc = a->run(a);
 		return rc == 0 ? 0 : is_there(a->path);
+	case CONTROL_ARGS:
+		return is_let_in(a, false) || is_let_in(a, true) ? 0 : run_answered(a);
 	case CONTROL_CALL:
-		answer_call(a->call);
-		rc = a->run(a);
-		return rc == ANSWERED ? 0 : ENOTRECOVERABLE;
+		return run_answered(a);
 	case CONTROL_PLAIN:
 	default:
 		return a->run(a);
@@ -141,6 +178,7 @@ try(const struct attempt *a)
 	const char *what = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status))
 			   : code == 0         ? "through"
 			   : code == THERE     ? "there"
+			   : code == ANSWERED  ? "answered"
 					       : strerrorname_np(code);
 	const char *other = strchr(a->box, ';');
 	const char *wanted = other && world.has_root ? other + 1 : a->box;
