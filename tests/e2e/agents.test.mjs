@@ -5,15 +5,22 @@
 // along settings for each of them that would run programs or lead it to another model.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { installed, OTHERS } from './lib/clis.mjs';
+import { absent, held, installed, OTHERS } from './lib/clis.mjs';
+import { Ear } from './lib/ear.mjs';
+import { argv, boxed } from './lib/proc.mjs';
 import { assertDone, labelled, settled, sticky, TASK_MS } from './lib/tasks.mjs';
 import { addRepo, makeRepo } from './lib/repos.mjs';
+import { until } from './lib/until.mjs';
 import { inWorld } from './lib/world.mjs';
 
 const NOBODY = 20001;
 const SLOW_MS = 3 * TASK_MS; // some take ten seconds to start
 const KINDS = ['claude', 'codex', ...OTHERS.filter(installed)];
 const FORGETFUL = ['cline']; // it cannot be told to go on
+// What they cannot be told to leave alone. There is no network, so nobody hears of it.
+const NOSY = { cline: ['data.cline.bot', 'otel.cline.bot'], opencode: ['registry.npmjs.org'] };
+
+console.log(absent());
 
 // Each would leave a file behind that ends up in the commit, or lead nowhere.
 const leave = (name) => ['sh', '-c', `touch /workspace/ran-${name}; exec cat`];
@@ -49,8 +56,34 @@ const wishFor = (kind, more) => ({
   clis: [kind],
   agent: kind,
   scenarios: ['mend-add-twice.json'],
+  before: (world) => held(world, kind),
   ...more,
 });
+
+// Who was asked for while the agent was at work whose command has this word in it: by name, where
+// its programs look for a resolver, or at the gateway, which is their proxy.
+async function overheard(world, word, work) {
+  const letGo = world.hold('agent');
+  const working = work();
+  working.catch(() => {}); // it is waited for below
+  const waits = (pid) => argv(pid).some((given) => given.includes(word));
+  const waiting = () => boxed(world.dir).find(waits);
+  const pid = await until('the agent waits in its box', waiting, SLOW_MS);
+  const ear = await Ear.start(pid);
+  const from = world.bot.lines.length;
+  letGo();
+  const result = await working;
+  const blocked = world.bot.lines
+    .slice(from)
+    .map((line) => /gateway\.blocked .*host=(\S+)/.exec(line)?.[1])
+    .filter(Boolean);
+  return { result, names: [...(await ear.stop()), ...blocked] };
+}
+
+function assertSilent(kind, names) {
+  const others = names.filter((name) => !NOSY[kind]?.includes(name));
+  assert.deepEqual(others, [], `${kind} looks for nobody`);
+}
 
 const turns = (world) =>
   world.model
@@ -94,9 +127,15 @@ async function mend(world) {
 
 async function goesOn(world, kind, tier) {
   await world.bot.log(new RegExp(`sandbox\\.tier tier="${tier}`));
-  const { forge, repo, pull } = await mend(world);
+  const program = world.clis[kind].path;
+  const first = await overheard(world, program, () => mend(world));
+  assertSilent(kind, first.names);
+  const { forge, repo, pull } = first.result;
   assert.deepEqual(turns(world), [0, 1, 2, 3]);
-  const { over, issue, bot } = await followUp(forge, repo, pull.number, 'say it in the README');
+  const again = () => followUp(forge, repo, pull.number, 'say it in the README');
+  const second = await overheard(world, program, again);
+  assertSilent(kind, second.names);
+  const { over, issue, bot } = second.result;
   assert.equal(over, 'agent:done', sticky(issue, bot)[0]?.body);
   assert.deepEqual(turns(world), [0, 1, 2, 3, 4, 5], `${kind} remembers what it did`);
   assert.match(await fileAt(forge, repo, issue.pull.head_sha, 'README.md'), /used to subtract/);
@@ -118,10 +157,12 @@ for (const kind of KINDS.filter((k) => !FORGETFUL.includes(k))) {
 }
 
 // The control: what is asserted above would be seen.
-test("started by hand, claude runs the repository's hook", () => {
+test("started by hand, claude runs the repository's hook and calls home", () => {
   const env = ['ANTHROPIC_API_KEY=task', 'ANTHROPIC_BASE_URL=http://127.0.0.1:3128/llm/anthropic'];
   const claude = 'claude -p --dangerously-skip-permissions --model scripted';
-  const command = ['/bin/sh', '-c', `exec env ${env.join(' ')} "$0"/claude/${claude}`];
+  const wait = 'while [ -e "$0"/hold-agent ]; do sleep 0.05; done';
+  const run = `exec env ${env.join(' ')} "$0"/claude/${claude}`;
+  const command = ['/bin/sh', '-c', `${wait}; getent hosts ear.invalid; ${run}`];
   const wish = wishFor('claude', { agent: 'byhand' });
   wish.config = (w) => ({
     agents: { byhand: { command: [...command, w.tools], provider: 'anthropic' } },
@@ -131,8 +172,13 @@ test("started by hand, claude runs the repository's hook", () => {
     const settings = JSON.stringify({ hooks: HOSTILE['.claude/settings.json'].hooks });
     const files = { ...addRepo(), '.claude/settings.json': settings };
     const repo = await makeRepo(forge, { files });
-    const number = await labelled(forge, repo, 'add() subtracts');
-    const { pull } = await assertDone(forge, repo, number, SLOW_MS);
+    const { result, names } = await overheard(w, 'hold-agent', async () => {
+      const number = await labelled(forge, repo, 'add() subtracts');
+      return assertDone(forge, repo, number, SLOW_MS);
+    });
+    const { pull } = result;
+    for (const name of ['ear.invalid', 'api.anthropic.com'])
+      assert.ok(names.includes(name), `it looks for ${names}`);
     const diff = await (await fetch(`${forge.url}/${repo}/pulls/${pull.number}.diff`)).text();
     assert.match(diff, /^diff --git a\/ran-hook/m);
   });

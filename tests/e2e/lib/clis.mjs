@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real agent CLIs. Codex and Claude Code come with `npm ci`; others of the table are used where they
 // are found: in PATH, or in a node_modules of the colon-separated NIGHTSHIFT_E2E_AGENTS.
-import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -45,6 +53,14 @@ function find(kind) {
     .find((path) => existsSync(path));
 }
 
+// For people who read the output: what was not tried, and how it would be.
+export function absent() {
+  const kinds = OTHERS.filter((kind) => !installed(kind));
+  return kinds.length
+    ? `not tried, because they are not installed: ${kinds.join(', ')} (NIGHTSHIFT_E2E_AGENTS)`
+    : 'all agents of the table are installed';
+}
+
 export const installed = (kind) => kind in OURS || Boolean(find(kind));
 
 // What a box must see of it: the package with everything beside it.
@@ -63,4 +79,12 @@ export function provide(kind, tools) {
   }
   copyTree(join(MODULES, ours.from), join(tools, kind));
   return { path: join(tools, kind, ours.program), model: 'scripted', tools: [] };
+}
+
+// In front of a CLI stands a program that waits while the test holds the agent (World.hold).
+export function held(world, kind) {
+  const path = join(world.tools, `held-${kind}`);
+  const wait = `while [ -e "${world.holdFile('agent')}" ]; do sleep 0.05; done`;
+  writeFileSync(path, `#!/bin/sh\n${wait}\nexec '${world.clis[kind].path}' "$@"\n`, { mode: 0o755 });
+  world.clis[kind].path = path;
 }
