@@ -37,7 +37,7 @@ async function stops(kind) {
     const [comment] = sticky(issue, bot);
     assert.match(comment.body, /budget of tokens is used up/);
     const spent = stamp(w.bot.lines, /gateway\.spent/);
-    const ended = stamp(w.bot.lines, /attempt\.done/);
+    const ended = stamp(w.bot.lines, /agent\.ended/);
     assert.ok(ended - spent < STOP_MS, `it went on for ${ended - spent} ms`);
   });
   assert.equal(world.verdict.requests, 0, 'the model was not asked');
