@@ -10,11 +10,13 @@ const MAIN = fileURLToPath(new URL('../model/scripted-model.mjs', import.meta.ur
 const SCENARIOS = fileURLToPath(new URL('../model/scenarios/', import.meta.url));
 
 export class Model {
-  static async start({ dir, key, scenarios }) {
+  // vars: what stands for ${name} in the scenarios.
+  static async start({ dir, key, scenarios, vars = {} }) {
     const model = new Model();
     model.logFile = join(dir, 'model.jsonl');
     const files = scenarios.map((s) => (s.includes('/') ? s : join(SCENARIOS, s)));
-    const args = [MAIN, '--key', key, '--log', model.logFile, ...files];
+    const given = Object.entries(vars).flatMap(([name, value]) => ['--var', `${name}=${value}`]);
+    const args = [MAIN, '--key', key, '--log', model.logFile, ...given, ...files];
     model.program = new Program('model', process.execPath, args);
     [, model.url] = await model.program.line(/^listening (http:\S+)/);
     return model;

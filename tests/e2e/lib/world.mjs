@@ -104,7 +104,9 @@ export class World {
   async #model() {
     const key = this.wish.secrets?.model ?? secret('sk-model');
     this.keep('model', key);
-    this.model = await Model.start({ dir: this.dir, key, scenarios: this.wish.scenarios });
+    const { scenarios } = this.wish;
+    const vars = { tools: this.tools };
+    this.model = await Model.start({ dir: this.dir, key, scenarios, vars });
   }
 
   config() {
