@@ -45,13 +45,19 @@ unix_socket(const char *dir, struct sockaddr_un *a)
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
+/* Whoever should get it may be gone. */
+static bool
+give(int to, const char *bytes, ssize_t n)
+{
+	return n > 0 && send(to, bytes, (size_t)n, MSG_NOSIGNAL) == n;
+}
+
 static bool
 pass(int from, int to)
 {
 	char bytes[65536];
-	ssize_t n = read(from, bytes, sizeof(bytes));
 
-	return n > 0 && write(to, bytes, (size_t)n) == n;
+	return give(to, bytes, read(from, bytes, sizeof(bytes)));
 }
 
 /* What the driver says; false: the wire is cut. */
@@ -68,7 +74,7 @@ pass_up(int client, int server)
 		relay.cut = CUT_NEVER;
 		return false;
 	}
-	if (write(server, bytes, (size_t)n) != n)
+	if (!give(server, bytes, n))
 		return false;
 	if (is_commit && relay.cut == CUT_AFTER) {
 		struct pollfd answer = { .fd = server, .events = POLLIN };
