@@ -4,12 +4,13 @@
  */
 #include "sandbox/escape.h"
 
-#include <stdbool.h>
-
 #define CAN 0x18 /* both end whatever sequence is under way */
 #define SUB 0x1a
 #define ESC 0x1b
 #define BEL 0x07
+
+#define NUMBERS_MAX 16
+#define DIGITS_MAX  5
 
 static enum escape_state
 behind_escape(unsigned char byte)
@@ -52,4 +53,47 @@ escape_next(enum escape_state state, unsigned char byte)
 	if (state == ESCAPE_SEQUENCE && (byte < 0x40 || byte > 0x7e))
 		return ESCAPE_SEQUENCE;
 	return ESCAPE_NONE;
+}
+
+/* Where bytes of a class end. */
+static size_t
+behind(const char *s, size_t i, size_t len, char from, char to)
+{
+	while (i < len && s[i] >= from && s[i] <= to)
+		i++;
+	return i;
+}
+
+static bool
+is_final(const char *s, size_t i, size_t len, char from)
+{
+	return i + 1 == len && s[i] >= from && s[i] <= 0x7e;
+}
+
+/* Behind ESC [: private marks, numbers, intermediates, the final byte. */
+static bool
+is_sound_control(const char *s, size_t len)
+{
+	size_t i = behind(s, 2, len, '<', '?');
+	size_t digits = 0, numbers = 1;
+
+	for (; i < len && s[i] >= '0' && s[i] <= ';'; i++) {
+		bool is_digit = s[i] <= '9';
+
+		digits = is_digit ? digits + 1 : 0;
+		numbers += !is_digit;
+		if (digits > DIGITS_MAX || numbers > NUMBERS_MAX)
+			return false;
+	}
+	return is_final(s, behind(s, i, len, 0x20, 0x2f), len, 0x40);
+}
+
+bool
+escape_is_sound(const char *sequence, size_t len)
+{
+	if (len < 2 || len > ESCAPE_SOUND_MAX || sequence[0] != ESC)
+		return false;
+	if (sequence[1] == '[')
+		return is_sound_control(sequence, len);
+	return is_final(sequence, behind(sequence, 1, len, 0x20, 0x2f), len, 0x30);
 }

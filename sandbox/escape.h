@@ -6,6 +6,11 @@
 #ifndef SANDBOX_ESCAPE_H
 #define SANDBOX_ESCAPE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ESCAPE_SOUND_MAX 128 /* bytes of a sequence that is taken for sound */
+
 enum escape_state {
 	ESCAPE_NONE,       /* the next byte is text, or begins a sequence */
 	ESCAPE_BEGUN,      /* behind ESC */
@@ -17,5 +22,11 @@ enum escape_state {
 /* The state behind `byte`. A line's end, too, ends a string: one that was cut off must not swallow
  * the rest of a log. */
 enum escape_state escape_next(enum escape_state state, unsigned char byte);
+
+/* True: a whole sequence that is no string, from its ESC to its final byte, of a form that a
+ * terminal expects: at most 16 numbers of at most five digits (ECMA-48, 5.4; VT510, 4.3.3.1).
+ * libvterm 0.1.4 writes behind its array at the seventeenth number, and adds numbers without
+ * looking. */
+bool escape_is_sound(const char *sequence, size_t len);
 
 #endif

@@ -13,11 +13,12 @@
 
 #include <vterm.h>
 
-#define CAN            0x18 /* ends any sequence that is under way */
+#define ESC            0x1b
 #define FEED_BYTES     ((size_t)4 << 10)
 #define CELL_CHARS     3 /* a letter and its accents */
 #define LINE_BYTES_MAX (4 * CELL_CHARS * VT_COLUMNS_MAX + 1)
 #define RENDER_BYTES   256 /* gathered before they are added */
+#define REPEAT_MAX     512 /* of one character, by one sequence */
 
 struct cell {
 	uint32_t chars[CELL_CHARS]; /* 0: none; the first is 0 in the right half of a wide one */
@@ -35,6 +36,9 @@ struct vt {
 	struct line *lines; /* from the top */
 	size_t rows;
 	enum escape_state in;
+	char held[ESCAPE_SOUND_MAX + 1]; /* the sequence that is under way; full: too long */
+	size_t n_held;
+	struct cell last; /* the character that was written last, to be repeated */
 	struct buf input; /* scratch; between calls the beginning of a character */
 	struct buf text;  /* scratch */
 	vt_line_cb *cb;
@@ -187,6 +191,7 @@ on_glyph(VTermGlyphInfo *info, VTermPos at, void *ctx)
 	struct line *l = &t->lines[at.row];
 	for (size_t i = 0; i < CELL_CHARS && info->chars[i]; i++)
 		cell.chars[i] = info->chars[i];
+	t->last = info->width == 1 ? cell : (struct cell){ { 0 } };
 	reach(l, column + width);
 	l->cells[column] = cell;
 	if (width == 2)
@@ -353,34 +358,114 @@ plain_ascii(const char *data, size_t len)
 }
 
 /* libvterm 0.1.4 loses a character whose bytes come in two writes when the first write began with
- * ASCII, so only whole ones are written; and it goes a column back for a C1 control that came as
- * UTF-8 (c2 80 to c2 9f), so these are left out. */
+ * ASCII, so only whole ones are written. */
+static void
+write_whole(struct vt *t)
+{
+	struct buf *in = &t->input;
+	size_t whole = in->len - str_utf8_unfinished(buf_str(in), in->len);
+
+	(void)vterm_input_write(t->term, buf_str(in), whole);
+	buf_drop(in, whole);
+}
+
+/* A character that a control interrupts never comes. libvterm would go on with it behind that. */
+static void
+forget_unfinished(struct buf *in)
+{
+	buf_cut(in, in->len - str_utf8_unfinished(buf_str(in), in->len));
+}
+
+/* libvterm goes a column back for a C1 control that came as UTF-8 (c2 80 to c2 9f): left out. */
+static void
+take_text(struct vt *t, unsigned char byte)
+{
+	struct buf *in = &t->input;
+
+	if (byte < 0x20 || byte == 0x7f)
+		forget_unfinished(in);
+	(void)buf_addc(in, (char)byte);
+	if (byte >= 0x80 && byte < 0xa0 && in->len >= 2 && in->data[in->len - 2] == '\xc2')
+		buf_cut(in, in->len - 2);
+}
+
+/* REP: the last character once more, or as often as the sequence says, as far as the line goes.
+ * libvterm does so for ever when that character has no width, or when there is none. */
+static void
+repeat(struct vt *t, const char *number, size_t len)
+{
+	char utf8[4 * CELL_CHARS];
+	size_t n = 0, times = 0;
+	VTermPos at;
+
+	for (size_t i = 0; i < len; i++) {
+		if (number[i] < '0' || number[i] > '9')
+			return;
+		times = 10 * times + (size_t)(number[i] - '0');
+	}
+	write_whole(t);
+	vterm_state_get_cursorpos(t->state, &at);
+	size_t room =
+		at.col >= 0 && at.col < VT_COLUMNS_MAX ? (size_t)(VT_COLUMNS_MAX - at.col) : 0;
+	times = times == 0 ? 1 : times;
+	times = times < REPEAT_MAX ? times : REPEAT_MAX;
+	times = times < room ? times : room;
+	for (size_t i = 0; i < CELL_CHARS && t->last.chars[i]; i++)
+		n += encode(t->last.chars[i], utf8 + n);
+	while (times-- > 0)
+		(void)buf_add(&t->input, utf8, n);
+	write_whole(t);
+}
+
+/* Strings (titles, links, the clipboard) leave nothing to read, and of the other sequences libvterm
+ * sees only whole ones of a form that it can take: it must not be got into a state that we do not
+ * know. */
+static void
+pass_sequence(struct vt *t)
+{
+	if (!escape_is_sound(t->held, t->n_held))
+		return;
+	forget_unfinished(&t->input);
+	if (t->held[1] == '[' && t->held[t->n_held - 1] == 'b')
+		repeat(t, t->held + 2, t->n_held - 3);
+	else
+		(void)buf_add(&t->input, t->held, t->n_held);
+}
+
+static void
+take(struct vt *t, unsigned char byte)
+{
+	enum escape_state was = t->in;
+
+	t->in = escape_next(was, byte);
+	if (was >= ESCAPE_STRING) {
+		if (byte == '\n')
+			take_text(t, byte);
+	} else if (byte < 0x20 ? byte != ESC : was == ESCAPE_NONE) { /* controls act at once */
+		take_text(t, byte);
+	} else {
+		t->n_held = byte == ESC ? 0 : t->n_held;
+		if (t->n_held < sizeof(t->held))
+			t->held[t->n_held++] = (char)byte;
+		if (t->in == ESCAPE_NONE)
+			pass_sequence(t);
+	}
+}
+
 static void
 feed_part(struct vt *t, const char *data, size_t len)
 {
-	struct buf *in = &t->input;
-	size_t whole;
-
 	for (size_t i = 0; i < len; i++) {
-		unsigned char byte = (unsigned char)data[i];
-		bool was_string = t->in >= ESCAPE_STRING;
 		size_t plain = t->in == ESCAPE_NONE ? plain_ascii(data + i, len - i) : 0;
 
 		if (plain > 0) {
-			(void)buf_add(in, data + i, plain);
+			(void)buf_add(&t->input, data + i, plain);
 			i += plain - 1;
-			continue;
+		} else {
+			take(t, (unsigned char)data[i]);
 		}
-		t->in = escape_next(t->in, byte);
-		if (was_string && t->in == ESCAPE_NONE && byte == '\n')
-			(void)buf_addc(in, CAN);
-		(void)buf_addc(in, data[i]);
-		if (byte >= 0x80 && byte < 0xa0 && in->len >= 2 && in->data[in->len - 2] == '\xc2')
-			buf_cut(in, in->len - 2);
 	}
-	whole = in->len - str_utf8_unfinished(buf_str(in), in->len);
-	(void)vterm_input_write(t->term, buf_str(in), whole);
-	buf_drop(in, whole);
+	write_whole(t);
 }
 
 void
@@ -410,6 +495,5 @@ vt_flush(struct vt *t)
 	emit_all(t);
 	t->in = ESCAPE_NONE;
 	buf_reset(&t->input);
-	(void)vterm_input_write(t->term, (const char[]){ CAN }, 1);
 	vterm_state_reset(t->state, 1);
 }
