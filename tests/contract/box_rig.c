@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "tests/tree.gen.h"
 
 #include <errno.h>
 #include <fcntl.h>

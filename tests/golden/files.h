@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "tests/tree.gen.h"
 
 #define GOLDEN_DIR NS_SOURCE_DIR "/tests/golden"
 

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "sandbox/cgroup.h"
+#include "tests/tree.gen.h"
 
 #include <dirent.h>
 #include <fcntl.h>

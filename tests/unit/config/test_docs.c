@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "tests/tree.gen.h"
 
 #include <stdarg.h>
 #include <stddef.h>
