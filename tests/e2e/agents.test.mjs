@@ -4,6 +4,7 @@
 // nobody. The model is scripted, and everything goes through the gateway. The repository brings
 // along settings for each of them that would run programs or lead it to another model.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { absent, held, installed, OTHERS } from './lib/clis.mjs';
 import { Ear } from './lib/ear.mjs';
@@ -18,7 +19,18 @@ const SLOW_MS = 3 * TASK_MS; // some take ten seconds to start
 const KINDS = ['claude', 'codex', ...OTHERS.filter(installed)];
 const FORGETFUL = ['cline']; // it cannot be told to go on
 // What they cannot be told to leave alone. There is no network, so nobody hears of it.
-const NOSY = { cline: ['data.cline.bot', 'otel.cline.bot'], opencode: ['registry.npmjs.org'] };
+const NOSY = {
+  cline: () => ['data.cline.bot', 'otel.cline.bot'],
+  opencode: () => [npmHost()],
+};
+
+// Of the registry that npm asks when nobody has told it another.
+function npmHost() {
+  const none = ['--userconfig=/nonexistent/user', '--globalconfig=/nonexistent/global'];
+  const args = ['config', 'get', 'registry', ...none];
+  const env = { PATH: process.env.PATH, HOME: '/nonexistent' };
+  return new URL(execFileSync('npm', args, { cwd: '/', env, encoding: 'utf8' }).trim()).hostname;
+}
 
 console.log(absent());
 
@@ -81,7 +93,8 @@ async function overheard(world, word, work) {
 }
 
 function assertSilent(kind, names) {
-  const others = names.filter((name) => !NOSY[kind]?.includes(name));
+  const allowed = NOSY[kind]?.() ?? [];
+  const others = names.filter((name) => !allowed.includes(name));
   assert.deepEqual(others, [], `${kind} looks for nobody`);
 }
 
