@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "tests/tree.gen.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -382,4 +383,15 @@ int
 box_rig_main_native(const struct CMUnitTest *tests, size_t n)
 {
 	return box_rig_main_by(tests, n, (const char *const[]){ "native", NULL });
+}
+
+int
+box_rig_fds(void)
+{
+	auto_dir DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	return n;
 }

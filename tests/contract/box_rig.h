@@ -49,8 +49,8 @@ struct box_run {
 	struct buf out; /* the terminal's, "\r\n" turned into "\n" */
 };
 
-/* Starts, lets go, reads to the end, reaps. Fails the test if the start fails or it takes over 20
- * s. */
+/* Starts, lets go, reads to the end, reaps. Fails the test if the start fails or it takes over
+ * two minutes. */
 void box_rig_run(const struct box_spec *s, struct box_run *run);
 void box_run_finish(struct box_run *run);
 
@@ -62,10 +62,13 @@ void box_rig_expect(const struct box_rig *r, const char *command, const char *ou
 /* Runs the program outside with the words; its output is the caller's to free. */
 char *box_rig_outside(const struct box_rig *r, const char *const *words);
 
-/* Reads the terminal until it has shown the word; fails the test after 20 s. */
+/* Reads the terminal until it has shown the word; fails the test after two minutes. */
 void box_rig_wait_for(int pty_fd, const char *word);
 
-/* Waits for the end of the box, at most 20 s; exit code as shells write it. */
+/* Waits for the end of the box, at most two minutes; exit code as shells write it. */
 int box_rig_reap(struct box *b);
+
+/* How many descriptors we have, more or less: to be compared, not to be known. */
+int box_rig_fds(void);
 
 #endif

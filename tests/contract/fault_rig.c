@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "sandbox/native/native.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <linux/filter.h>
@@ -142,17 +141,6 @@ describe(const struct box_rig *r, const struct fault *f, struct box_spec *s)
 		_exit(92);
 }
 
-static int
-entries(const char *path)
-{
-	auto_dir DIR *d = opendir(path);
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	return n;
-}
-
 /* Root's box could leave a mount behind where its starter lives; so that this is not where others
  * mount, too, the starter has a place of its own. Nobody else may mount at all. */
 static void
@@ -204,7 +192,7 @@ start_with(const struct box_rig *r, const struct fault *f, int out, bool is_held
 	describe(r, f, &s);
 	live_alone(r);
 	sandbox_warm();
-	told.fds = -entries("/proc/self/fd");
+	told.fds = -box_rig_fds();
 	told.mounts = -mounts(r);
 	if (is_held) {
 		int listener = answer(f, r->is_root, SECCOMP_RET_USER_NOTIF);
@@ -219,7 +207,7 @@ start_with(const struct box_rig *r, const struct fault *f, int out, bool is_held
 	(void)snprintf(told.text, sizeof(told.text), "%s", e.text);
 	box_finish(&b);
 	told.has_children = waitpid(-1, NULL, WNOHANG) >= 0 || errno != ECHILD;
-	told.fds += entries("/proc/self/fd");
+	told.fds += box_rig_fds();
 	told.mounts += mounts(r);
 	_exit(send(out, &told, sizeof(told), MSG_NOSIGNAL) == sizeof(told) ? 0 : 95);
 }

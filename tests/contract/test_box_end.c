@@ -260,17 +260,6 @@ a_box_that_cannot_be_built_leaves_nothing(void **state)
 }
 
 static int
-entries(const char *path)
-{
-	auto_dir DIR *d = opendir(path);
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	return n;
-}
-
-static int
 lines(const char *path)
 {
 	auto_buf struct buf text = BUF_INIT(1 << 20);
@@ -301,12 +290,12 @@ fifty_boxes_later_nothing_has_grown(void **state)
 
 	have_own_mounts(r);
 	box_rig_expect(*state, "true", ""); /* what is cached for ever is cached now */
-	int fds = entries("/proc/self/fd");
+	int fds = box_rig_fds();
 	int mounts = r->is_root ? lines("/proc/self/mountinfo") : 0;
 
 	for (int i = 0; i < 50; i++)
 		box_rig_expect(*state, "true", "");
-	assert_int_equal(entries("/proc/self/fd"), fds);
+	assert_int_equal(box_rig_fds(), fds);
 	assert_true(!r->is_root || lines("/proc/self/mountinfo") <= mounts);
 }
 

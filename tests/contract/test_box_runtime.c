@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -27,17 +26,6 @@
 #include <cmocka.h>
 
 #define WAIT_MS 60000
-
-static int
-entries(const char *path)
-{
-	auto_dir DIR *d = opendir(path);
-	int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	return n;
-}
 
 static void
 describe(const struct box_rig *r, struct box_spec *s, const char *runtime)
@@ -59,12 +47,12 @@ assert_fails(const struct box_rig *r, const char *runtime, int code, const char 
 
 	sandbox_warm();
 	describe(r, &s, runtime);
-	fds = entries("/proc/self/fd");
+	fds = box_rig_fds();
 	int rc = box_start(&s, &(struct box_io)BOX_IO_INIT, &b, &e);
 	if (rc != code || b.stage != BOX_STAGE_RUNTIME || !strstr(e.text, text))
 		fail_msg("%s: %d at stage %d: %s", runtime, rc, (int)b.stage, e.text);
 	box_finish(&b);
-	assert_int_equal(entries("/proc/self/fd"), fds);
+	assert_int_equal(box_rig_fds(), fds);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
 }
