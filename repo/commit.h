@@ -26,7 +26,8 @@ int commit_compose(const char *message, const char *trailers, struct buf *out, s
 /* Writes the bytes as an object and marks it as one that may be pushed. */
 int commit_store(git_repository *repo, const char *payload, char **sha, struct err *e);
 
-/* The mark alone; and whether it is there, without libgit2. */
+/* The mark alone, a ref; and whether it is there, without libgit2. It is written without a lock
+ * file: one that a killed writer left would refuse the same commit for ever. */
 int commit_accept(git_repository *repo, const git_oid *id, struct err *e);
 bool commit_is_accepted(const char *git_dir, const char *sha);
 

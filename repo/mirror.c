@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -109,31 +110,22 @@ repo_mirror_lock(const char *mirror, int *out_fd, struct err *e)
 	return 0;
 }
 
-/* What a killed git or libgit2 may have left, and in which directory. */
+/* What a killed writer may have left: git, libgit2, or fs_write_atomic. */
 static const struct {
 	const char *dir;
-	const char *prefix; /* NULL: any */
-	const char *suffix;
+	const char *pattern;
 } LEFT_OVER[] = {
-	{ "", NULL, ".lock" },
-	{ "objects", "tmp_obj", NULL }, /* tmp_objdir-*, tmp_object_git2_* */
-	{ "objects", "incoming-", NULL },
-	{ "objects/info", NULL, ".lock" },
-	{ "objects/pack", "tmp_", NULL },
-	{ "objects/pack", ".tmp-", NULL },
-	{ "objects/pack", "pack_git2_", NULL },
-	{ "objects/pack", NULL, ".lock" },
-	{ "refs/accepted", NULL, ".lock" },
-	{ "refs/branch", NULL, ".lock" },
+	{ "", "*.lock" },
+	{ "objects", "tmp_obj*" }, /* tmp_objdir-*, tmp_object_git2_* */
+	{ "objects", "incoming-*" },
+	{ "objects/info", "*.lock" },
+	{ "objects/pack", "tmp_*" },
+	{ "objects/pack", ".tmp-*" },
+	{ "objects/pack", "pack_git2_*" },
+	{ "objects/pack", "*.lock" },
+	{ "refs/accepted", "[!.]*.*" },
+	{ "refs/branch", "*.lock" },
 };
-
-static bool
-is_left_over(size_t row, const char *name)
-{
-	if (LEFT_OVER[row].prefix && !str_starts(name, LEFT_OVER[row].prefix))
-		return false;
-	return !LEFT_OVER[row].suffix || str_ends(name, LEFT_OVER[row].suffix);
-}
 
 static int
 sweep_row(const char *mirror, size_t row, struct err *e)
@@ -145,7 +137,7 @@ sweep_row(const char *mirror, size_t row, struct err *e)
 	if (!d)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s", path);
 	while ((entry = readdir(d))) {
-		if (!is_left_over(row, entry->d_name))
+		if (fnmatch(LEFT_OVER[row].pattern, entry->d_name, 0) != 0)
 			continue;
 		auto_free char *victim = mem_fmt("%s/%s", path, entry->d_name);
 		int rc = fs_remove_tree(victim, e);

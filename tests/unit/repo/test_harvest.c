@@ -11,11 +11,13 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -314,6 +316,40 @@ a_transcript_becomes_the_same_commit_each_time(void **state)
 	assert_string_equal(names, "task.cast\ntask.txt");
 }
 
+/* Also with what a killed libgit2 left there: its lock is nobody's. */
+static void
+a_writer_killed_at_any_moment_stands_in_nobodys_way(void **state)
+{
+	struct scene *s = *state;
+	struct repo_harvest h = scene_harvest(s);
+	struct repo_logs l = { h.quarantine, "{\"version\": 2}\n", "hello\n",
+		{ "nightshift", "bot@example.com", 1795338000 } };
+	struct err e = { 0 };
+
+	for (int i = 0; i < 60; i++) {
+		auto_free char *sha = NULL;
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		for (l.author.date_s += i; pid == 0; l.author.date_s++)
+			(void)repo_logs_commit(&l, &sha, &e);
+		assert_int_equal(usleep((useconds_t)i * 50), 0);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(repo_logs_commit(&l, &sha, &e), 0);
+		auto_free char *mark = mem_fmt("refs/accepted/%s", sha);
+		auto_free char *lock = mem_fmt("%s.lock", mark);
+		scene_write(h.quarantine, lock, "");
+		auto_free char *again = NULL;
+		assert_int_equal(repo_logs_commit(&l, &again, &e), 0);
+		assert_string_equal(again, sha);
+		assert_true(scene_exists(h.quarantine, mark));
+	}
+	assert_int_equal(repo_mirror_sweep(h.quarantine, &e), 0);
+	auto_free char *refs = ask(h.quarantine, "for-each-ref --format=%(refname)");
+	assert_null(strchr(refs, '.'));
+}
+
 static void
 odd_names_of_the_repository_itself_may_stay(void **state)
 {
@@ -416,6 +452,7 @@ main(void)
 		TEST(a_repository_may_open_what_is_protected_by_default),
 		TEST(a_seal_adds_a_signature_and_nothing_else),
 		TEST(a_transcript_becomes_the_same_commit_each_time),
+		TEST(a_writer_killed_at_any_moment_stands_in_nobodys_way),
 		TEST(odd_names_of_the_repository_itself_may_stay),
 		TEST(old_quarantines_go),
 		TEST(what_the_agent_plants_runs_nothing),

@@ -72,7 +72,7 @@ a_sweep_takes_what_is_left_over_and_nothing_else(void **state)
 		"objects/tmp_objdir-incoming-x/y", "objects/incoming-x/y",
 		"objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x.pack",
 		"objects/pack/pack_git2_x", "objects/info/x.lock", "refs/branch/x.lock",
-		"refs/accepted/x.lock" };
+		"refs/accepted/x.lock", "refs/accepted/x.Ab12Cd" };
 	static const char *const kept[] = { "HEAD", "config", "lock", "default-branch",
 		"objects/pack/pack-x.pack", "refs/accepted/x" };
 	struct scene *s = *state;
