@@ -25,6 +25,7 @@ struct shim_step {
 	bool is_live;   /* the box exists and was not reaped */
 	bool has_gone;  /* it may run */
 	bool is_silent; /* nobody has its terminal open any more */
+	bool is_killed; /* nothing more can be done to it than is under way */
 	enum box_end end;
 	char *text; /* what went wrong */
 	struct agent_reader *reader;

@@ -232,6 +232,7 @@ on_grace_over(void *ctx)
 {
 	struct shim *s = ctx;
 
+	s->step->is_killed = true;
 	box_kill(&s->step->box);
 	s->step->kill = loop_timer_add(s->loop, LATE_MS, on_late, s);
 }
@@ -245,8 +246,8 @@ shim_step_stop(struct shim *s, enum box_end why, int64_t grace_ms)
 		return;
 	if (step->end == BOX_END_ITSELF)
 		step->end = why;
-	if (step->kill && grace_ms > 0)
-		return; /* it is ending already */
+	if (step->kill && (grace_ms > 0 || step->is_killed))
+		return; /* it is ending already: whoever says so again does not begin that anew */
 	loop_timer_remove(step->kill);
 	if (grace_ms > 0 && step->has_gone)
 		box_terminate(&step->box);

@@ -77,6 +77,24 @@ what_is_frozen_is_thawed(void **state)
 	assert_int_equal(shim_rig_reap(c), 0);
 }
 
+/* Whoever is told again and again to end does not begin to end again and again. */
+static void
+it_ends_however_often_it_is_told(void **state)
+{
+	struct shim_rig *c = *state;
+
+	start_box(c);
+	freeze(c, false);
+	for (int i = 0; i < 600 && c->n_done == 0; i++) {
+		assert_int_equal(pidfd_send_signal(c->pidfd, SIGTERM, NULL, 0), 0);
+		shim_rig_wait(c, 100);
+	}
+	assert_int_equal(c->n_done, 1);
+	assert_int_equal(c->done.ended_by, BOX_END_STOP);
+	shim_rig_until(c, &c->gone, 1);
+	assert_int_equal(shim_rig_reap(c), 0);
+}
+
 /* The attempt ends; the shim does not, and so nobody gets its slot, until the box is gone. */
 static void
 what_does_not_end_keeps_its_slot(void **state)
@@ -162,6 +180,7 @@ main(int argc, char **argv)
 		STUCK_TEST(an_heir_waits_for_it_too),
 		/* Only root can freeze anything. */
 		STUCK_TEST(what_is_frozen_is_thawed),
+		STUCK_TEST(it_ends_however_often_it_is_told),
 		STUCK_TEST(what_does_not_end_keeps_its_slot),
 	};
 
