@@ -273,6 +273,13 @@ courier_on_msg(struct role_ctx *r, enum role from, struct msg *m)
 		(void)courier_git_msg(c, from, m); /* the permit table lets nothing else in */
 }
 
+static void
+courier_on_peer(struct role_ctx *r, enum role peer, bool is_up)
+{
+	if (peer == ROLE_KEEPER && is_up)
+		courier_keeper_changed(r->own);
+}
+
 static int
 courier_start(struct role_ctx *r, struct err *e)
 {
@@ -318,5 +325,6 @@ const struct role_spec ROLE_SPEC_COURIER = {
 	.start = courier_start,
 	.on_msg = courier_on_msg,
 	.on_config = courier_on_config,
+	.on_peer = courier_on_peer,
 	.stop = courier_stop,
 };

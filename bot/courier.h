@@ -91,6 +91,9 @@ int64_t courier_token_installation(struct courier *c, const struct courier_need 
 /* The forge refused this token: the next courier_token asks for another. */
 void courier_token_refused(struct courier *c, const struct courier_need *need, const char *token);
 
+/* Another keeper may know other secrets: what the last one gave is forgotten. */
+void courier_keeper_changed(struct courier *c);
+
 /* The forge refused a JWT for its times, when its clock showed there_ms: the next one is signed for
  * that clock. */
 void courier_clock_refused(struct courier_forge *f, int64_t there_ms);

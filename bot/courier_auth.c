@@ -315,6 +315,15 @@ courier_token_refused(struct courier *c, const struct courier_need *need, const 
 }
 
 void
+courier_keeper_changed(struct courier *c)
+{
+	for (struct entry *t = c->auth ? c->auth->entries : NULL; t; t = t->next) {
+		if (t->kind == FORGE_AUTH_JWT || !t->forge->app_id)
+			entry_wipe(t);
+	}
+}
+
+void
 courier_clock_refused(struct courier_forge *f, int64_t there_ms)
 {
 	f->has_clock = true;

@@ -25,7 +25,7 @@
 
 #define KEY_WAIT_MS_MAX 10000
 
-/* A key that was asked for once; the keeper's answers do not change without a reload. */
+/* A key that was asked for once; another answer has only another keeper. */
 struct key {
 	struct key *next;
 	char *provider;
@@ -431,12 +431,13 @@ on_msg(struct role_ctx *r, enum role from, struct msg *m)
 		on_box_close(r->own, m);
 }
 
+/* A reload is a new keeper, which has read the files again; the one before may have answered until
+ * it ended. */
 static void
-on_config(struct role_ctx *r)
+on_peer(struct role_ctx *r, enum role peer, bool is_up)
 {
-	struct gateway *g = r->own;
-
-	forget_keys(g);
+	if (peer == ROLE_KEEPER && is_up)
+		forget_keys(r->own);
 }
 
 /* Without one all is as before, only slower. */
@@ -485,6 +486,6 @@ const struct role_spec ROLE_SPEC_GATEWAY = {
 	.files_max = 16384,
 	.start = start,
 	.on_msg = on_msg,
-	.on_config = on_config,
+	.on_peer = on_peer,
 	.stop = stop,
 };

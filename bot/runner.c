@@ -195,12 +195,17 @@ on_redactions(void *ctx, struct msg *m, const struct err *e)
 {
 	struct runner *r = ctx;
 	struct err why = { 0 };
+	int fd = -1;
 
-	if (m && fs_memfd("redactions", m->blob ? m->blob : "", m->blob_len, &r->table_fd, &why) ==
-			 0)
-		runner_claim_soon(r);
-	else
+	r->is_asking = false;
+	if (!m || fs_memfd("redactions", m->blob ? m->blob : "", m->blob_len, &fd, &why) < 0) {
 		log_err(LOG_LEVEL_ERROR, NULL, "runner.no_redactions", e ? e : &why);
+		return;
+	}
+	if (r->table_fd > 0)
+		(void)close(r->table_fd);
+	r->table_fd = fd;
+	runner_claim_soon(r);
 }
 
 static void
@@ -212,8 +217,10 @@ on_peer(struct role_ctx *ctx, enum role peer, bool is_up)
 		shim_gateway_changed(a);
 	if (!is_up)
 		return;
+	/* Each keeper, for after a reload it knows other secrets. One that dies before it answers
+	 * is the link's to replace. */
 	if (peer == ROLE_KEEPER && !r->is_asking) {
-		r->is_asking = true; /* the link itself asks again, should the keeper die */
+		r->is_asking = true;
 		(void)msg_call(role_link(ctx, ROLE_KEEPER),
 			&(struct msg_out){ .type = WIRE_REDACT }, 0, on_redactions, r);
 	}

@@ -25,8 +25,8 @@ on_keeper_msg(void *ctx, struct msg_link *link, struct msg *m)
 	struct wire_verdict v = { .ok = !r->keeper_refuses };
 	struct msg_out out = { .type = WIRE_SECRET,
 		.obj = &v,
-		.blob = GATEWAY_RIG_KEY,
-		.blob_len = v.ok ? strlen(GATEWAY_RIG_KEY) : 0 };
+		.blob = r->key,
+		.blob_len = v.ok ? strlen(r->key) : 0 };
 
 	assert_int_equal(m->type, WIRE_KEY);
 	r->keys_asked++;
@@ -55,15 +55,22 @@ complete(const struct gateway_rig *r, const char *yaml)
 }
 
 void
+gateway_rig_new_keeper(struct gateway_rig *r)
+{
+	msg_link_destroy(r->keeper);
+	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper_msg, r);
+}
+
+void
 gateway_rig_init(struct gateway_rig *r, http_server_cb *handler, void *ctx, const char *yaml)
 {
-	*r = (struct gateway_rig){ 0 };
+	*r = (struct gateway_rig){ .key = GATEWAY_RIG_KEY };
 	role_case_init(&r->c, ROLE_GATEWAY);
 	if (handler)
 		r->upstream = http_server_create(r->c.loop, handler, ctx);
 	auto_free char *whole = complete(r, yaml);
 	role_case_start(&r->c, whole, ROLE_RUNNER);
-	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper_msg, r);
+	gateway_rig_new_keeper(r);
 	r->listener = box_listener(&r->port);
 }
 

@@ -15,6 +15,7 @@ struct gateway_rig {
 	struct role_case c;
 	struct http_server *upstream; /* NULL: none */
 	struct msg_link *keeper;
+	const char *key; /* that it has */
 	int keys_asked;
 	bool keeper_refuses;
 	int listener;
@@ -25,6 +26,9 @@ struct gateway_rig {
  * handler NULL: no upstream. */
 void gateway_rig_init(struct gateway_rig *r, http_server_cb *handler, void *ctx, const char *yaml);
 void gateway_rig_finish(struct gateway_rig *r);
+
+/* Another keeper takes over the place of the old one. */
+void gateway_rig_new_keeper(struct gateway_rig *r);
 
 /* Opens the box, which is taken; the listener goes along. */
 void gateway_rig_open(struct gateway_rig *r, const struct wire_box *b);

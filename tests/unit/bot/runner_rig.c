@@ -8,7 +8,6 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "sandbox/redact.h"
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -282,29 +281,6 @@ on_queue(void *ctx, struct msg_link *link, struct msg *m)
 	}
 }
 
-/* One secret is known, and the runner is told how to find it. */
-static void
-on_keeper(void *ctx, struct msg_link *link, struct msg *m)
-{
-	struct redact_maker *maker = redact_maker_create();
-	struct buf table = BUF_INIT(REDACT_TABLE_BYTES);
-	struct wire_verdict yes = { .ok = true };
-
-	(void)ctx;
-	assert_int_equal(m->type, WIRE_REDACT);
-	redact_maker_add(maker, RUNNER_RIG_SECRET, strlen(RUNNER_RIG_SECRET));
-	assert_int_equal(redact_maker_end(maker, &table, NULL), 0);
-	assert_int_equal(msg_reply(link, m->id,
-				 &(struct msg_out){ .type = WIRE_REDACTIONS,
-					 .obj = &yes,
-					 .blob = table.data,
-					 .blob_len = table.len },
-				 NULL),
-		0);
-	redact_maker_destroy(maker);
-	buf_finish(&table);
-}
-
 void
 runner_rig_new_queue(struct runner_rig *r)
 {
@@ -344,7 +320,7 @@ runner_rig_init_kind(struct runner_rig *r, const char *kind, const char *agent, 
 	auto_free char *tools = NULL;
 	auto_free char *program = NULL;
 
-	*r = (struct runner_rig){ .listen_fd = -1, .life_fd = -1 };
+	*r = (struct runner_rig){ .secret = RUNNER_RIG_SECRET, .listen_fd = -1, .life_fd = -1 };
 	role_case_init(&r->c, ROLE_RUNNER);
 	tools = mem_fmt("%s/tools", r->c.dir);
 	program = mem_fmt("%s/agent", tools);
@@ -370,7 +346,7 @@ runner_rig_begin(struct runner_rig *r)
 	r->had_slots = false;
 	role_case_start(&r->c, r->yaml, ROLE_COUNT);
 	r->courier = role_case_add_peer(&r->c, ROLE_COURIER, on_courier, r);
-	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper, r);
+	runner_rig_new_keeper(r);
 	runner_rig_new_gateway(r);
 	runner_rig_new_queue(r);
 }

@@ -22,6 +22,10 @@ struct runner_rig {
 	const char *pull_ref; /* it belongs to a pull request from this branch */
 	const char *prompt;
 
+	/* What the keeper lets be found in transcripts, and how often it was asked. */
+	const char *secret;
+	int n_redacts;
+
 	/* What the courier says. */
 	struct agent_settings settings;
 	int64_t prepare_code;
@@ -87,8 +91,9 @@ void runner_rig_until_clean(struct runner_rig *r);
 /* Ends those that are left: shims outlive their runner, none outlives its test. */
 void runner_rig_end_shims(struct runner_rig *r);
 
-/* Another queue or gateway takes over the place of the old one. */
+/* Another queue, keeper or gateway takes over the place of the old one. */
 void runner_rig_new_queue(struct runner_rig *r);
+void runner_rig_new_keeper(struct runner_rig *r);
 void runner_rig_new_gateway(struct runner_rig *r);
 
 void runner_rig_start(struct runner_rig *r, int64_t task, int64_t fence);

@@ -6,10 +6,12 @@
 
 #include "base/clean.h"
 #include "base/fs.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "bot/runner.h"
 #include "bot/shim.h"
+#include "sandbox/redact.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -48,6 +50,39 @@ runner_rig_again(struct runner_rig *r, int signo)
 {
 	runner_rig_kill(r, signo);
 	runner_rig_begin(r);
+}
+
+/* ---- the keeper ---- */
+
+/* One secret is known, and the runner is told how to find it. */
+static void
+on_keeper(void *ctx, struct msg_link *link, struct msg *m)
+{
+	struct runner_rig *r = ctx;
+	struct redact_maker *maker = redact_maker_create();
+	struct buf table = BUF_INIT(REDACT_TABLE_BYTES);
+	struct wire_verdict yes = { .ok = true };
+
+	assert_int_equal(m->type, WIRE_REDACT);
+	redact_maker_add(maker, r->secret, strlen(r->secret));
+	assert_int_equal(redact_maker_end(maker, &table, NULL), 0);
+	assert_int_equal(msg_reply(link, m->id,
+				 &(struct msg_out){ .type = WIRE_REDACTIONS,
+					 .obj = &yes,
+					 .blob = table.data,
+					 .blob_len = table.len },
+				 NULL),
+		0);
+	redact_maker_destroy(maker);
+	buf_finish(&table);
+	r->n_redacts++;
+}
+
+void
+runner_rig_new_keeper(struct runner_rig *r)
+{
+	msg_link_destroy(r->keeper);
+	r->keeper = role_case_add_peer(&r->c, ROLE_KEEPER, on_keeper, r);
 }
 
 /* ---- who works where ---- */

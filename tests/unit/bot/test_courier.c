@@ -23,6 +23,7 @@ struct rig {
 	struct role_case c; /* its peer is the queue */
 	struct forge_script forge;
 	struct msg_link *keeper;
+	const char *token; /* that it has */
 	int answers;
 	struct wire_answer answer; /* the last one */
 };
@@ -32,12 +33,12 @@ static char gt[] = "gt", other[] = "other", repo[] = "acme/widget", body[] = "<!
 static void
 on_keeper(void *ctx, struct msg_link *link, struct msg *m)
 {
+	const struct rig *r = ctx;
 	const struct wire_verdict v = { .ok = true };
 	const struct msg_out out = {
-		.type = WIRE_SECRET, .obj = &v, .blob = TOKEN, .blob_len = strlen(TOKEN)
+		.type = WIRE_SECRET, .obj = &v, .blob = r->token, .blob_len = strlen(r->token)
 	};
 
-	(void)ctx;
 	assert_int_equal(m->type, WIRE_TOKEN);
 	assert_string_equal(((const struct wire_name *)m->obj)->name, "gt");
 	assert_int_equal(msg_reply(link, m->id, &out, NULL), 0);
@@ -48,7 +49,7 @@ start(struct rig *r, const struct forge_line *script, const char *more)
 {
 	auto_free char *url = NULL, *yaml = NULL;
 
-	*r = (struct rig){ 0 };
+	*r = (struct rig){ .token = TOKEN };
 	role_case_init(&r->c, ROLE_COURIER);
 	forge_script_init(&r->forge, r->c.loop, script);
 	url = forge_script_url(&r->forge);
@@ -148,6 +149,30 @@ a_fact_is_fetched(void **state)
 	end(&r);
 }
 
+/* As after a reload. A token that the forge still takes may be another account's by then. */
+static void
+each_keeper_is_asked_for_the_token(void **state)
+{
+	const struct forge_line script[] = {
+		{ "GET /api/v1/repos/acme/widget ", "200 {\"id\":6,\"default_branch\":\"main\"}",
+			2 },
+		{ 0 },
+	};
+	struct forge_op op = { .kind = OP_REPO, .forge = gt, .repo = repo };
+	struct rig r;
+
+	(void)state;
+	start(&r, script, "");
+	ask_fact(&r, &op);
+	r.token = "fresh-0123456789abcdef";
+	msg_link_destroy(r.keeper);
+	r.keeper = role_case_add_peer(&r.c, ROLE_KEEPER, on_keeper, &r);
+	ask_fact(&r, &op);
+	assert_true(str_ends(r.forge.requests.v[0], " token " TOKEN " "));
+	assert_true(str_ends(r.forge.requests.v[1], " token fresh-0123456789abcdef "));
+	end(&r);
+}
+
 static void
 an_effect_is_performed(void **state)
 {
@@ -234,6 +259,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fact_is_fetched),
+		cmocka_unit_test(each_keeper_is_asked_for_the_token),
 		cmocka_unit_test(an_effect_is_performed),
 		cmocka_unit_test(what_it_does_not_do),
 		cmocka_unit_test(a_dry_run_writes_nothing),

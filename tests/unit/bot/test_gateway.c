@@ -136,6 +136,23 @@ a_question_goes_out_with_our_key_and_streams_back(void **state)
 	assert_int_equal(f->g.keys_asked, 1); /* remembered */
 }
 
+/* As after a reload, for which the old one may have answered until it ended. */
+static void
+each_keeper_is_asked_for_the_key(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *request = post("/llm/openai/responses", "{\"model\":\"gpt-5\"}");
+	auto_free char *first = gateway_rig_ask(&f->g, request);
+
+	assert_non_null(strstr(f->last, "\r\nauthorization: Bearer " GATEWAY_RIG_KEY "\r\n"));
+	f->g.key = "sk-fresh-0123456789";
+	gateway_rig_new_keeper(&f->g);
+	auto_free char *second = gateway_rig_ask(&f->g, request);
+	assert_true(str_starts(first, "HTTP/1.1 200 ") && str_starts(second, "HTTP/1.1 200 "));
+	assert_non_null(strstr(f->last, "\r\nauthorization: Bearer sk-fresh-0123456789\r\n"));
+	assert_int_equal(f->g.keys_asked, 2);
+}
+
 static void
 a_chunked_question_is_whole_when_it_leaves(void **state)
 {
@@ -419,6 +436,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_question_goes_out_with_our_key_and_streams_back),
+		T(each_keeper_is_asked_for_the_key),
 		T(a_chunked_question_is_whole_when_it_leaves),
 		T(what_must_not_leave_does_not),
 		T(of_many_hosts_fifty_are_told),
