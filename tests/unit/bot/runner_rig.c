@@ -473,3 +473,11 @@ runner_rig_until_alive(struct runner_rig *r, size_t n)
 	}
 	role_case_until(&r->c, &found);
 }
+
+void
+runner_rig_until_free(struct runner_rig *r, int64_t n)
+{
+	for (int i = 0; i < 12000 && r->claim.free_slots != n; i++)
+		role_case_wait(&r->c);
+	assert_int_equal(r->claim.free_slots, n);
+}

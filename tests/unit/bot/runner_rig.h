@@ -115,6 +115,9 @@ void runner_rig_until_told(struct runner_rig *r, const char *what);
 /* Until a CLAIM says that n attempts live. */
 void runner_rig_until_alive(struct runner_rig *r, size_t n);
 
+/* Until so many slots are free: that of an attempt comes back when its shim has ended. */
+void runner_rig_until_free(struct runner_rig *r, int64_t n);
+
 /* What git says of the bundle's commit: output of `git <words>` in a clone that has it as
  * FETCH_HEAD. The caller's to free. */
 char *runner_rig_git(const struct runner_rig *r, const char *words);

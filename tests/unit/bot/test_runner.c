@@ -90,7 +90,7 @@ changes_that_pass_are_green(void **state)
 		strstr(r.asked.trailers, "Co-authored-by: alice <alice@noreply.127.0.0.1>"));
 	assert_int_equal(r.n_closes, 1);
 	runner_rig_until_alive(&r, 0);
-	assert_int_equal(r.claim.free_slots, 2);
+	runner_rig_until_free(&r, 2); /* its shim may be at work on what is left */
 	assert_clean(&r);
 	runner_rig_finish(&r);
 }

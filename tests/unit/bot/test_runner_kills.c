@@ -176,14 +176,6 @@ assert_text(const struct runner_rig *r, const char *text)
 }
 
 static void
-until_free(struct runner_rig *r, int64_t n)
-{
-	for (int i = 0; i < 12000 && r->claim.free_slots != n; i++)
-		role_case_wait(&r->c);
-	assert_int_equal(r->claim.free_slots, n);
-}
-
-static void
 at_the_end(void **state)
 {
 	struct runner_rig r;
@@ -209,7 +201,7 @@ at_the_end(void **state)
 		assert_text(&r, is_shim ? m->said : OF_AGENT OF_TESTS);
 		runner_rig_until_clean(&r);
 	}
-	until_free(&r, 2);
+	runner_rig_until_free(&r, 2);
 	runner_rig_finish(&r);
 }
 
@@ -264,7 +256,7 @@ who_cleans_up(void **state)
 	assert_int_equal(kill(pid, 0), 0); /* the other one waits, too */
 	assert_int_equal(flock(lock, LOCK_UN), 0);
 	runner_rig_until_clean(&r);
-	until_free(&r, 2);
+	runner_rig_until_free(&r, 2);
 	assert_int_equal(r.n_done, 2);
 	runner_rig_finish(&r);
 }

@@ -31,18 +31,6 @@ freeze(const struct runner_rig *r, struct freezer *f)
 }
 
 static void
-until_free(struct runner_rig *r, int64_t n)
-{
-	int found = 0;
-
-	for (int i = 0; i < 12000 && !found; i++) {
-		role_case_wait(&r->c);
-		found = r->claim.free_slots == n;
-	}
-	assert_true(found);
-}
-
-static void
 its_slot_comes_back_when_it_is_gone(void **state)
 {
 	struct freezer *f = freezer_make();
@@ -68,9 +56,9 @@ its_slot_comes_back_when_it_is_gone(void **state)
 	runner_rig_stop(&r, 2, 1);
 	runner_rig_until_done(&r);
 	assert_int_equal(r.done.task, 2);
-	until_free(&r, 1);
+	runner_rig_until_free(&r, 1);
 	freezer_thaw(f);
-	until_free(&r, 2);
+	runner_rig_until_free(&r, 2);
 	auto_free char *run = mem_fmt("%s/state/boxes/run", r.c.dir);
 	assert_int_equal(rmdir(run), 0);
 	runner_rig_finish(&r);
