@@ -54,6 +54,15 @@ signal_all(const char *word, int signo)
 	return n;
 }
 
+/* What was killed has ended. */
+static void
+until_gone(const char *word)
+{
+	for (int i = 0; i < WAIT_MS && signal_all(word, SIGKILL) > 0; i++)
+		(void)poll(NULL, 0, 1); /* they are not our children: no event says it */
+	assert_int_equal(signal_all(word, 0), 0);
+}
+
 static void
 start(const struct box_spec *spec, struct box *b)
 {
@@ -98,6 +107,7 @@ who_left_its_group_ends_with_the_box(void **state)
 	run_outside(r, "survivors", word);
 	assert_int_equal(signal_all(word, SIGTERM), SURVIVORS);
 	assert_int_equal(signal_all(word, SIGKILL), SURVIVORS);
+	until_gone(word);
 	box_rig_spec(r, &s, "hostile", "survivors", word, NULL);
 	box_rig_run(&s, &run);
 	assert_non_null(strstr(buf_str(&run.out), "20 survivors"));
