@@ -42,6 +42,27 @@ assert_one_of_each(const struct rig *r)
 	assert_int_equal(r->n_comments, 1);
 }
 
+static int64_t awaited; /* a delivery */
+
+static bool
+has_led_to_a_task(struct rig *r)
+{
+	return rig_delivery_state(r, awaited) == DELIVERY_HANDLED;
+}
+
+/* The next issue gets its label, and that is done with. */
+static void
+until_label_is_over(struct rig *r, size_t i)
+{
+	auto_free char *guid = mem_fmt("g%zu", i);
+
+	r->label_event++;
+	rig_label(r, guid, (int64_t)i + 1);
+	awaited = (int64_t)i + 1;
+	rig_until(r, has_led_to_a_task);
+	rig_until(r, rig_is_quiet);
+}
+
 /* ---- the courier ---- */
 
 static void
@@ -52,13 +73,8 @@ a_courier_that_dies_after_each_kind_of_write(void **state)
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		auto_free char *guid = mem_fmt("g%zu", i);
-
 		r->die_after_kind = kinds[i];
-		r->label_event++;
-		rig_label(r, guid, (int64_t)i + 1);
-		rig_run(r, 30);
-		rig_until(r, rig_is_quiet);
+		until_label_is_over(r, i);
 		assert_int_equal(rig_state(r), TASK_SUCCEEDED);
 		assert_int_equal(r->n_pulls, i + 1);
 		assert_int_equal(r->n_comments, i + 1);
@@ -73,15 +89,10 @@ a_write_that_fails_for_a_while_is_repeated(void **state)
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-		auto_free char *guid = mem_fmt("g%zu", i);
-
 		r->fail_kind = OP_PULL_CREATE;
 		r->fail_code = codes[i];
 		r->fail_times = 2;
-		r->label_event++;
-		rig_label(r, guid, (int64_t)i + 1);
-		rig_run(r, 30);
-		rig_until(r, rig_is_quiet);
+		until_label_is_over(r, i);
 		assert_int_equal(r->n_pulls, i + 1);
 		assert_int_equal(r->fail_times, 0);
 	}
