@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { checkTraffic } from './check/traffic.mjs';
+import { Bans } from './forge-sim/bans.mjs';
 import { client, git, receiver } from './lib/clients.mjs';
 import { Forge } from './lib/forge.mjs';
 import { remove, scratch } from './lib/scratch.mjs';
@@ -299,3 +300,20 @@ for (const dialect of ['github', 'gitea']) {
     assert.match((await checkTraffic(dialect, [get, answer])).problems.join(), /number/);
   });
 }
+
+test('peace is kept or broken by who has heard that it was asked for', () => {
+  let now = 0;
+  const bans = new Bans(() => now),
+    who = { kind: 'user', user: { login: 'bot' } };
+  const askAt = (ms) => {
+    now = ms;
+    bans.look({ who, method: 'GET', path: '/x' });
+    return bans.broken.length;
+  };
+  bans.ask(who, 6000);
+  assert.equal(askAt(3000), 0, 'it was not read yet, however late that is');
+  bans.heard();
+  assert.equal(askAt(3900), 0, 'it was under way');
+  assert.equal(askAt(4100), 1);
+  assert.equal(askAt(6000), 1, 'it is over');
+});

@@ -68,7 +68,7 @@ describe('a store that is lost', { concurrency: 2 }, () => {
         await w.bot.start();
         // The comment stands there still; the label is gone, and with it what was asked for.
         await tellAgain(forge);
-        await forge.until('one is done', (s) => says(/: succeeded/, on(s, said), s.bot), 60_000);
+        await forge.until('one is done', (s) => says(/: succeeded/, on(s, said), s.bot));
         await forge.until('one is told as lost', (s) =>
           says(/: failed[^]*lost its records/, on(s, set), s.bot),
         );

@@ -34,6 +34,7 @@ describe('a forge that asks for peace', { concurrency: 3 }, () => {
             const rows = await select(w, "SELECT value FROM kv WHERE key = 'pace.closed'");
             return rows.length > 0;
           });
+          await forge.do('bans/heard');
           if (how === 'is killed whole') await w.bot.restart();
           if (how === 'loses its courier') await w.bot.killRole('courier');
           for (const number of numbers) await assertOnce(forge, repo, number);

@@ -8,7 +8,7 @@ import { makeRepo } from './lib/repos.mjs';
 import { inWorld } from './lib/world.mjs';
 
 const ISSUES = 20;
-const ALL_MS = 420_000;
+const ALL_MS = 500_000;
 // What GitHub allows in content creation; the bot keeps below it by its own bucket of 60.
 const PER_MINUTE_MAX = 80;
 

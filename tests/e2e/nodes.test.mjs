@@ -6,4 +6,4 @@ import { test } from 'node:test';
 import { threeNodes } from './lib/three-nodes.mjs';
 
 test('one node is cut off and one is killed in the middle of six tasks', () =>
-  threeNodes({ tasks: 6, lease: '6s', boxes: 1, ms: 150_000 }));
+  threeNodes({ tasks: 6, lease: '6s', boxes: 1, ms: 300_000 }));

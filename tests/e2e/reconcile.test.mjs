@@ -39,7 +39,7 @@ describe('deliveries that do not arrive', { concurrency: 2 }, () => {
         for (let i = ISSUES / 2; i < ISSUES; i++) numbers.push(await order(forge, repo, i));
         await forge.idle();
         await w.bot.start();
-        for (const number of numbers) await assertDone(forge, repo, number, 120_000);
+        for (const number of numbers) await assertDone(forge, repo, number);
         assert.equal((await tasks(w)).length, numbers.length, 'one task for each order');
         const lost = (await forge.truth()).filter((l) => l.kind === 'delivery' && l.dropped);
         assert.ok(lost.length >= 3, `${lost.length} deliveries were dropped`);

@@ -82,14 +82,23 @@ for (const [how, offset_s] of [
   test(`github: our clock is ${how}`, () =>
     inWorld({ name: 'clock', forges: { gh: FORGES.gh } }, async (w) => {
       const forge = w.forges.gh;
+      const begun = Date.now() / 1000;
       await forge.do('clock', { offset_s });
       const repo = await makeRepo(forge);
       await assertDone(forge, repo, await labelled(forge, repo));
-      const told = await w.bot.log(/courier\.clock_differs .*skew_s=(-?\d+)/, { from: 0 });
-      assert.ok(Math.abs(Number(told[1]) - offset_s) <= 2, told[0]);
+      const differs = /^(\S+) .*courier\.clock_differs .*skew_s=(-?\d+)/;
+      const [line, at, skew_s] = await w.bot.log(differs, { from: 0 });
+      // The longer the answer was on its way, the more is missing.
+      const refused = (await forge.truth()).filter((l) => l.kind === 'reply' && l.status === 401);
+      const late_s = refused.map((l) => (Date.parse(at) - l.at) / 1000);
+      assert.ok(
+        late_s.some((late) => Math.abs(Number(skew_s) + late - offset_s) <= 2),
+        `${line}: ${late_s} s late`,
+      );
       const signed = (await forge.get('stats')).jwts.at(-1);
-      const there = Date.now() / 1000 + offset_s;
-      assert.ok(Math.abs(signed.iat + 60 - there) < 90, 'signed for the clock of the forge');
+      const there = signed.iat + 60 - offset_s;
+      const isFromThere = there > begun - 30 && there < Date.now() / 1000 + 30;
+      assert.ok(isFromThere, 'signed for the clock of the forge');
     }));
 
 test('github: a clock that is too wrong is said to be', () =>
@@ -153,7 +162,7 @@ for (const [name, wish] of Object.entries(FORGES)) {
       await forge.fault({ ...git, kind: 'unauthorized' });
       await forge.fault({ ...git, kind: 'truncate' });
       const number = await labelled(forge, repo);
-      await assertDone(forge, repo, number, 150_000);
+      await assertDone(forge, repo, number, 240_000);
     }));
 }
 

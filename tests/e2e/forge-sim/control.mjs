@@ -110,6 +110,7 @@ export function controlHandler(sim) {
     'POST faults/held': (b) => faults.held(b.id, Math.min(b.ms ?? 10_000, WAIT_MAX_MS)),
     'POST faults/release': (b) => ({ released: faults.release(b.id, b.mode) }),
     'POST faults/remove': (b) => faults.remove(b.id),
+    'POST bans/heard': () => sim.bans.heard(),
     'POST tokens/expire': () => ({ expired: sim.auth.expireAll() }),
     'POST clock': (b) => {
       state.clockOffset = Math.round(b.offset_s * 1000);

@@ -6,8 +6,8 @@ import { Program } from './process.mjs';
 import { alive, boxed, descendants, rolePids, running, shimsBelow } from './proc.mjs';
 import { until } from './until.mjs';
 
-const READY_MS = 30_000;
-const GONE_MS = 15_000;
+const READY_MS = 90_000; // a role has a minute
+const GONE_MS = 30_000; // whoever does not end is killed after ten seconds
 export const ROLES = ['web', 'queue', 'decoder', 'courier', 'keeper', 'gateway', 'runner'];
 
 // A copy in the test's own directory: the uids that roles become may not reach a checkout below

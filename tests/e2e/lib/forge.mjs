@@ -107,7 +107,7 @@ export class Forge {
   }
 
   // Waits until a request hangs in a hold_* rule. -> the requests that do.
-  async held(id, ms = 30_000) {
+  async held(id, ms = 60_000) {
     const rows = await this.do('faults/held', { id, ms });
     if (!rows?.length) throw new Error(`nothing was held in ${ms} ms`);
     return rows;

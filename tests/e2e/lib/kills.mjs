@@ -13,7 +13,7 @@ import { inWorld } from './world.mjs';
 export const VICTIMS = [...ROLES, 'master'];
 export const SHIM = 'shim'; // of an attempt, and with it its box
 const HELD_MS = 60_000;
-const SETTLE_MS = 120_000;
+const SETTLE_MS = 240_000;
 
 export async function killVictim(world, victim) {
   if (victim === 'master') return world.bot.restart();

@@ -64,7 +64,7 @@ export class Program {
   }
 
   // The first line from number `from` on that matches, waiting up to ms for it.
-  async line(pattern, { ms = 30_000, from = 0 } = {}) {
+  async line(pattern, { ms = 60_000, from = 0 } = {}) {
     const find = () => this.lines.slice(from).find((l) => pattern.test(l));
     const deadline = Date.now() + ms;
     for (;;) {

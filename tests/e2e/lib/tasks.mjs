@@ -2,7 +2,7 @@
 // What every test asks of a finished task, in one place: one pull request, one comment, the log.
 import assert from 'node:assert/strict';
 
-export const TASK_MS = 60_000;
+export const TASK_MS = 120_000;
 const MARKER = /^<!-- nightshift:task=(\d+):[0-9a-f]{8} -->/;
 
 export const ask = (forge, repo, title = 'add() subtracts', labels = []) =>

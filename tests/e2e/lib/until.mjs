@@ -5,7 +5,7 @@ const STEP_MS = 25;
 const STEP_MS_MAX = 250;
 
 // Calls predicate until it gives something truthy. -> that. `what` is for the error message.
-export async function until(what, predicate, ms = 30_000) {
+export async function until(what, predicate, ms = 60_000) {
   const began = Date.now();
   let last;
   for (;;) {
