@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tasks } from './lib/store.mjs';
-import { label, settled, sticky, TASK_MS } from './lib/tasks.mjs';
+import { eyed, label, settled, sticky, TASK_MS } from './lib/tasks.mjs';
 import { makeRepo } from './lib/repos.mjs';
 import { until } from './lib/until.mjs';
 import { inWorld } from './lib/world.mjs';
@@ -55,8 +55,10 @@ for (const [name, wish] of Object.entries(FORGES)) {
       );
       assert.equal((await forge.pulls(repo)).length, 1, 'no second pull request');
       assert.equal(sticky(issue, bot).length, 1);
-      const asked = issue.comments.find((c) => c.id === id);
-      assert.deepEqual(asked.reactions, [{ user: bot, content: 'eyes' }]);
+      assert.deepEqual(
+        (await eyed(forge, repo, number)).map((c) => [c.id, c.reactions]),
+        [[id, [{ user: bot, content: 'eyes' }]]],
+      );
       const text = await (
         await fetch(`${forge.url}/${repo}/raw/${issue.pull.head_sha}/add.sh`)
       ).text();
@@ -86,7 +88,10 @@ for (const [name, wish] of Object.entries(FORGES)) {
       await answered('alice is told how it went', /^<!-- nightshift:reply=[\s\S]*Task 1.*succeeded/);
       await forge.do('comment', { repo, number, body: '/agent retry', as: 'alice' });
       await answered('it is done again', /^<!-- nightshift:task=2:/);
-      await until('there are two tasks', async () => (await tasks(w)).length === 2);
+      await until('both are over', async () => {
+        const states = (await tasks(w)).map((t) => t.state);
+        return states.length === 2 && states.every((state) => /^(succeeded|failed)$/.test(state));
+      });
     }));
 
   test(`${wish.dialect}: a fork's pull request is left alone`, () =>
@@ -131,15 +136,16 @@ for (const [name, wish] of Object.entries(FORGES)) {
       await say('\\/agent fix');
       await say('<details>\n\n/agent fix\n\n</details>');
       const plain = await say('nothing yet');
+      // Forges count in seconds: who looks later sees no edit that came within the same one.
+      await forge.do('clock', { offset_s: 2 });
       await forge.do('comment/edit', { repo, id: plain.id, body: '/agent fix', as: 'alice' });
       await forge.idle();
       // A command that is one, after all the others: when it is done, so are they.
       await say('first line\r\n/agent run say hello\r\n');
       const { issue, bot } = await settled(forge, repo, number, TASK_MS);
       assert.equal(sticky(issue, bot).length, 1, 'one task for one command');
-      const eyes = issue.comments.filter((c) => c.reactions.some((r) => r.content === 'eyes'));
       assert.deepEqual(
-        eyes.map((c) => c.body),
+        (await eyed(forge, repo, number)).map((c) => c.body),
         ['first line\r\n/agent run say hello\r\n'],
       );
     }));

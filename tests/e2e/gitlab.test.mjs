@@ -7,7 +7,16 @@ import { test } from 'node:test';
 import { boxed } from './lib/proc.mjs';
 import { addRepo, makeRepo } from './lib/repos.mjs';
 import { tasks } from './lib/store.mjs';
-import { ask, assertDone, label, labelled, pullsFor, settled, sticky } from './lib/tasks.mjs';
+import {
+  ask,
+  assertDone,
+  eyed,
+  label,
+  labelled,
+  pullsFor,
+  settled,
+  sticky,
+} from './lib/tasks.mjs';
 import { until } from './lib/until.mjs';
 import { inWorld } from './lib/world.mjs';
 
@@ -80,7 +89,7 @@ test('what not everybody may read is left alone, and the server talks to itself'
     assert.equal(ofBot(state, number).length, 1);
     assert.deepEqual(ofBot(state, hidden.number), []);
     assert.deepEqual((await forge.issue(repo, hidden.number)).labels, ['agent']);
-    const eyes = (await forge.issue(repo, number)).comments.filter((c) => c.reactions.length);
+    const eyes = await eyed(forge, repo, number);
     assert.deepEqual(eyes.map((c) => c.body), ['/agent run say hello']);
   }));
 
@@ -93,6 +102,7 @@ test('taking the label off stops it, in a group of a group, if the person may', 
     const number = await labelled(forge, repo);
     const running = 'agent:running';
     await forge.until('it runs', ({ repos }) => repos[0].issues[0].labels.includes(running));
+    await w.bot.log(/effect\.done .*purpose=running/); // before that it is not the bot's label
     await until('the box is full', () => boxed(w.dir).length >= 3);
     await forge.do('unlabel', { repo, number, label: running, as: 'tina' });
     await w.bot.log(/delivery\.ignored .*the task goes on: write permission is needed/);

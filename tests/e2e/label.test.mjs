@@ -59,9 +59,11 @@ async function assertWork(forge, { pull, issue, repo, bot }, number) {
   assert.match(pull.body, /<details>.*\n\n```\n[\s\S]*1 passed, 0 failed\n```\n\n<\/details>/);
   assert.match(pull.body, /- Model `scripted`: \d+ requests, [\d,]+ tokens in.*, [\d,]+ out/);
   assert.equal(pull.pull.draft, false);
-  assert.ok(
-    issue.reactions.some((r) => r.user === bot && r.content === 'eyes'),
-    'eyes on the trigger',
+  // They are of no task, and nothing waits for them.
+  await forge.until('eyes on the trigger', ({ repos }) =>
+    repos[0].issues
+      .find((i) => i.number === number)
+      .reactions.some((r) => r.user === bot && r.content === 'eyes'),
   );
   assert.ok(!issue.labels.includes('agent'), 'the trigger label is taken off');
   assert.ok(!issue.labels.includes('agent:running'));

@@ -21,6 +21,16 @@ export async function labelled(forge, repo, title) {
 export const sticky = (issue, bot) =>
   issue.comments.filter((c) => c.user === bot && MARKER.test(c.body));
 
+// Eyes are of no task, and nothing waits for them: they may come after its end. -> the comments of an
+// issue that have them, as soon as one has.
+export const eyed = (forge, repo, number) =>
+  forge.until(`eyes at ${repo}#${number}`, ({ repos }) => {
+    const { issues } = repos.find((r) => r.full_name === repo);
+    const { comments } = issues.find((i) => i.number === number);
+    const found = comments.filter((c) => c.reactions.some((r) => r.content === 'eyes'));
+    return found.length && found;
+  });
+
 // The task's comment has said its last word: the headline is no longer that of work under way.
 const isLast = (comment) => Boolean(comment) && !/^(⏳|🕒)/m.test(comment.body);
 
