@@ -139,6 +139,8 @@ bool rig_is_quiet(struct rig *r); /* over, and nothing is left in the outbox */
 /* queue_rig_clock.c: from here on time passes as it says. */
 void rig_clock_start(void);
 void rig_clock_stall(int64_t ms); /* a standstill counts as no more; 10 ms where nothing is said */
+/* So many times faster, until the end of the case: for waits in which nothing happens. */
+void rig_clock_hasten(int64_t times);
 /* Somebody sets it. */
 void rig_clock_set(int64_t by_ms);
 

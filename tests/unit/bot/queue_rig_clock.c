@@ -13,6 +13,7 @@
 
 static bool is_started;
 static int64_t stall_ms = 10;
+static int64_t times = 1;
 static int64_t real_ms, boot_ms, wall_ms;
 
 static int64_t
@@ -29,6 +30,7 @@ rig_clock_start(void)
 {
 	real_ms = boot_ms = read_ms(CLOCK_BOOTTIME);
 	wall_ms = read_ms(CLOCK_REALTIME);
+	times = 1;
 	is_started = true;
 }
 
@@ -36,8 +38,10 @@ static void
 pass(void)
 {
 	int64_t now_ms = read_ms(CLOCK_BOOTTIME);
-	int64_t passed = now_ms - real_ms < stall_ms ? now_ms - real_ms : stall_ms;
+	int64_t passed = (now_ms - real_ms) * times;
 
+	if (passed > stall_ms)
+		passed = stall_ms;
 	real_ms = now_ms;
 	boot_ms += passed;
 	wall_ms += passed;
@@ -47,6 +51,12 @@ void
 rig_clock_stall(int64_t ms)
 {
 	stall_ms = ms;
+}
+
+void
+rig_clock_hasten(int64_t by)
+{
+	times = by;
 }
 
 void
