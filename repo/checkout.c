@@ -218,9 +218,9 @@ repo_checkout_make(const struct repo_checkout *c, struct err *e)
 		return 0;
 	mask = umask(022); /* boxes of another user read it */
 	rc = fs_mkdirs(c->trees, 0755, e);
-	if (rc == 0)
-		rc = fs_remove_tree(done, e); /* of before the last start of the machine */
-	if (rc == 0)
+	if (rc == 0) /* of before the last start of the machine */
+		rc = checkout_take_away(c->trees, c->sha, CHECKOUT_GONE, e);
+	if (rc >= 0)
 		rc = fill(c, tmp, e);
 	(void)umask(mask);
 	if (rc == 0 && rename(tmp, done) < 0)

@@ -40,8 +40,13 @@ int checkout_link_file(int from, int to, const char *path);
 /* Writes <dir>/size: what all in it takes. */
 int checkout_put_size(const char *dir, struct err *e);
 
-/* Removes it, by way of a name with that prefix. 1: it is gone. 0: somebody uses it, or it was not
- * there. */
+#define CHECKOUT_GONE "gone." /* what is being removed; the next who makes room finishes it */
+
+/* Gives it a name with that prefix in one step, then removes it: whoever is killed over that leaves
+ * nothing half under a name that somebody looks for. 1: it is gone. 0: it was not there. */
+int checkout_take_away(const char *dir, const char *name, const char *prefix, struct err *e);
+
+/* The same, unless somebody uses it: 0 then, too. */
 int checkout_remove(const char *trees, const char *sha, const char *prefix, struct err *e);
 
 /* Writes <dir>/has: which extras (extra.h) the commit could have. */

@@ -6,6 +6,9 @@
  * kernel's knowledge and survives a crash of everybody. The time since the last use covers the
  * moment between handing a checkout out and the lock. Quarantines go by age alone: what is in them
  * is pushed minutes after it came.
+ *
+ * Whatever goes is renamed first. A directory of which a killed process had removed a part, under
+ * its name, would be taken for a whole one.
  */
 #include "repo/repo.h"
 
@@ -22,8 +25,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-
-#define GONE "gone."
 
 struct kept {
 	char sha[REPO_SHA_LEN + 1];
@@ -46,7 +47,7 @@ sweep(const char *trees, DIR *d, struct err *e)
 	struct dirent *entry;
 
 	while ((entry = readdir(d))) {
-		if (!str_starts(entry->d_name, GONE) && !str_starts(entry->d_name, "tmp."))
+		if (!str_starts(entry->d_name, CHECKOUT_GONE) && !str_starts(entry->d_name, "tmp."))
 			continue;
 		auto_free char *path = mem_fmt("%s/%s", trees, entry->d_name);
 		int rc = fs_remove_tree(path, e);
@@ -78,27 +79,34 @@ list(DIR *d, struct kept **out)
 	return n;
 }
 
+int
+checkout_take_away(const char *dir, const char *name, const char *prefix, struct err *e)
+{
+	auto_free char *path = mem_fmt("%s/%s", dir, name);
+	auto_free char *gone = mem_fmt("%s/%s%s", dir, prefix, name);
+	int rc = fs_remove_tree(gone, e);
+
+	if (rc < 0)
+		return rc;
+	if (rename(path, gone) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "rename %s", path);
+	rc = fs_remove_tree(gone, e);
+	return rc < 0 ? rc : 1;
+}
+
 /* Renamed while we hold the lock: nobody finds it any more, then it may take its time to go.
  * Somebody else may be about to remove it, too. */
 int
 checkout_remove(const char *trees, const char *sha, const char *prefix, struct err *e)
 {
 	auto_free char *tree = repo_checkout_path(trees, sha);
-	auto_free char *dir = mem_fmt("%s/%s", trees, sha);
-	auto_free char *gone = mem_fmt("%s/%s%s", trees, prefix, sha);
 	auto_fd int fd = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "open %s", tree);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0 && errno != ENOENT)
+		return err_sys(e, "open %s", tree);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : err_sys(e, "lock %s", tree);
-	int rc = fs_remove_tree(gone, e);
-	if (rc < 0)
-		return rc;
-	if (rename(dir, gone) < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "rename %s", dir);
-	rc = fs_remove_tree(gone, e);
-	return rc < 0 ? rc : 1;
+	return checkout_take_away(trees, sha, prefix, e);
 }
 
 int
@@ -117,7 +125,7 @@ repo_checkout_evict(const char *trees, size_t keep, int64_t min_age_ms, struct e
 	for (size_t i = 0; n > keep && i < n - keep; i++) {
 		if (clock_wall_ms() - v[i].used_ms < min_age_ms)
 			break;
-		rc = checkout_remove(trees, v[i].sha, GONE, e);
+		rc = checkout_remove(trees, v[i].sha, CHECKOUT_GONE, e);
 		if (rc < 0)
 			return rc;
 		removed += rc;
@@ -141,16 +149,17 @@ repo_quarantine_sweep(const char *dir, int64_t max_age_ms, struct err *e)
 
 	if (!d)
 		return errno == ENOENT ? 0 : err_sys(e, "open %s", dir);
-	while ((entry = readdir(d))) {
+	int rc = sweep(dir, d, e);
+	while (rc == 0 && (entry = readdir(d))) {
 		if (!is_task(entry->d_name) ||
 			fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			clock_wall_ms() - st.st_mtim.tv_sec * 1000 < max_age_ms)
 			continue;
-		auto_free char *path = mem_fmt("%s/%s", dir, entry->d_name);
-		int rc = fs_remove_tree(path, e);
-		if (rc < 0)
-			return rc;
-		removed++;
+		int went = checkout_take_away(dir, entry->d_name, CHECKOUT_GONE, e);
+		if (went < 0)
+			rc = went;
+		else
+			removed += went;
 	}
-	return removed;
+	return rc < 0 ? rc : removed;
 }

@@ -42,7 +42,8 @@ struct item {
 struct items {
 	struct item *v;
 	size_t n;
-	bool tidies; /* what an earlier run was killed over goes for good */
+	bool tidies;        /* what somebody was killed over goes for good */
+	int64_t min_age_ms; /* older than anybody's who is still at work on it */
 };
 
 static void
@@ -129,6 +130,20 @@ each(const char *dir, const char *end, void (*fn)(const char *dir, const char *n
 	}
 }
 
+/* What a run of ours was making room of, or what a maker of checkouts has in hand. That one sees to
+ * it himself, if he ever comes again to this repository. */
+static bool
+is_left_over(const struct items *l, const char *dir, const char *name)
+{
+	struct stat st;
+
+	if (!l->tidies || str_starts(name, OLD))
+		return l->tidies;
+	if (!str_starts(name, CHECKOUT_GONE) && !str_starts(name, "tmp."))
+		return false;
+	return lstat(dir, &st) == 0 && clock_wall_ms() - time_ms(&st) >= l->min_age_ms;
+}
+
 static void
 add_checkout(const char *trees, const char *sha, void *arg)
 {
@@ -136,7 +151,7 @@ add_checkout(const char *trees, const char *sha, void *arg)
 	auto_free char *boot = mem_fmt("%s/boot", dir);
 	struct stat st;
 
-	if (str_starts(sha, OLD) && ((const struct items *)arg)->tidies)
+	if (is_left_over(arg, dir, sha))
 		(void)fs_remove_tree(dir, NULL); /* the next run tries again */
 	else if (repo_sha_ok(sha) && stat(boot, &st) == 0)
 		add(arg, trees, sha, time_ms(&st), checkout_bytes(dir));
@@ -285,22 +300,18 @@ remove_unused(const char *trees, const char *sha, void *arg)
 static int
 take_away(const char *forge, const char *id, const char *suffix, struct err *e)
 {
-	auto_free char *from = mem_fmt("%s/%s.%s", forge, id, suffix);
-	auto_free char *to = mem_fmt("%s/" OLD "%s.%s", forge, id, suffix);
+	auto_free char *name = mem_fmt("%s.%s", id, suffix);
+	int rc = checkout_take_away(forge, name, OLD, e);
 
-	if (access(from, F_OK) < 0)
-		return 0;
-	int rc = fs_remove_tree(to, e);
-	if (rc == 0 && rename(from, to) < 0)
-		rc = err_sys(e, "rename %s", from);
-	return rc < 0 ? rc : fs_remove_tree(to, e);
+	return rc < 0 ? rc : 0;
 }
 
-/* The repository's lock lies in the mirror: whoever comes then finds none and makes a new one. */
+/* The repository's lock lies in the mirror, and by the mirror the next run finds what this one did
+ * not come to: so it goes last. Whoever comes then finds nothing and makes a new one. */
 static int
 remove_mirror(const struct item *i, struct err *e)
 {
-	static const char *const parts[] = { "git", "lfs", "modules", "trees" };
+	static const char *const parts[] = { "trees", "modules", "lfs", "git" };
 	auto_free char *mirror = mem_fmt("%s/%s.git", i->dir, i->name);
 	auto_free char *trees = mem_fmt("%s/%s.trees", i->dir, i->name);
 	auto_free char *path = mem_fmt("%s/lock", mirror);
@@ -337,7 +348,7 @@ remove_old(const char *dir, const char *name, void *arg)
 int
 repo_checkouts_fit(const char *mirrors, int64_t quota, int64_t min_age_ms, struct err *e)
 {
-	auto_cleanup(clean_items) struct items l = { .tidies = true };
+	auto_cleanup(clean_items) struct items l = { .tidies = true, .min_age_ms = min_age_ms };
 
 	each(mirrors, "", add_forge, &l);
 	return fit(&l, quota, min_age_ms, remove_checkout, e);

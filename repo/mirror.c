@@ -115,14 +115,15 @@ static const struct {
 	const char *dir;
 	const char *pattern;
 } LEFT_OVER[] = {
-	{ "", "*.lock" },
+	{ "", "[!.]*.*" },         /* HEAD.lock, config.Ab12Cd */
 	{ "objects", "tmp_obj*" }, /* tmp_objdir-*, tmp_object_git2_* */
 	{ "objects", "incoming-*" },
-	{ "objects/info", "*.lock" },
+	{ "objects/info", "[!.]*.*" },
 	{ "objects/pack", "tmp_*" },
 	{ "objects/pack", ".tmp-*" },
 	{ "objects/pack", "pack_git2_*" },
 	{ "objects/pack", "*.lock" },
+	{ "objects/pack", "*.keep" }, /* such a pack would never be put together with others */
 	{ "refs/accepted", "[!.]*.*" },
 	{ "refs/branch", "*.lock" },
 };

@@ -71,10 +71,11 @@ a_sweep_takes_what_is_left_over_and_nothing_else(void **state)
 	static const char *const victims[] = { "packed-refs.lock", "shallow.lock",
 		"objects/tmp_objdir-incoming-x/y", "objects/incoming-x/y",
 		"objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x.pack",
-		"objects/pack/pack_git2_x", "objects/info/x.lock", "refs/branch/x.lock",
-		"refs/accepted/x.lock", "refs/accepted/x.Ab12Cd" };
+		"objects/pack/pack_git2_x", "objects/pack/pack-x.keep", "objects/info/x.lock",
+		"objects/info/alternates.Ab12Cd", "refs/branch/x.lock", "refs/accepted/x.lock",
+		"refs/accepted/x.Ab12Cd", "config.Ab12Cd", "default-branch.Ab12Cd" };
 	static const char *const kept[] = { "HEAD", "config", "lock", "default-branch",
-		"objects/pack/pack-x.pack", "refs/accepted/x" };
+		"objects/pack/pack-x.pack", "objects/info/alternates", "refs/accepted/x" };
 	struct scene *s = *state;
 	struct err e = { 0 };
 
