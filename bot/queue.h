@@ -139,6 +139,7 @@ struct queue {
 	size_t n_held;
 	int64_t free_slots; /* as of the last CLAIM, less what was started since */
 	int64_t held_slots; /* the same: nobody gets them, because boxes do not end */
+	bool is_disk_low;   /* the same: nobody gets any, because the disk is nearly full */
 	int64_t claimed_ms; /* when that came, boot clock */
 	int64_t quiet_ms;   /* since when effects let starts pass, boot clock; 0: they do not */
 

@@ -371,6 +371,7 @@ queue_claim(struct queue *q, const struct wire_claim *c)
 {
 	q->free_slots = c->free_slots;
 	q->held_slots = c->held_slots;
+	q->is_disk_low = c->is_disk_low;
 	q->claimed_ms = now_boot(q);
 	for (size_t i = 0; i < q->n_held;) {
 		struct queue_held *h = &q->held[i];

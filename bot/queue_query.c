@@ -62,6 +62,7 @@ fill_metrics(struct queue *q, struct buf *out, struct err *e)
 	(void)buf_addf(out, "nightshift_tasks_live %" PRId64 "\n", live);
 	(void)buf_addf(out, "nightshift_slots_free %" PRId64 "\n", q->free_slots);
 	(void)buf_addf(out, "nightshift_slots_held %" PRId64 "\n", q->held_slots);
+	(void)buf_addf(out, "nightshift_disk_low %d\n", q->is_disk_low);
 	if (q->tally_ms == 0)
 		return 0;
 	(void)buf_addf(

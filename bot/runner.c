@@ -22,7 +22,9 @@
 #include <linux/fs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define CLAIM_EVERY_MS 1000
@@ -47,13 +49,38 @@ free_slots(const struct runner *r)
 	return n > 0 && r->table_fd > 0 ? n : 0;
 }
 
+/* An attempt that begins without room ends as a failure that is nobody's; so it does not begin. */
+static void
+look_at_disk(struct runner *r)
+{
+	const int64_t needed = r->role->config->limit_free_disk_bytes;
+	struct statvfs s;
+
+	if (statvfs(r->dir, &s) < 0) {
+		log_warn(NULL, "disk.unknown", "dir=%s error=\"%s\"", r->dir, strerror(errno));
+		return; /* as it was */
+	}
+	int64_t left = (int64_t)s.f_bavail * (int64_t)s.f_frsize;
+	bool is_low = left < needed;
+
+	if (is_low && !r->is_disk_low)
+		log_warn(NULL, "disk.low", "dir=%s bytes=%" PRId64 " needed=%" PRId64, r->dir, left,
+			needed);
+	else if (!is_low && r->is_disk_low)
+		log_info(NULL, "disk.has_room", "dir=%s bytes=%" PRId64, r->dir, left);
+	r->is_disk_low = is_low;
+}
+
 static void
 claim(struct runner *r)
 {
-	struct wire_claim c = { .free_slots = free_slots(r) };
+	struct wire_claim c = { 0 };
 	struct wire_alive alive[LIMIT_BOXES];
 	struct err e = { 0 };
 
+	look_at_disk(r);
+	c.is_disk_low = r->is_disk_low;
+	c.free_slots = r->is_disk_low ? 0 : free_slots(r);
 	c.alive.v = alive;
 	for (const struct attempt *a = r->attempts; a && c.alive.n < LIMIT_BOXES; a = a->next) {
 		c.held_slots += a->is_held;

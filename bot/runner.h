@@ -57,6 +57,7 @@ struct runner {
 	int table_fd; /* redactions, for shims; no attempt starts before it is there */
 	struct attempt *attempts;
 	bool slots[BOX_SLOTS_MAX]; /* taken */
+	bool is_disk_low;          /* so none is given */
 	struct loop_timer *claim;
 	struct loop_timer *turn; /* somebody waits with the end of an attempt */
 	struct sweep *sweeps;

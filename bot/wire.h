@@ -264,6 +264,7 @@ struct wire_alive {
 struct wire_claim {
 	int64_t free_slots;
 	int64_t held_slots;    /* of attempts that are over, but their boxes do not end */
+	bool is_disk_low;      /* so no slot is free */
 	struct row_list alive; /* struct wire_alive */
 };
 struct wire_start {

@@ -164,6 +164,7 @@ const struct row WIRE_HARVESTED_ROWS[] = {
 const struct row WIRE_CLAIM_ROWS[] = {
 	ROW_I(struct wire_claim, free_slots, "free_slots"),
 	ROW_I(struct wire_claim, held_slots, "held_slots"),
+	ROW_B(struct wire_claim, is_disk_low, "is_disk_low"),
 	ROW_L(struct wire_claim, alive, "alive", LIMIT_BOXES, WIRE_ALIVE_ROWS, struct wire_alive),
 	ROW_DONE,
 };

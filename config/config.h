@@ -110,7 +110,8 @@ struct config {
 	char *commit_sign_key_env;
 	int64_t limit_wall_ms;
 	int64_t limit_log_bytes;
-	int64_t limit_disk_bytes; /* of what an attempt writes */
+	int64_t limit_disk_bytes;      /* of what an attempt writes */
+	int64_t limit_free_disk_bytes; /* below it no attempt begins; 0: always */
 	int64_t limit_setup_ms;
 	int64_t limit_gate_ms;
 	int64_t limit_idle_ms;

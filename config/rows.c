@@ -105,6 +105,7 @@ const struct row CONFIG_ROWS[] = {
 	ROW_I(struct config, limit_wall_ms, "limits.wall"),
 	ROW_I(struct config, limit_log_bytes, "limits.log"),
 	ROW_I(struct config, limit_disk_bytes, "limits.disk"),
+	ROW_I(struct config, limit_free_disk_bytes, "limits.free_disk"),
 	ROW_I(struct config, limit_setup_ms, "limits.setup"),
 	ROW_I(struct config, limit_gate_ms, "limits.gate"),
 	ROW_I(struct config, limit_idle_ms, "limits.idle"),

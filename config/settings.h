@@ -69,8 +69,23 @@ struct settings {
 #define DAY          (24 * HOUR)
 #define LIMIT_ID_MAX INT64_C(1000000000000)
 
+/* A secret is a file or a variable; these two rows say so for each. */
+#define SECRET(file, env, what)                                                                    \
+	{ .path = (file), .type = SETTING_PATH, .help = (what) },                                  \
+	{                                                                                          \
+		.path = (env), .type = SETTING_ENV,                                                \
+		.help = "The same from an environment variable of `nightshift serve`."             \
+	}
+
 extern const struct settings SERVER_SETTINGS;
 extern const struct settings REPOSITORY_SETTINGS;
+
+/* Of the server's file, below a name. */
+extern const struct setting FORGE_SETTINGS[];
+extern const struct setting MODEL_SETTINGS[];
+extern const struct setting REGISTRY_SETTINGS[];
+extern const struct setting AGENT_KIND_SETTINGS[];
+extern const struct setting CHORE_SETTINGS[];
 
 /* The row of a setting; asserts that it exists, which tests/unit/config/test_settings.c shows for
  * all. */

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "config/config.h"
 
-static const struct setting CHORE_SETTINGS[] = {
+static const struct setting REPOSITORY_CHORE[] = {
 	{ .path = "schedule",
 		.type = SETTING_CRON,
 		.is_required = true,
@@ -68,7 +68,7 @@ static const struct setting REPOSITORY[] = {
 		.help = "Patterns of paths; a change to one of them needs a human." },
 	{ .path = "chores",
 		.type = SETTING_NAMED,
-		.sub = CHORE_SETTINGS,
+		.sub = REPOSITORY_CHORE,
 		.help = "Read and checked, but not begun: chores run from the server's `chores` "
 			"only." },
 	{ .path = "limits.wall",

@@ -2,6 +2,7 @@
 /*
  * The disk of an attempt: its own as root, a watched directory without.
  */
+#include "own_tmp.h"
 #include "shim_rig.h"
 
 #include "base/clean.h"
@@ -13,13 +14,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -194,24 +193,10 @@ a_full_disk_is_no_failure(void **state)
 	assert_int_equal(c->done.exit_code, 0);
 }
 
-/* A /tmp of 96 MiB that nobody else sees, with all that the test makes. */
 static int
 begin_small(void **state)
 {
-	auto_free char *map = mem_fmt("%u %u 1", geteuid(), geteuid());
-	const char *const files[] = { "setgroups", "uid_map", "gid_map" };
-	const char *const texts[] = { "deny", map, map };
-	bool is_root = geteuid() == 0;
-
-	assert_int_equal(unshare(is_root ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS), 0);
-	for (int i = 0; !is_root && i < 3; i++) {
-		auto_free char *path = mem_fmt("/proc/self/%s", files[i]);
-		auto_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-		assert_int_equal(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
-	}
-	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_int_equal(mount("none", "/tmp", "tmpfs", 0, "size=96m"), 0);
+	own_tmp_mount("size=96m");
 	return shim_rig_setup(state);
 }
 
@@ -220,7 +205,8 @@ end_small(void **state)
 {
 	int rc = shim_rig_teardown(state);
 
-	return umount2("/tmp", MNT_DETACH) < 0 ? -1 : rc;
+	own_tmp_unmount();
+	return rc;
 }
 
 /* Whatever its limit is, and whether what it holds has a name. */
