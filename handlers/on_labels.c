@@ -42,25 +42,45 @@ label_gone(const struct handler_in *in, struct intents *out)
 		intent_ignore(out, "label removed, but the task goes on: %s", why);
 }
 
-/* Taking our running label off is how a person without a comment box says stop. A list may be
- * stale, so the issue is asked. */
+/* A list may be stale: that of an issue's opening comes after its label was found by looking. So
+ * the issue is asked before work is stopped. */
+static void
+gone_if_so(const struct handler_in *in, struct intents *out, const char *label)
+{
+	const struct fact *issue = intent_need(in, out, OP_ISSUE, NULL);
+
+	if (!issue)
+		return;
+	if (issue->code == 0 && !strs_has(&issue->answer.labels, label))
+		label_gone(in, out);
+	else
+		intent_ignore(out, "label: %s is still there", label);
+}
+
+/* Taking our running label off is how a person without a comment box says stop. */
 static void
 running_gone(const struct handler_in *in, struct intents *out, const char *running)
 {
-	const struct fact *issue;
 	const char *why = NULL;
 
-	if (policy_is_machine(in, &why)) {
+	if (policy_is_machine(in, &why))
 		intent_ignore(out, "label removed: %s", why);
-		return;
-	}
-	issue = intent_need(in, out, OP_ISSUE, NULL);
-	if (!issue)
-		return;
-	if (issue->code == 0 && !strs_has(&issue->answer.labels, running))
+	else
+		gone_if_so(in, out, running);
+}
+
+/* Nobody's work ends with a generation that has no task, or that a machine ended. */
+static void
+trigger_gone(const struct handler_in *in, struct intents *out)
+{
+	const char *why = NULL;
+
+	if (!in->world->label_is_on)
+		intent_ignore(out, "another label");
+	else if (!in->world->live || policy_is_machine(in, &why))
 		label_gone(in, out);
 	else
-		intent_ignore(out, "label: %s is still there", running);
+		gone_if_so(in, out, in->conf->label);
 }
 
 /* The trigger key names the labelling itself where the forge has an id for it, else our count of
@@ -196,10 +216,7 @@ on_labels(const struct handler_in *in, struct intents *out)
 		label_came(in, out);
 		return;
 	case LABEL_OFF:
-		if (in->world->label_is_on)
-			label_gone(in, out);
-		else
-			intent_ignore(out, "another label");
+		trigger_gone(in, out);
 		return;
 	case LABEL_UNCHANGED:
 		if (ev->is_edited)

@@ -272,9 +272,31 @@ taking_the_label_off_stops(void **state)
 	scene_live(&s);
 	s.world.label_is_on = true;
 	scene_permission(&s, PERMISSION_WRITE);
+	scene_issue(&s, NULL);
 	scene_decide(&s);
 	assert_int_equal(scene_intent(&s, INTENT_STOP)->id, 17);
 	assert_false(scene_intent(&s, INTENT_GENERATION)->on);
+	scene_end(&s);
+}
+
+/* Gitea tells of an issue's opening by a list of its labels, which may be without the label that
+ * was put on a moment later. */
+static void
+a_list_of_before_the_label_does_not_stop(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	scene_begin(&s, EVENT_LABELS);
+	s.event.labels_known = true;
+	scene_live(&s);
+	s.world.label_is_on = true;
+	scene_permission(&s, PERMISSION_WRITE);
+	scene_issue(&s, "agent");
+	scene_decide(&s);
+	assert_null(scene_intent(&s, INTENT_STOP));
+	assert_null(scene_intent(&s, INTENT_GENERATION));
+	assert_non_null(scene_intent(&s, INTENT_IGNORE));
 	scene_end(&s);
 }
 
@@ -368,6 +390,7 @@ main(void)
 		cmocka_unit_test(a_label_while_a_task_is_at_work_does_nothing),
 		cmocka_unit_test(a_repository_that_is_not_served_does_nothing),
 		cmocka_unit_test(taking_the_label_off_stops),
+		cmocka_unit_test(a_list_of_before_the_label_does_not_stop),
 		cmocka_unit_test(a_stranger_cannot_stop),
 		cmocka_unit_test(another_label_on_a_forge_with_lists_does_not_stop),
 		cmocka_unit_test(taking_the_running_label_off_stops),
