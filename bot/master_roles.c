@@ -15,7 +15,11 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define READY_MS_MAX 60000
+/* Counted in our own turns: a machine that stood still stood still for us, too. A store of many GiB
+ * is read from end to end before the queue is ready after an unclean stop; a role that is ready has
+ * nothing to do that keeps it from its loop for long. */
+#define TURNS_TO_READY (30 * 60 * 1000 / WIRE_BEAT_MS)
+#define TURNS_SILENT   (60 * 1000 / WIRE_BEAT_MS)
 
 void
 crew_signal(const struct crew *c, int signo)
@@ -119,11 +123,12 @@ on_msg(void *ctx, struct msg_link *link, struct msg *m)
 	(void)link;
 	if (m->type == WIRE_CUT)
 		on_cut(c->m, c->spec->role, m->obj);
+	if (m->type == WIRE_BEAT)
+		c->turns = 0;
 	if (m->type != WIRE_READY || c->is_ready)
 		return;
 	c->is_ready = true;
-	loop_timer_remove(c->timer);
-	c->timer = NULL;
+	c->turns = 0;
 	master_on_ready(c->m, c->spec->role, ((const struct wire_ready *)m->obj)->address);
 }
 
@@ -184,15 +189,21 @@ on_end(void *ctx, pid_t pid, struct loop_exit how)
 	c->timer = loop_timer_add(c->m->loop, c->delay_ms, on_restart, c);
 }
 
+/* A role that is stopped by a debugger is one that hangs. */
 static void
-on_not_ready(void *ctx)
+on_turn(void *ctx)
 {
 	struct crew *c = ctx;
+	int max = c->is_ready ? TURNS_SILENT : TURNS_TO_READY;
 
-	c->timer = NULL;
-	log_error(NULL, "role.not_ready", "role=%s after_ms=%d", role_name(c->spec->role),
-		READY_MS_MAX);
-	crew_signal(c, SIGKILL);
+	c->timer = loop_timer_add(c->m->loop, WIRE_BEAT_MS, on_turn, c);
+	if (++c->turns % TURNS_SILENT != 0)
+		return;
+	log_write(c->turns < max ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, NULL,
+		c->is_ready ? "role.hangs" : "role.not_ready", "role=%s pid=%d for_ms=%d",
+		role_name(c->spec->role), (int)c->pid, c->turns * WIRE_BEAT_MS);
+	if (c->turns >= max)
+		crew_signal(c, SIGKILL);
 }
 
 /* The variables that the configuration names hold secrets; they go to the keeper and nowhere else.
@@ -262,7 +273,8 @@ crew_start(struct crew *c, struct err *e)
 		return err_wrap(e, rc, "role %s", role_name(c->spec->role));
 	log_info(NULL, "role.started", "role=%s pid=%d", role_name(c->spec->role), (int)c->pid);
 	c->link = msg_link_create(c->m->loop, &spec);
-	c->timer = loop_timer_add(c->m->loop, READY_MS_MAX, on_not_ready, c);
+	c->turns = 0;
+	c->timer = loop_timer_add(c->m->loop, WIRE_BEAT_MS, on_turn, c);
 	rc = msg_link_attach(c->link, steal_fd(&ours), e);
 	if (rc == 0)
 		rc = brief(c, e);

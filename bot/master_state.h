@@ -21,7 +21,8 @@ struct crew {
 	int pidfd;                    /* to kill by; the watch owns it */
 	struct loop_child *watch;
 	struct msg_link *link;
-	struct loop_timer *timer; /* running: READY must come; ended: start again */
+	struct loop_timer *timer; /* running: READY and then BEATs must come; ended: start again */
+	int turns;                /* of the timer in this life, since READY or a BEAT */
 	int64_t started_ms;
 	int64_t delay_ms; /* waited before this life */
 	bool is_ready;

@@ -143,6 +143,16 @@ start_role(struct runtime *rt, struct err *e)
 
 /* ---- the links ---- */
 
+/* Without the master there is nobody to hear it, and we end. */
+static void
+beat(void *ctx)
+{
+	struct role_ctx *r = ctx;
+
+	(void)msg_send(r->links[ROLE_MASTER], &(struct msg_out){ .type = WIRE_BEAT }, NULL);
+	(void)loop_timer_add(r->loop, WIRE_BEAT_MS, beat, r);
+}
+
 void
 role_ready(struct role_ctx *r, const char *address)
 {
@@ -154,6 +164,7 @@ role_ready(struct role_ctx *r, const char *address)
 	if (msg_send(r->links[ROLE_MASTER], &(struct msg_out){ .type = WIRE_READY, .obj = &ready },
 		    &e) < 0)
 		log_err(LOG_LEVEL_ERROR, NULL, "role.ready_unsaid", &e);
+	beat(r);
 }
 
 void

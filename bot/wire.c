@@ -39,6 +39,7 @@ const struct msg_rule WIRE_RULES[] = {
 	{ WIRE_CUT, "cut", ANY_ROLE, MASTER, ROWS(PEER, peer), 0, 0 },
 	{ WIRE_LISTEN, "listen", MASTER, WEB, NO_ROWS, 0, MSG_FDS_MAX },
 	{ WIRE_READY, "ready", ANY_ROLE, MASTER, ROWS(READY, ready), 0, 0 },
+	{ WIRE_BEAT, "beat", ANY_ROLE, MASTER, NO_ROWS, 0, 0 },
 
 	{ WIRE_VERIFY, "verify", WEB, KEEPER, ROWS(VERIFY, verify), DELIVERY_BYTES, 0 },
 	{ WIRE_VERIFIED, "verified", KEEPER, WEB, ROWS(VERDICT, verdict), 0, 0 },

@@ -28,6 +28,7 @@ enum role {
 #define ROLE_BIT(r) (1u << (r))
 
 #define WIRE_PULSE_MS 5000 /* how often a gateway says to each box's shim that it does not hang */
+#define WIRE_BEAT_MS  5000 /* how often a role says so to the master */
 
 enum wire_type {
 	/* master -> role */
@@ -37,6 +38,7 @@ enum wire_type {
 	WIRE_CUT,   /* role -> master: struct wire_peer as it was given: end that peer, it broke the
 		       rules or hangs */
 	WIRE_READY, /* role -> master: struct wire_ready */
+	WIRE_BEAT,  /* role -> master: its loop turns, every WIRE_BEAT_MS from READY on */
 
 	/* web -> keeper */
 	WIRE_VERIFY,   /* struct wire_verify, blob: the signed bytes */

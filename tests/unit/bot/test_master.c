@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "bot/master.h"
 #include "bot/roles.h"
+#include "tests/unit/bot/queue_rig.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -129,6 +131,7 @@ struct fixture {
 	char dir[32];
 	char *config;
 	unsigned only; /* 0: all roles */
+	int64_t times; /* how much faster the master's time passes; not that of its roles */
 	pid_t master;
 	int log; /* read end of everybody's standard error */
 	struct buf text;
@@ -178,6 +181,26 @@ setup(void **state)
 }
 
 static void
+on_alarm(int signo)
+{
+	(void)signo;
+}
+
+/* A loop that sleeps looks at the clock when it is woken. */
+static void
+hasten(int64_t times)
+{
+	const struct sigaction act = { .sa_handler = on_alarm };
+	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } };
+
+	rig_clock_start();
+	rig_clock_stall(INT64_MAX);
+	rig_clock_hasten(times);
+	assert_int_equal(sigaction(SIGALRM, &act, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+}
+
+static void
 start_master(struct fixture *f)
 {
 	int ends[2];
@@ -189,6 +212,8 @@ start_master(struct fixture *f)
 		struct err e = { 0 };
 
 		(void)dup3(ends[1], 2, 0);
+		if (f->times)
+			hasten(f->times);
 		int code = 0;
 		int rc = master_run(f->config, f->only ? f->only : ~0u, &code, &e);
 		if (rc < 0)
@@ -333,6 +358,24 @@ a_peer_that_is_complained_of_is_ended_once(void **state)
 	assert_null(strstr(first + 1, "role.cut"));
 }
 
+/* A minute without a sign of life; twelve seconds here, in which the others say something twice. */
+static void
+a_role_that_hangs_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+
+	f->times = 5;
+	start_master(f);
+	pid_t keeper = pid_of(f, "role.started role=keeper pid=");
+	wait_for(f, "test.answered type=");
+	assert_int_equal(kill(keeper, SIGSTOP), 0);
+	assert_int_equal(pid_of(f, "role.hangs role=keeper pid="), keeper);
+	assert_non_null(strstr(wait_for(f, "role.ended role=keeper"), "signal=9"));
+	wait_for(f, "role.started role=keeper");
+	wait_for(f, "test.answered type=");
+	assert_null(strstr(buf_str(&f->text), "role.hangs role=web"));
+}
+
 static void
 a_reload_is_checked_first(void **state)
 {
@@ -439,6 +482,7 @@ main(int argc, char **argv)
 		T(roles_start_meet_and_end),
 		T(a_killed_role_comes_back_and_is_introduced_again),
 		T(a_peer_that_is_complained_of_is_ended_once),
+		T(a_role_that_hangs_is_replaced),
 		T(a_reload_is_checked_first),
 		T(what_a_person_must_mend_ends_the_first_start),
 		T(nothing_outlives_a_killed_master),
