@@ -68,6 +68,10 @@ void box_rig_wait_for(int pty_fd, const char *word);
 /* Waits for the end of the box, at most two minutes; exit code as shells write it. */
 int box_rig_reap(struct box *b);
 
+/* As root: from here on we see no /proc but the machine's own. One that somebody else has mounted
+ * may lie where a stranger cannot go to lay something over it. */
+int box_rig_leave_procs(void);
+
 /* How many descriptors we have, more or less: to be compared, not to be known. */
 int box_rig_fds(void);
 

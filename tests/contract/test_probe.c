@@ -485,5 +485,7 @@ main(void)
 		cmocka_unit_test(a_filesystem_without_shifted_owners_is_named),
 	};
 
+	if (box_rig_leave_procs() < 0)
+		return 1;
 	return box_rig_main_native(tests, sizeof(tests) / sizeof(tests[0]));
 }
